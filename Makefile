@@ -1,7 +1,7 @@
 # Everything a contributor runs by hand. `make` alone lists the targets.
 #
-# `make demo`, `make test` and `make generate/docs` need Go and nothing else. `make generate` and `make lint` also need
-# npm, for buf; the versions of buf, golangci-lint and grpcurl are pinned under tools/.
+# `make demo`, `make test` and `make generate/docs` need Go and nothing else. `make generate`, `make lint` and `make web`
+# also need npm, for buf and the page; the versions of buf, golangci-lint and grpcurl are pinned under tools/.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -14,6 +14,8 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables --warn-undefined-variable
 LINT    = $$(go -C tools/lint tool -n golangci-lint)
 GRPCURL = $$(go -C tools/grpcurl tool -n grpcurl)
 BUF     = tools/buf/node_modules/.bin/buf
+
+WEB     = web/node_modules/.package-lock.json
 
 # Arguments for `make run`, `make test` and `make bench`: make test ARGS='-run TestWatch ./server'.
 ARGS     ?=
@@ -93,6 +95,14 @@ torture: ## Kill the service again and again on a faulty platform, for TORTURE_T
 load: ## Measure the service with 2,000 jobs on 50 encoders; takes seven minutes
 	@STOKER_LOAD=1 go test -count=1 -timeout=30m -v -run='^TestLoad$$' ./internal/e2e
 
+.PHONY: page-bench
+page-bench: $(WEB) ## Measure the page in Chromium: first list, 100,000 jobs, heap, and the server under 200 open pages
+	@STOKER_PAGE_BENCH=1 go test -count=1 -timeout=20m -v -run='^TestBench$$' ./internal/browser
+
+.PHONY: screenshots
+screenshots: $(WEB) ## Take the pictures of the page in docs/page/
+	@STOKER_SCREENSHOTS=$(CURDIR)/docs/page go test -count=1 -timeout=10m -v -run='^TestScreenshots$$' ./internal/browser
+
 .PHONY: cover
 cover: ## Measure what the tests cover: .cache/cover.html
 	@mkdir -p .cache
@@ -103,7 +113,7 @@ cover: ## Measure what the tests cover: .cache/cover.html
 ##### Check it
 
 .PHONY: check
-check: generate/check lint test ## Run everything that a commit has to pass
+check: generate/check web/check lint test ## Run everything that a commit has to pass
 
 .PHONY: lint
 lint: proto/lint ## Vet, modernise and lint; nothing is changed
@@ -142,6 +152,28 @@ generate/check: $(BUF) ## Check that gen/ and internal/gateway/openapi.yaml are 
 	diff internal/gateway/openapi.yaml "$$fresh/internal/gateway/openapi.yaml" ||
 	  { echo 'internal/gateway/openapi.yaml is out of date: run make generate' >&2; exit 1; }
 
+.PHONY: web
+web: $(BUF) $(WEB) ## Build web/dist, and the types of the page from proto/
+	@rm -rf web/src/gen
+	$(BUF) generate --template web/buf.gen.yaml
+	npm run --silent --prefix web check
+	npm run --silent --prefix web build
+
+.PHONY: web/check
+web/check: $(BUF) $(WEB) ## Check that web/dist is what web/src and proto/ build
+	@npm run --silent --prefix web check
+	fresh=$$(mktemp -d)
+	trap 'rm -rf "$$fresh"' EXIT
+	$(BUF) generate --template web/buf.gen.yaml -o "$$fresh"
+	diff -r web/src/gen "$$fresh/web/src/gen" || { echo 'web/src/gen is out of date: run make web' >&2; exit 1; }
+	npm run --silent --prefix web build -- --outDir "$$fresh/dist" --emptyOutDir --logLevel warn
+	diff -r web/dist "$$fresh/dist" || { echo 'web/dist is out of date: run make web' >&2; exit 1; }
+
+$(WEB): web/package-lock.json
+	@command -v npm >/dev/null || { echo 'the page is built with npm: install Node.js first' >&2; exit 1; }
+	npm ci --no-progress --prefix web >&2
+	touch $@
+
 .PHONY: proto/lint
 proto/lint: $(BUF) ## Lint the contract and check its format
 	@$(BUF) lint
@@ -158,4 +190,4 @@ $(BUF): tools/buf/package-lock.json
 
 .PHONY: clean
 clean: ## Remove what was built; the caches of Go and npm stay
-	@rm -rf bin .cache tools/buf/node_modules
+	@rm -rf bin .cache tools/buf/node_modules web/node_modules

@@ -116,6 +116,10 @@ func (w *watch) start(ctx context.Context, req *stokerv1.WatchBatchRequest, jobs
 	usable := err == nil && at.batch == b.ID && at.jobs == jobs && at.revision <= b.Revision
 	if usable {
 		w.position = at
+		// There may be nothing to send for a long time. The client learns at once that it has come through.
+		if err := w.stream.SendHeader(nil); err != nil {
+			return err
+		}
 		return w.sendPages(ctx)
 	}
 	w.position = cursor{batch: b.ID, jobs: jobs}

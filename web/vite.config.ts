@@ -6,12 +6,12 @@ import { defineConfig } from "vite";
 // that stays open goes on after the server was upgraded.
 export default defineConfig({
   base: "./",
-  plugins: [svelte({ compilerOptions: { runes: true, css: "external", fragments: "tree" } })],
+  plugins: [svelte({ configFile: false, compilerOptions: { runes: true, css: "external", fragments: "tree" } })],
   build: {
     target: ["chrome123", "firefox128", "safari17.5"],
     modulePreload: false,
     assetsInlineLimit: 0,
     cssCodeSplit: false,
-    rolldownOptions: { output: { codeSplitting: false } },
+    rolldownOptions: { output: { codeSplitting: false }, checks: { pluginTimings: false } },
   },
 });

@@ -87,8 +87,8 @@ func browserCommand(ctx context.Context, address string) *exec.Cmd {
 	return exec.CommandContext(ctx, "xdg-open", address)
 }
 
-// notePage tells a person the address of a batch's page, once. The address of a page that only the server's own machine
-// reaches is of use there alone.
+// notePage tells somebody at a terminal the address of a batch's page, once. The address of a page that only the
+// server's own machine reaches is of use there alone.
 func notePage(c *cli, b *stokerv1.Batch) {
 	address, err := url.Parse(b.GetPageUrl())
 	if !c.hints() || b.GetPageUrl() == "" || c.pageNoted || err != nil || client.IsLoopback(address.Host) && !client.IsLoopback(c.connection.Server) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -31,6 +32,15 @@ type deadlineWriter struct {
 func (w *deadlineWriter) Write(p []byte) (int, error) {
 	_ = w.control.SetWriteDeadline(time.Now().Add(stallTimeout))
 	return w.ResponseWriter.Write(p)
+}
+
+// WriteHeader sends the header of a stream at once: its first message may come much later, and until then the
+// client would not know that it has come through.
+func (w *deadlineWriter) WriteHeader(status int) {
+	w.ResponseWriter.WriteHeader(status)
+	if strings.HasPrefix(w.Header().Get("Content-Type"), "application/connect+") {
+		w.Flush()
+	}
 }
 
 // Flush sends what has been written, and then waits without a deadline for more.

@@ -17,9 +17,9 @@ const minEncodingText = 4
 
 // textRows reads rows of texts in the batches of a search, which has the first seven parameters in common
 // with its other statements. Ascending, it begins with the row that has the job after number $3.
-func textRows(f *job.Search, order bool) string {
+func textRows(f *job.Search, asc bool) string {
 	numbers, by := `t.first_number < $3`, `b.seq DESC, t.first_number DESC`
-	if order == ascending {
+	if asc {
 		const begin = `(SELECT coalesce(max(x.first_number), 0) FROM job_texts AS x WHERE x.batch = b.seq AND x.first_number <= $3 + 1)`
 		numbers, by = `t.first_number >= `+begin, `b.seq, t.first_number`
 	}
@@ -151,14 +151,14 @@ SELECT coalesce(sum(b.waiting), 0), coalesce(sum(b.starting), 0), coalesce(sum(b
 // readTexts reads the rows of texts after a position, in order: textRowsPerQuery of them, unless there are
 // fewer.
 func (s *textSearch) readTexts(ctx context.Context, after job.JobPosition) ([]textRow, error) {
-	f, order := s.search, s.page.Ascending
+	f, asc := s.search, s.page.Ascending
 	scan := func(r row) (t textRow, err error) {
 		err = r.Scan(&t.position.BatchSeq, &t.position.Number, &t.texts)
 		return t, err
 	}
 	var rows []textRow
-	for _, in := range ranges(f, job.SearchPage{After: after, Ascending: order}) {
-		some, err := all(ctx, s.q, scan, textRows(f, order), searchArgs(f, in, searchPart{}, textRowsPerQuery-len(rows))[:7]...)
+	for _, in := range ranges(f, job.SearchPage{After: after, Ascending: asc}) {
+		some, err := all(ctx, s.q, scan, textRows(f, asc), searchArgs(f, in, searchPart{}, textRowsPerQuery-len(rows))[:7]...)
 		if err != nil {
 			return nil, err
 		}
@@ -170,12 +170,12 @@ func (s *textSearch) readTexts(ctx context.Context, after job.JobPosition) ([]te
 }
 
 // endOf is the position of the last job of some rows; zero if there are none.
-func endOf(rows []textRow, order bool) job.JobPosition {
+func endOf(rows []textRow, asc bool) job.JobPosition {
 	if len(rows) == 0 {
 		return job.JobPosition{}
 	}
 	last := rows[len(rows)-1]
-	if order == ascending {
+	if asc {
 		last.position.Number += last.jobCount() - 1
 	}
 	return last.position

@@ -1,10 +1,20 @@
 import { mount } from "svelte";
 import App from "./App.svelte";
 import { onRefused } from "./lib/api";
+import { live } from "./lib/live.svelte";
 import { session } from "./lib/session.svelte";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/parts.css";
 
 onRefused(() => (session.needed = true));
+// Who looks at the page decides what it offers.
+const done = live.keep(
+  async (_, alive) => {
+    await session.load();
+    alive();
+    return undefined;
+  },
+  () => done(),
+);
 mount(App, { target: document.getElementById("page")! });

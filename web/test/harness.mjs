@@ -37,7 +37,7 @@ export async function submit(t, name, paths, more = {}) {
   const { batch } = await call("BatchService/SubmitBatch", { display_name: name, jobs, retry_policy, ...more });
   t.after(async () => {
     await call("BatchService/CancelBatch", { batch_id: batch.id }).catch(() => {}); // it may have ended
-    await ended(batch);
+    await ended(batch).catch(() => {}); // it may have been deleted
   });
   return batch;
 }
@@ -45,12 +45,10 @@ export async function submit(t, name, paths, more = {}) {
 /** until waits until a batch is as it should be, by watching it. */
 export async function until(batch, is) {
   const { url } = await (await fetch(`${control}/direct`)).json();
-  const stop = new AbortController();
   const answer = await fetch(`${url}/stoker.v1.BatchService/WatchBatch`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ batch_id: batch.id }),
-    signal: stop.signal,
   });
   let text = "";
   const decoder = new TextDecoder();
@@ -62,10 +60,7 @@ export async function until(batch, is) {
     for (const line of lines.filter(Boolean)) {
       const message = JSON.parse(line);
       latest = message.batch ?? latest;
-      if (latest && is(latest)) {
-        stop.abort();
-        return latest;
-      }
+      if (latest && is(latest)) return latest; // and with it the loop ends the call
     }
   }
   throw new Error(`the batch ended as ${latest?.state}`);
@@ -78,8 +73,9 @@ export const test = (name, run) => nodeTest(name, { timeout: 60_000 }, run);
 
 const sizes = { wide: { width: 1280, height: 900 }, narrow: { width: 390, height: 844 } };
 
-/** open opens the page in a browser of its own. What it complains of fails the test, but for what lost expects. */
-export async function open(t, hash = "", { size = "wide", dark = false, lost = false, context } = {}) {
+/** open opens the page in a browser of its own. What it complains of fails the test, but for calls that a lost server fails,
+ * and for what the policy has to block. */
+export async function open(t, hash = "", { size = "wide", dark = false, lost = false, blocked = false, context } = {}) {
   browser ??= await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
   const own = !context;
   context ??= await browser.newContext({
@@ -93,6 +89,7 @@ export async function open(t, hash = "", { size = "wide", dark = false, lost = f
   page.setDefaultTimeout(10_000);
   const complaints = [];
   page.on("console", (m) => {
+    if (blocked && /has been blocked/.test(m.text())) return;
     if (lost && /Failed to load resource/.test(m.text())) return;
     if (m.type() === "error" || m.type() === "warning") complaints.push(m.text());
   });
@@ -111,6 +108,11 @@ export async function open(t, hash = "", { size = "wide", dark = false, lost = f
 /** seen waits until a text is seen. */
 export async function seen(page, text, options) {
   await page.getByText(text, options).first().waitFor();
+}
+
+/** isLive waits until the page says that it is live. */
+export async function isLive(page) {
+  await page.getByRole("status").getByText("Live", { exact: true }).waitFor();
 }
 
 /** fits says that nothing scrolls sideways. */

@@ -48,17 +48,16 @@ test("a new batch waits until it is asked for, and rows keep their place", async
 });
 
 test("a batch is live: four answers, causes, jobs", async (t) => {
-  const paths = ["missing/x.mov", "broken/y.mov", "flaky/z.mov", "ok/1.mov", "ok/2.mov", "long/w1.mov", "long/w2.mov", "long/w3.mov", "long/w4.mov", "long/w5.mov", "long/w6.mov", "long/w7.mov", "long/w8.mov"];
+  const paths = ["missing/x.mov", "broken/y.mov", "ok/1.mov", "ok/2.mov", "long/w1.mov", "long/w2.mov", "long/w3.mov", "long/w4.mov", "long/w5.mov", "long/w6.mov", "long/w7.mov", "long/w8.mov"];
   const batch = await submit(t, "night run", paths, { labels: { team: "vod" } });
   const page = await open(t, `#/batches/${batch.number}`);
   const glance = page.getByRole("region", { name: "At a glance" });
-  await glance.getByText("5 of 13 finished").waitFor();
+  await glance.getByText("4 of 12 finished").waitFor();
   await glance.getByText("2 causes").waitFor();
   await glance.getByText("3 of 3 queued at Bitmovin").waitFor();
   const causes = page.locator("section", { has: page.getByRole("heading", { name: "Failures by cause" }) });
   await causes.getByText("The input file could not be decoded (10003)").waitFor();
   await page.getByText("team=vod").waitFor();
-  await page.getByRole("row", { name: /flaky\/z/ }).getByText("after 1 retry").waitFor();
 
   await causes.getByRole("row", { name: /not found/ }).getByRole("button", { name: "Show" }).click();
   assert.match(page.url(), /cause=.+state=failed|state=failed.+cause=/);
@@ -66,7 +65,7 @@ test("a batch is live: four answers, causes, jobs", async (t) => {
 });
 
 test("a link to a filter shows the same", async (t) => {
-  const batch = await submit(t, "filters", ["clips/a.mov", "clips/b.mov", "other/c.mov"]);
+  const batch = await submit(t, "filters", ["clips/a.mov", "clips/b.mov", "flaky/c.mov"]);
   await ended(batch);
   const page = await open(t, `#/batches/${batch.number}?key=clips/&state=succeeded&job=2`);
   await seen(page, "2 jobs match");
@@ -74,6 +73,7 @@ test("a link to a filter shows the same", async (t) => {
   assert.equal(await page.getByRole("row", { name: /clips\/b/ }).getAttribute("aria-current"), "true");
   await page.getByRole("button", { name: "Remove this filter" }).click();
   await seen(page, "3 jobs match");
+  await page.getByRole("row", { name: /flaky\/c/ }).getByText("after 1 retry").waitFor();
 });
 
 test("a job says its error first, then its attempts and history", async (t) => {

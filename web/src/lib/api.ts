@@ -5,6 +5,8 @@ import { createConnectTransport } from "@connectrpc/connect-web";
 import { AccountService } from "../gen/stoker/v1/account_service_pb";
 import { CatalogService } from "../gen/stoker/v1/catalog_service_pb";
 import { SubmissionService } from "../gen/stoker/v1/submission_service_pb";
+import { AccessService } from "../gen/stoker/v1/access_service_pb";
+import { AuditService } from "../gen/stoker/v1/audit_service_pb";
 import { BatchService } from "../gen/stoker/v1/batch_service_pb";
 import { sentence } from "./format";
 
@@ -16,24 +18,34 @@ export function onRefused(f: () => void) {
   refused = f;
 }
 
-const noticeRefusal: Interceptor = (next) => async (request) => {
+/** noticeRefusal looks whether a call was refused for want of a token. */
+export function noticeRefusal(err: unknown) {
+  if (codeOf(err) === Code.Unauthenticated) refused();
+}
+
+const notice: Interceptor = (next) => async (request) => {
   try {
     return await next(request);
   } catch (err) {
-    if (ConnectError.from(err).code === Code.Unauthenticated) refused();
+    noticeRefusal(err);
     throw err;
   }
 };
 
+/** base is the address that the page came from, without a slash at its end. */
+export const base = new URL(".", document.baseURI).href.replace(/\/$/, "");
+
 const transport = createConnectTransport({
-  baseUrl: new URL(".", document.baseURI).href.replace(/\/$/, ""),
+  baseUrl: base,
   useBinaryFormat: true,
-  interceptors: [noticeRefusal],
+  interceptors: [notice],
 });
 
 export const batches = createClient(BatchService, transport);
 export const catalog = createClient(CatalogService, transport);
 export const submissions = createClient(SubmissionService, transport);
+export const access = createClient(AccessService, transport);
+export const audit = createClient(AuditService, transport);
 export const accounts = createClient(AccountService, transport);
 
 /** codeOf is the code of an error of a call. */

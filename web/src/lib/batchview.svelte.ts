@@ -60,7 +60,9 @@ export class BatchView {
           this.keepsJobs = batch!.jobCount <= mostLive;
         }
         const request = { batchId: this.batch!.id, cursor: this.#cursor, includeJobs: this.keepsJobs, minInterval: durationFromMs(200) };
-        for await (const message of batches.watchBatch(request, { signal })) {
+        // Without changes since the cursor, the headers are all that comes for a while.
+        const onHeader = () => this.#cursor && alive();
+        for await (const message of batches.watchBatch(request, { signal, onHeader })) {
           alive();
           this.#cursor = message.cursor || this.#cursor;
           if (message.heartbeat) continue;

@@ -3,7 +3,7 @@
 export type Keys = Record<string, () => void>;
 
 const inUse: Keys[] = [];
-let afterG = 0;
+let afterG = -Infinity;
 
 /** useKeys adds keys until the returned function is called. The latest come first. */
 export function useKeys(keys: Keys): () => void {
@@ -28,7 +28,7 @@ addEventListener("keydown", (e) => {
   if ((e.key === "Enter" || e.key === " ") && e.target instanceof HTMLElement && e.target.matches("button, a, input, summary")) return;
   let name = e.key === " " ? "Space" : e.key;
   if (afterG > performance.now() - 1500) name = "g " + name;
-  afterG = 0;
+  afterG = -Infinity;
   if (name === "g") {
     afterG = performance.now();
     return;

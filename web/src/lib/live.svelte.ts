@@ -2,14 +2,14 @@
 // shown, and repeated with growing pauses when the server is lost.
 
 import { Code } from "@connectrpc/connect";
-import { codeOf, explain, stopping, unreachable } from "./api";
+import { codeOf, explain, noticeRefusal, stopping, unreachable } from "./api";
 
 /** Freshness says whether what is shown is what is so. */
 export type Freshness = "connecting" | "live" | "held" | "reconnecting" | "stopping" | "silent";
 
 /** patience is how long a first message may take before the page says that it is not live. */
 const patience = 5000;
-const longestPause = 15_000;
+const longestPause = 5_000;
 
 class Live {
   state = $state<Freshness>("connecting");
@@ -109,6 +109,7 @@ class Live {
         } catch (err) {
           if (stopped) return;
           if (call.signal.aborted) continue;
+          noticeRefusal(err);
           if (!unreachable(err) && ![Code.Unknown, Code.Internal, Code.DeadlineExceeded, Code.Canceled].includes(codeOf(err))) {
             this.state = "live";
             fail(explain(err), codeOf(err));

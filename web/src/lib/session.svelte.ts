@@ -1,19 +1,83 @@
 // Who looks at the page, and what they may do.
 
+import { Role } from "../gen/stoker/v1/access_pb";
+import { PrincipalKind } from "../gen/stoker/v1/access_service_pb";
+import { access, base, explain } from "./api";
+
+const words: Record<Role, string> = {
+  [Role.UNSPECIFIED]: "",
+  [Role.VIEWER]: "viewer",
+  [Role.SUBMITTER]: "submitter",
+  [Role.OPERATOR]: "operator",
+  [Role.ADMIN]: "admin",
+};
+
 class Session {
   /** The server asks for a token. */
   needed = $state(false);
-  role = $state("");
+  /** The server has said who looks at the page. */
+  known = $state(false);
   name = $state("");
+  #role = $state<Role>(Role.UNSPECIFIED);
+  #kind = $state<PrincipalKind>(PrincipalKind.UNSPECIFIED);
 
-  /** May the reader change anything? Until the server has said who that is, everything is offered: it decides. */
-  get mayAct(): boolean {
-    return this.role !== "viewer";
+  get role(): string {
+    return words[this.#role] ?? "";
+  }
+
+  /** Somebody has signed in here, and can sign out. */
+  get signedIn(): boolean {
+    return this.#kind === PrincipalKind.TOKEN || this.#kind === PrincipalKind.JWT;
+  }
+
+  get maySubmit(): boolean {
+    return this.#role >= Role.SUBMITTER;
+  }
+
+  /** May the reader steer accounts, and every batch? */
+  get maySteerAll(): boolean {
+    return this.#role >= Role.OPERATOR;
   }
 
   get mayAudit(): boolean {
-    return this.role === "admin";
+    return this.#role >= Role.ADMIN;
   }
+
+  /** May the reader steer a batch? */
+  maySteer(batch: { createdBy: string } | undefined): boolean {
+    return this.maySteerAll || (this.maySubmit && !!batch && batch.createdBy === this.name);
+  }
+
+  /** Asks the server who looks at the page. */
+  async load() {
+    const { principal } = await access.whoAmI({});
+    this.name = principal?.name ?? "";
+    this.#role = principal?.role ?? Role.UNSPECIFIED;
+    this.#kind = principal?.kind ?? PrincipalKind.UNSPECIFIED;
+    this.known = true;
+    this.needed = false;
+  }
+
+  /** Signs in with a token, which the browser keeps where no script can read it. It returns what is wrong. */
+  async signIn(token: string): Promise<string> {
+    try {
+      const answer = await post("login", { token });
+      if (!answer.ok) return answer.status === 401 ? "This token is not known here." : ((await answer.json()) as { message: string }).message;
+      await this.load();
+      return "";
+    } catch (err) {
+      return explain(err);
+    }
+  }
+
+  async signOut() {
+    await post("logout", {});
+    this.needed = true;
+  }
+}
+
+function post(path: string, body: unknown): Promise<Response> {
+  return fetch(`${base}/${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 }
 
 export const session = new Session();

@@ -9,6 +9,7 @@ export class ListWindow {
   #box: HTMLElement | undefined;
   #count = 0;
   #size = 1;
+  #head = 0;
 
   /** Follows a box until the returned function is called. */
   attach(box: HTMLElement): () => void {
@@ -24,19 +25,20 @@ export class ListWindow {
     };
   }
 
-  /** Says how many rows there are, and how high one is. */
-  resize(count: number, size: number) {
+  /** Says how many rows there are, how high one is, and how high what stands over them. */
+  resize(count: number, size: number, head: number) {
     this.#count = count;
     this.#size = size;
+    this.#head = head;
     this.#read();
   }
 
-  /** Scrolls until the row is seen whole. head is the height of what stands over the rows. */
-  show(index: number, head: number) {
+  /** Scrolls until the row is seen whole. */
+  show(index: number) {
     const box = this.#box;
     if (!box || index < 0) return;
     const top = index * this.#size;
-    const room = box.clientHeight - head;
+    const room = box.clientHeight - this.#head;
     if (top < box.scrollTop) box.scrollTop = top;
     else if (top + this.#size > box.scrollTop + room) box.scrollTop = top + this.#size - room;
     this.#read();
@@ -44,7 +46,7 @@ export class ListWindow {
 
   #read() {
     const top = this.#box?.scrollTop ?? 0;
-    const height = this.#box?.clientHeight ?? 0;
+    const height = Math.max(0, (this.#box?.clientHeight ?? 0) - this.#head);
     this.first = Math.max(0, Math.min(this.#count, Math.floor(top / this.#size)) - spare);
     this.end = Math.min(this.#count, Math.ceil((top + height) / this.#size) + spare);
   }

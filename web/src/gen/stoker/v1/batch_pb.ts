@@ -243,7 +243,7 @@ export type Batch = Message<"stoker.v1.Batch"> & {
   number: bigint;
 
   /**
-   * Who submitted the batch; `local` until there are logins.
+   * The name of the principal that submitted the batch; "local" if the server asked nobody who they were.
    *
    * @generated from field: string created_by = 31;
    */

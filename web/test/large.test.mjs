@@ -1,0 +1,32 @@
+// A batch of 100,000 jobs is live, and few of its rows are in the document. Times and heap are measured by bench.mjs.
+import { assert, call, isLive, open, seen, test } from "./harness.mjs";
+import { makeLarge } from "./large.mjs";
+
+test("100,000 jobs: all known, filtered at once, at most 25 rows in the document", async (t) => {
+  const batch = await makeLarge(t);
+  const page = await open(t, `#/batches/${batch.number}`);
+  page.setDefaultTimeout(60_000);
+  await isLive(page);
+  await page.getByRole("radio", { name: "All 100,000" }).waitFor();
+  const rows = () => page.locator("#jobs tbody tr:not(.space)").count();
+  assert.ok((await rows()) <= 25, `${await rows()} rows are in the document`);
+
+  const box = page.getByRole("region", { name: "List of jobs" });
+  await box.evaluate((e) => (e.scrollTop = e.scrollHeight / 2));
+  await page.getByRole("row", { name: /^Mark job 5000\d / }).first().waitFor();
+  assert.ok((await rows()) <= 25);
+  await box.evaluate((e) => (e.scrollTop = e.scrollHeight));
+  await page.getByRole("row", { name: /title-100000/ }).waitFor();
+
+  await page.getByRole("searchbox", { name: /Search jobs/ }).fill("title-4242");
+  await seen(page, "11 jobs match");
+  await page.keyboard.press("Escape");
+  for (const key of ["j", "j", "j", "Enter"]) await page.keyboard.press(key);
+  await page.getByRole("heading", { level: 1, name: /title-42421/ }).waitFor();
+  await page.goBack();
+  await seen(page, "11 jobs match");
+
+  // Changes arrive.
+  await call("BatchService/CancelJobs", { batch_id: batch.id, key_prefix: "title-42421", reason: "not this one" });
+  await page.getByRole("row", { name: /title-42421/ }).getByText("“not this one”").waitFor();
+});

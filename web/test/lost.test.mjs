@@ -1,0 +1,103 @@
+// The server goes away and comes back; the page says so, keeps what it has, and goes on by itself.
+import { act, assert, call, home, isLive, open, seen, submit, test, until } from "./harness.mjs";
+
+/** setHidden hides a tab, or shows it: a browser without windows shows all of them. */
+const setHidden = (page, hidden) =>
+  page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
+
+test("a server that cannot be reached, and comes back", async (t) => {
+  const batch = await submit(t, "through the gap", ["long/g1.mov", "long/g2.mov"]);
+  await until(batch, (b) => b.counts?.running === "2");
+  const page = await open(t, `#/batches/${batch.number}`, { lost: true });
+  await page.getByRole("row", { name: /long\/g1/ }).getByText("running").waitFor();
+  await act("shut");
+  t.after(() => act("open"));
+  await page.getByRole("alert").getByText(/The server cannot be reached since/).waitFor();
+  await page.getByRole("status").getByText("Reconnecting").waitFor();
+  await page.getByRole("row", { name: /long\/g1/ }).waitFor();
+  assert.ok(await page.getByRole("button", { name: "Cancel…", exact: true }).isDisabled(), "actions wait while nobody answers");
+  await call("BatchService/CancelBatch", { batch_id: batch.id });
+  await act("open");
+  await page.getByRole("button", { name: "Try now" }).click();
+  await page.getByRole("heading", { level: 1, name: /cancelled/ }).waitFor();
+  await page.getByRole("alert").waitFor({ state: "detached" });
+  await page.getByRole("status").getByText("Live").waitFor();
+});
+
+test("a restart: the page says that the server stops, and goes on afterwards", async (t) => {
+  const batch = await submit(t, "through the restart", ["long/r1.mov"]);
+  await until(batch, (b) => b.counts?.running === "1");
+  const page = await open(t, `#/batches/${batch.number}`, { lost: true });
+  const list = await open(t, "#/batches", { lost: true });
+  await page.getByRole("row", { name: /long\/r1/ }).getByText("running").waitFor();
+  await list.getByRole("row", { name: /through the restart/ }).waitFor();
+  t.after(() => act("start"));
+  await act("stop");
+  for (const p of [page, list]) await p.getByRole("alert").waitFor();
+  await act("start");
+  for (const p of [page, list]) {
+    await p.getByRole("status").getByText("Live").waitFor();
+    await p.getByRole("alert").waitFor({ state: "detached" });
+  }
+  assert.equal(await page.getByText("Stoker was upgraded.").count(), 0, "it is the same page");
+  await call("BatchService/CancelBatch", { batch_id: batch.id });
+  await page.getByRole("heading", { level: 1, name: /cancell/ }).waitFor();
+});
+
+test("a server that was upgraded under the page", async (t) => {
+  const page = await open(t, "#/batches", { lost: true });
+  await page.getByRole("status").getByText("Live").waitFor();
+  t.after(() => act("open"));
+  await act("shut");
+  await page.getByRole("alert").waitFor();
+  await page.route(home, async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, body: (await answer.text()).replace(/assets\/[\w-]+\.js/, "assets/index-another.js") });
+  });
+  await act("open");
+  await page.getByRole("button", { name: "Try now" }).click();
+  await seen(page, "Stoker was upgraded.");
+  await page.getByRole("button", { name: "Load the new page" }).waitFor();
+});
+
+test("a server that does not answer is not taken for a live one", async (t) => {
+  const page = await open(t, "#/submit", { lost: true });
+  await seen(page, "Drop a list here");
+  t.after(() => act("release"));
+  await act("hold");
+  await page.getByRole("link", { name: "Batches", exact: true }).click();
+  await seen(page, "The server has not answered for 5 s.");
+  await act("release");
+  await page.getByRole("status").getByText("Live").waitFor();
+});
+
+test("a hidden tab has no stream, and goes on when it is shown", async (t) => {
+  const batch = await submit(t, "hidden", ["long/h1.mov"]);
+  await until(batch, (b) => b.counts?.running === "1");
+  const page = await open(t, `#/batches/${batch.number}`, { lost: true });
+  await page.getByRole("row", { name: /long\/h1/ }).getByText("running").waitFor();
+  const closed = page.waitForEvent("requestfailed", (r) => r.url().endsWith("/WatchBatch"));
+  await setHidden(page, true);
+  await closed;
+  const opened = page.waitForRequest((r) => r.url().endsWith("/WatchBatch"));
+  await setHidden(page, false);
+  const body = (await opened).postDataBuffer().toString("latin1");
+  assert.ok(body.length > 60, "the stream goes on from its cursor");
+  await call("BatchService/CancelBatch", { batch_id: batch.id });
+  await page.getByRole("heading", { level: 1, name: /cancell/ }).waitFor();
+});
+
+test("of many tabs only the one that is seen has a stream, so that the next one can be opened", async (t) => {
+  const batch = await submit(t, "many tabs", ["long/t1.mov"]);
+  let before;
+  for (let i = 0; i < 9; i++) {
+    const tab = await open(t, `#/batches/${batch.number}`, { context: before?.context() });
+    await tab.getByRole("row", { name: /long\/t1/ }).waitFor();
+    await isLive(tab);
+    await setHidden(tab, true);
+    before = tab;
+  }
+});

@@ -1,0 +1,80 @@
+// A list is checked by the server's own rules, and its mistakes stand at their lines.
+import { assert, call, ended, open, seen, test } from "./harness.mjs";
+
+const drop = (page, name, text) =>
+  page.getByLabel("List of jobs").setInputFiles({ name, mimeType: "text/plain", buffer: Buffer.from(text) });
+
+test("mistakes stand at their lines, and are mended before anything is submitted", async (t) => {
+  const page = await open(t, "#/submit");
+  await seen(page, "Drop a list here");
+  const lines = Array.from({ length: 30 }, (_, i) => `k-${i + 1},titles/e${i + 1}.mov,out/e${i + 1}`);
+  lines[16] = "k-17,titles/e17.mov,out/e16";
+  lines[24] = "k-25,,out/e25";
+  await drop(page, "kids-catalogue.csv", ["key,input_path,output_path", ...lines].join("\n"));
+  await seen(page, "2 mistakes");
+  await seen(page, "lines 2 to 17 are right");
+  await page.getByRole("row", { name: /^18 / }).waitFor();
+  await page.getByRole("row", { name: /^26 / }).waitFor();
+  const submit = page.getByRole("button", { name: /^Submit/ });
+  assert.ok(await submit.isDisabled());
+  await seen(page, "2 mistakes to mend first");
+
+  lines[16] = "k-17,titles/e17.mov,out/e17";
+  lines[24] = "k-25,titles/e25.mov,out/e25";
+  await drop(page, "kids-catalogue.csv", ["key,input_path,output_path", ...lines].join("\n"));
+  await seen(page, "no mistakes");
+  assert.equal(await page.getByLabel("Name").inputValue(), "kids catalogue");
+  await page.getByLabel("Priority").fill("20");
+  await page.getByLabel("Labels").fill("team=vod");
+  await page.getByRole("button", { name: "Submit 30 jobs" }).click();
+  await seen(page, "“kids catalogue” is submitted: 30 jobs");
+  await page.getByRole("heading", { level: 1, name: /kids catalogue/ }).waitFor();
+  const { batches } = await call("BatchService/ListBatches", { text: "kids catalogue" });
+  assert.equal(batches.length, 1);
+  assert.equal(batches[0].priority, 20);
+  assert.deepEqual(batches[0].labels, { team: "vod" });
+  await ended(batches[0]);
+
+  // Now there are encodings to plan from, and jobs to leave out.
+  await page.getByRole("link", { name: "Submit", exact: true }).click();
+  await drop(page, "again.csv", ["key,input_path,output_path", ...lines, "k-31,titles/e31.mov,out/e31"].join("\n"));
+  await seen(page, /^About /);
+  await seen(page, /As account default ran lately/);
+  await page.getByLabel("Leave out what has succeeded before").check();
+  await page.getByRole("button", { name: "Submit 1 job" }).waitFor();
+  await seen(page, "30 jobs succeeded before and are left out.");
+});
+
+test("a template asks for its variables", async (t) => {
+  const page = await open(t, "#/submit");
+  await drop(page, "titles.csv", "key,input_path\na,in/a.mov\n");
+  await seen(page, "no mistakes");
+  await page.getByRole("radio", { name: "Template" }).click();
+  await seen(page, "needs a column var:file");
+  await seen(page, /mistake to mend first|mistakes to mend first/);
+  await drop(page, "titles.csv", "key,input_path,var:file\na,in/a.mov,A title\n");
+  await seen(page, "from the list, column var:file");
+  await page.getByRole("button", { name: "Submit 1 job" }).and(page.locator(":enabled")).waitFor();
+});
+
+test("files of another kind are answered with what to do", async (t) => {
+  const page = await open(t, "#/submit");
+  await drop(page, "titles.xlsx", "PK\u0003\u0004");
+  await seen(page, "titles.xlsx is a spreadsheet");
+  await seen(page, "CSV UTF-8");
+  await drop(page, "empty.csv", "");
+  await seen(page, "empty.csv is empty");
+  await drop(page, "paths.txt", "in/one.mov\nin/two.mov\n");
+  await page.getByText("paths.txt").waitFor();
+});
+
+test("a pasted list, JSON Lines, and a label that is none", async (t) => {
+  const page = await open(t, "#/submit");
+  await page.evaluate(() => navigator.clipboard.writeText('{"key":"a","input_path":"in/a.mov"}\n{"key":"b","input_path":"in/b.mov"}\n'));
+  await page.keyboard.press("Control+V");
+  await seen(page, "pasted list");
+  await page.getByRole("button", { name: "Submit 2 jobs" }).waitFor();
+  await page.getByLabel("Labels").fill("team");
+  await seen(page, "“team” is no label: write name=value");
+  assert.ok(await page.getByRole("button", { name: /^Submit/ }).isDisabled());
+});
