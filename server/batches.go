@@ -64,6 +64,9 @@ func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchReque
 		b.Counts.Waiting = int64(len(jobs)) - b.Skipped
 		return s.respondSubmit(ctx, b, check)
 	}
+	if err := s.waiting.add(ctx, b.AccountID, len(jobs)); err != nil {
+		return nil, err
+	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, fmt.Errorf("choose a batch id: %w", err)
@@ -134,6 +137,11 @@ func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*st
 	}
 	jobs := takeJobs(&req.Jobs)
 	n := int64(len(jobs))
+	if batch != nil {
+		if err := s.waiting.add(ctx, batch.AccountID, len(jobs)); err != nil {
+			return nil, err
+		}
+	}
 	b, added, duplicates, err := s.store.AddJobs(ctx, req.GetBatchId(), jobs, time.Now())
 	collectJobs(int(n))
 	if err != nil {
