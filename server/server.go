@@ -105,8 +105,6 @@ type Server struct {
 	answering    *room // for answers until they are written
 	waiting      *waitingLimit
 	summaries    summaries
-
-	allowInlineTemplates bool
 }
 
 // New makes a server, to be registered by [Server.Register].
@@ -130,7 +128,7 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		store:        newBoundary(c.Store),
+		store:        newBoundary(c.Store, c.AllowInlineTemplates),
 		gate:         &gate{identifier: c.Identifier, methods: methods, strangers: newStrangers(), audit: audit, log: log},
 		audit:        audit,
 		access:       &accessService{store: c.Access, identifier: c.Identifier, accounts: c.Store, inlineTemplates: c.AllowInlineTemplates},
@@ -142,7 +140,6 @@ func New(c Config) (*Server, error) {
 		batchURL:     c.BatchURL,
 		limits:       c.Limits.withDefaults(),
 	}
-	s.allowInlineTemplates = c.AllowInlineTemplates
 	s.hub = newHub(s.limits)
 	s.callers = newCallers(s.limits)
 	s.receiving = newRoom("receive_bytes", "requests", s.limits.ReceiveBytes, s.limits.MaxRequestBytes)

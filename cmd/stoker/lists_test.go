@@ -79,7 +79,6 @@ func submitList(t *testing.T, s serving, file string, args []string) string {
 		return fmt.Sprintf("%sexit code %d\n", said, got.code)
 	}
 	batch := strings.TrimSpace(got.stdout)
-	said, _, _ = strings.Cut(said, "In a browser: ")
 	lines := strings.Split(said, "\n") // the last one says which batch it is
 	var b strings.Builder
 	b.WriteString(strings.Join(lines[:len(lines)-2], "\n"))

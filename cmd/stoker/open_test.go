@@ -15,7 +15,7 @@ import (
 // The address of a batch's page is told by the commands, and leads to the page.
 func TestOpen(t *testing.T) {
 	s := startService(t, serviceEnv(t, &simulator.Simulator{}))
-	submitted := command{stdin: "input_path\na.mov\n"}.run(t.Context(), "submit", "-", "--server", s.grpc)
+	submitted := command{width: 100, stdin: "input_path\na.mov\n"}.run(t.Context(), "submit", "-", "--server", s.grpc)
 	if submitted.code != exitOK {
 		t.Fatal(submitted.stderr)
 	}

@@ -13,12 +13,18 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/transcript"
 )
 
-// TestPages runs the console blocks of the pages that have any.
+// TestPages runs the console blocks of the pages that have any. The cookbook is run twice: as it is, and with each
+// call by grpcurl made by curl instead.
 func TestPages(t *testing.T) {
-	for _, page := range []string{"README.md", "docs/tour.md", "docs/cookbook.md"} {
+	for _, page := range []string{"README.md", "docs/tour.md", "docs/cookbook.md", "docs/cookbook.md by curl"} {
 		t.Run(page, func(t *testing.T) {
 			t.Parallel()
-			runPage(t, newSession(t, page != "docs/cookbook.md"), page)
+			page, byCurl := strings.CutSuffix(page, " by curl")
+			s := newSession(t, page != "docs/cookbook.md")
+			if byCurl {
+				s.standInForGrpcurl(t)
+			}
+			runPage(t, s, page)
 		})
 	}
 }

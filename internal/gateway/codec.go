@@ -1,6 +1,9 @@
 package gateway
 
 import (
+	"bytes"
+	"encoding/json"
+
 	"connectrpc.com/vanguard"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -14,6 +17,18 @@ func newCodec(types vanguard.TypeResolver) vanguard.Codec {
 		MarshalOptions:   protojson.MarshalOptions{Resolver: types, UseProtoNames: true},
 		UnmarshalOptions: protojson.UnmarshalOptions{Resolver: types},
 	}}
+}
+
+// MarshalAppend encodes an answer, without blanks between its parts: the encoder puts some there, in some
+// builds.
+func (c codec) MarshalAppend(base []byte, m proto.Message) ([]byte, error) {
+	text, err := c.MarshalOptions.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	buffer := bytes.NewBuffer(base)
+	err = json.Compact(buffer, text)
+	return buffer.Bytes(), err
 }
 
 // Unmarshal decodes a request. The error is INVALID_ARGUMENT, with the same details as that of a request
