@@ -94,11 +94,12 @@ func comesBack(err error) bool {
 }
 
 // ownErrors has the beginnings of errors by which gRPC, here or at the server, refuses a request or
-// an answer for its size or because it cannot be encoded. These errors have no details.
+// an answer for its size or because it cannot be encoded, or a method that an older server does not have.
+// These errors have no details.
 var ownErrors = []string{
 	"grpc: received message larger than max", "grpc: received message after decompression larger than max",
 	"grpc: message after decompression larger than max", "trying to send message larger than max",
-	"grpc: error while marshaling", "grpc: the client connection is closing", tokenPrefix,
+	"unknown service ", "unknown method ", "grpc: error while marshaling", "grpc: the client connection is closing", tokenPrefix,
 }
 
 // dialErrors has parts of errors by which gRPC says that it could not connect.

@@ -77,7 +77,7 @@ func TestFitted(t *testing.T) {
 func TestAccountToken(t *testing.T) {
 	for _, id := range []string{"default", "a/b ä", strings.Repeat("x", 200)} {
 		got, err := parseNameToken(nameToken(accountTokenKind, id), accountTokenKind)
-		if err != nil || string(got) != id {
+		if err != nil || got != id {
 			t.Errorf("%q comes back as %q, %v", id, got, err)
 		}
 	}

@@ -54,9 +54,6 @@ func batchMessage(b job.Batch) *stokerv1.Batch {
 	return m
 }
 
-// localCreator is who submits batches as long as nobody logs in.
-const localCreator = "local"
-
 func batchRef(b job.Batch) *stokerv1.BatchRef {
 	return &stokerv1.BatchRef{Id: b.ID, Number: b.Seq, DisplayName: b.DisplayName, Account: b.AccountID, State: batchStateMessage(b.State)}
 }

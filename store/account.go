@@ -37,7 +37,7 @@ func (s *Store) UpdateAccountSettings(ctx context.Context, id string, now time.T
 	if err != nil {
 		return job.AccountSettings{}, err
 	}
-	s.board.setSettings(id, a)
+	s.setSettings(id, a)
 	s.notify([]job.Change{{AccountID: id, Dispatch: true}})
 	return a, nil
 }
@@ -68,7 +68,7 @@ func (s *Store) ForgiveStarts(ctx context.Context, accountID string, now time.Ti
 	if err != nil {
 		return err
 	}
-	s.board.forgive(accountID)
+	s.forgive(accountID)
 	s.notify([]job.Change{{AccountID: accountID, Dispatch: true}})
 	return nil
 }

@@ -121,6 +121,9 @@ func statusExit(server string, s *status.Status) (code int, text, below string) 
 		return unreachable(server, connectionErrorText(s.Err()))
 	}
 	message := output.Printable(s.Message())
+	if s.Code() == codes.Unimplemented {
+		message += "; the server is older than this command"
+	}
 	switch s.Code() {
 	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.FailedPrecondition, codes.OutOfRange,
 		codes.Unimplemented, codes.PermissionDenied, codes.Unauthenticated:

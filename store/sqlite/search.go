@@ -50,14 +50,15 @@ const (
 	searchPrefix   = listedBatches + ` CROSS JOIN jobs AS j INDEXED BY jobs_key ON j.batch = b.seq AND j.key >= $9 AND j.key < $10 AND j.key <> '' AND `
 	searchKeys     = listedBatches + ` CROSS JOIN json_each($11) AS k CROSS JOIN jobs AS j INDEXED BY jobs_key ON j.batch = b.seq AND j.key = k.value AND j.key <> '' AND `
 	searchPosition = `json_each($21) AS p CROSS JOIN batches AS b ON b.seq = p.value ->> 0 CROSS JOIN jobs AS j ON j.batch = b.seq AND j.number = p.value ->> 1 AND `
-
-	descending, ascending = false, true
 )
 
+// The orders of a search: whether it is ascending.
+const descending, ascending = false, true
+
 // searchStatement is the statement of a search that has its positions from a source.
-func searchStatement(f *job.Search, source string, order bool) string {
+func searchStatement(f *job.Search, source string, asc bool) string {
 	numbers, by := `j.number < $3`, `seq DESC, number DESC`
-	if order == ascending {
+	if asc {
 		numbers, by = `j.number > $3`, `seq, number`
 	}
 	return `
@@ -239,23 +240,23 @@ func (r queries) FindJobs(ctx context.Context, f job.Search, page job.SearchPage
 }
 
 // findIn finds the first n jobs in a range.
-func (r queries) findIn(ctx context.Context, f *job.Search, in searchRange, order bool, n int) ([]job.FoundJob, error) {
+func (r queries) findIn(ctx context.Context, f *job.Search, in searchRange, asc bool, n int) ([]job.FoundJob, error) {
 	var found []job.FoundJob
 	parts := partsOfSearch(f)
 	for _, part := range parts {
-		some, err := all(ctx, r.q, scanFound(), searchStatement(f, part.source, order), searchArgs(f, in, part, n)...)
+		some, err := all(ctx, r.q, scanFound(), searchStatement(f, part.source, asc), searchArgs(f, in, part, n)...)
 		if err != nil {
 			return nil, err
 		}
 		found = append(found, some...)
 	}
-	sortFound(found, order)
+	sortFound(found, asc)
 	return found[:min(len(found), n)], nil
 }
 
-func sortFound(found []job.FoundJob, order bool) {
+func sortFound(found []job.FoundJob, asc bool) {
 	slices.SortFunc(found, func(a, b job.FoundJob) int {
-		return comparePositions(positionOf(&a), positionOf(&b), order)
+		return comparePositions(positionOf(&a), positionOf(&b), asc)
 	})
 }
 
@@ -263,9 +264,9 @@ func positionOf(f *job.FoundJob) job.JobPosition {
 	return job.JobPosition{BatchSeq: f.BatchSeq, Number: f.ID.Number}
 }
 
-func comparePositions(a, b job.JobPosition, order bool) int {
+func comparePositions(a, b job.JobPosition, asc bool) int {
 	c := cmp.Or(cmp.Compare(a.BatchSeq, b.BatchSeq), cmp.Compare(a.Number, b.Number))
-	if order == descending {
+	if !asc {
 		return -c
 	}
 	return c

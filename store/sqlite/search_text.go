@@ -17,9 +17,9 @@ const minEncodingText = 4
 
 // textRows reads rows of texts in the batches of a search, which has the first seven parameters in common
 // with its other statements. Ascending, it begins with the row that has the job after number $3.
-func textRows(f *job.Search, order bool) string {
+func textRows(f *job.Search, asc bool) string {
 	numbers, by := `t.first_number < $3`, `b.seq DESC, t.first_number DESC`
-	if order == ascending {
+	if asc {
 		const begin = `(SELECT coalesce(max(x.first_number), 0) FROM job_texts AS x WHERE x.batch = b.seq AND x.first_number <= $3 + 1)`
 		numbers, by = `t.first_number >= `+begin, `b.seq, t.first_number`
 	}
@@ -42,10 +42,10 @@ type textSearch struct {
 func (r queries) findText(ctx context.Context, f *job.Search, page job.SearchPage) (job.FoundJobs, error) {
 	s := textSearch{queries: r, search: f, page: page, text: searchable(f.Text)}
 	var err error
-	if s.encodings, err = r.encodingsWith(ctx, s.text); err != nil {
+	if s.encodings, err = s.encodingsWith(ctx, s.text); err != nil {
 		return job.FoundJobs{}, err
 	}
-	few, err := r.selectsFew(ctx, f)
+	few, err := s.selectsFew(ctx, f)
 	if err != nil {
 		return job.FoundJobs{}, err
 	}
@@ -124,7 +124,7 @@ func (s *textSearch) has(j *job.FoundJob) bool {
 const fewJobs = 20_000
 
 // selectsFew reports whether fewer than fewJobs match the conditions of a search other than its text.
-func (r queries) selectsFew(ctx context.Context, f *job.Search) (bool, error) {
+func (s *textSearch) selectsFew(ctx context.Context, f *job.Search) (bool, error) {
 	switch {
 	case len(f.Keys) > 0 || len(f.Causes) > 0:
 		return true, nil
@@ -140,7 +140,7 @@ SELECT coalesce(sum(b.waiting), 0), coalesce(sum(b.starting), 0), coalesce(sum(b
 		return c, err
 	}
 	in := ranges(f, job.SearchPage{})[0]
-	counts, err := one(ctx, r.q, scan, query, searchArgs(f, in, searchPart{}, 0)[:7]...)
+	counts, err := one(ctx, s.q, scan, query, searchArgs(f, in, searchPart{}, 0)[:7]...)
 	var total int64
 	for _, state := range distinct(f.States) {
 		total += *counts.Of(state)
@@ -151,14 +151,14 @@ SELECT coalesce(sum(b.waiting), 0), coalesce(sum(b.starting), 0), coalesce(sum(b
 // readTexts reads the rows of texts after a position, in order: textRowsPerQuery of them, unless there are
 // fewer.
 func (s *textSearch) readTexts(ctx context.Context, after job.JobPosition) ([]textRow, error) {
-	f, order := s.search, s.page.Ascending
+	f, asc := s.search, s.page.Ascending
 	scan := func(r row) (t textRow, err error) {
 		err = r.Scan(&t.position.BatchSeq, &t.position.Number, &t.texts)
 		return t, err
 	}
 	var rows []textRow
-	for _, in := range ranges(f, job.SearchPage{After: after, Ascending: order}) {
-		some, err := all(ctx, s.q, scan, textRows(f, order), searchArgs(f, in, searchPart{}, textRowsPerQuery-len(rows))[:7]...)
+	for _, in := range ranges(f, job.SearchPage{After: after, Ascending: asc}) {
+		some, err := all(ctx, s.q, scan, textRows(f, asc), searchArgs(f, in, searchPart{}, textRowsPerQuery-len(rows))[:7]...)
 		if err != nil {
 			return nil, err
 		}
@@ -170,12 +170,12 @@ func (s *textSearch) readTexts(ctx context.Context, after job.JobPosition) ([]te
 }
 
 // endOf is the position of the last job of some rows; zero if there are none.
-func endOf(rows []textRow, order bool) job.JobPosition {
+func endOf(rows []textRow, asc bool) job.JobPosition {
 	if len(rows) == 0 {
 		return job.JobPosition{}
 	}
 	last := rows[len(rows)-1]
-	if order == ascending {
+	if asc {
 		last.position.Number += last.jobCount() - 1
 	}
 	return last.position
@@ -194,14 +194,14 @@ func positionsWith(rows []textRow, text []byte) []job.JobPosition {
 
 // encodingsWith returns the positions of jobs that have, or had, an encoding with a text in its id. A text
 // that can be inside of an id is looked for there, others at the beginning only.
-func (r queries) encodingsWith(ctx context.Context, text string) ([]job.JobPosition, error) {
+func (s *textSearch) encodingsWith(ctx context.Context, text string) ([]job.JobPosition, error) {
 	if len(text) < minEncodingText {
 		return nil, nil
 	}
-	positions, err := r.encodingPositions(ctx, encodingPrefix, text)
+	positions, err := s.encodingPositions(ctx, encodingPrefix, text)
 	if err != nil || len(text) >= len("00000000-0000-0000-0000-000000000000") || strings.Trim(text, "0123456789abcdef-") != "" {
 		return positions, err
 	}
-	more, err := r.encodingPositions(ctx, encodingPart, text)
+	more, err := s.encodingPositions(ctx, encodingPart, text)
 	return slices.Concat(positions, more), err
 }
