@@ -20,12 +20,14 @@ func (s startedTemplate) requiredField() (field, value string) {
 // call, because the call both creates and starts. The permit is checked just before the call
 // leaves.
 //
+// The secrets are those in the template, which must not appear in an error.
+//
 // The template is sent as one JSON string. In a JSON object the order of the fields would
 // matter, because the platform creates the resources in that order.
-func (c *Client) StartTemplate(ctx context.Context, template string, permit Permit) (EncodingID, error) {
+func (c *Client) StartTemplate(ctx context.Context, template string, permit Permit, secrets ...Secret) (EncodingID, error) {
 	var started startedTemplate
 	err := c.do(ctx, call{
-		method: http.MethodPost, path: "/encoding/templates/start", class: ClassEncodingCreate, urgency: urgencyStart, body: template, permit: permit,
+		method: http.MethodPost, path: "/encoding/templates/start", class: ClassEncodingCreate, urgency: urgencyStart, body: template, permit: permit, secrets: secrets,
 	}, &started)
 	return started.EncodingID, err
 }

@@ -36,6 +36,8 @@ type Config struct {
 	// Inputs and Outputs hold the storages by the name that batches use. The input
 	// and the output of one name may be different storages.
 	Inputs, Outputs map[string]Storage
+	// Secret returns the present value of a secret that configured templates may name. Default: there are none.
+	Secret func(name string) (string, error)
 	// PollInterval is the usual time between two lists of the running encodings, and between two
 	// counts of the platform's queue. A single encoding is polled when it is expected to change.
 	// Default [DefaultPollInterval].

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
@@ -19,7 +20,12 @@ import (
 func (w *worker) startTemplate(ctx context.Context, t trackedJob) outcome {
 	parsed, err := provision.ParseTemplate(t.batch.Template)
 	var shared provision.Shared
+	var secrets map[string]string
 	if err == nil {
+		var secretErr error
+		if secrets, secretErr = w.provisioner.Secrets(parsed, &t.batch.Batch); secretErr != nil {
+			return outcome{sharedErr: secretErr} // the batch waits until the service has the secret
+		}
 		if shared, err = w.provisioner.EnsureStorages(ctx, &t.batch.Batch, parsed, t.job.OutputPath); err != nil {
 			return prepareOutcome(t, job.Job{}, nil, err)
 		}
@@ -31,14 +37,14 @@ func (w *worker) startTemplate(ctx context.Context, t trackedJob) outcome {
 	t.job = j
 	text := ""
 	if err == nil {
-		text, err = w.provisioner.RenderTemplate(parsed, &t.batch.Batch, &t.job, shared)
+		text, err = w.provisioner.RenderTemplate(parsed, &t.batch.Batch, &t.job, shared, secrets)
 	}
 	if err != nil { // an earlier version, with other rules, has accepted the template
 		f := job.Failure{Kind: job.FailedConfigure, Text: err.Error(), Time: w.now(), Permanent: true}
 		j, storeErr = w.updateJob(ctx, j.ID, func(u *job.Update) error { return u.StartRefused(f, t.batch.rules(0), f.Time) })
 		return outcome{job: j, storeErr: storeErr}
 	}
-	encoding, err := w.account.Client.StartTemplate(ctx, text, w.startPermit(ctx, t))
+	encoding, err := w.account.Client.StartTemplate(ctx, text, w.startPermit(ctx, t), hidden(secrets)...)
 	o := startOutcome(err)
 	if err == nil && w.belongsToJob(ctx, string(encoding)) {
 		err = fmt.Errorf("start a template: encoding %s: %w", encoding, errOtherObject)
@@ -52,6 +58,14 @@ func (w *worker) startTemplate(ctx context.Context, t trackedJob) outcome {
 		o.job = j // it stays STARTING until the platform has been asked
 	}
 	return o
+}
+
+// hidden lists the values of secrets for the client of the platform.
+func hidden(secrets map[string]string) (list []bitmovin.Secret) {
+	for _, value := range secrets {
+		list = append(list, bitmovin.Secret(value))
+	}
+	return list
 }
 
 // templateStartUpdate is the update of a job whose start from a template ended with err. sharedErr

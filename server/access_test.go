@@ -48,7 +48,11 @@ func newGuarded(t *testing.T, change func(*identity.Config, *server.Config)) *gu
 		if change != nil {
 			change(&identities, c)
 		}
-		g.access = store.NewAccessTable(c.Store.(*store.Store))
+		table, ok := c.Store.(*store.Store)
+		if !ok {
+			t.Fatalf("the job table is a %T", c.Store)
+		}
+		g.access = store.NewAccessTable(table)
 		var err error
 		g.identifier, err = identity.New(t.Context(), identities, g.access, slog.New(slog.NewTextHandler(t.Output(), nil)))
 		if err != nil {
@@ -227,7 +231,7 @@ type methodRules struct {
 }
 
 func rulesOf(m protoreflect.MethodDescriptor) methodRules {
-	option := proto.GetExtension(m.Options(), stokerv1.E_Access).(*stokerv1.Access)
+	option, _ := proto.GetExtension(m.Options(), stokerv1.E_Access).(*stokerv1.Access) // nil has no role
 	r := methodRules{role: access.Role(option.GetRole()), roleForOwn: access.Role(cmp.Or(option.GetRoleForOwn(), option.GetRole()))}
 	for i := range m.Input().Fields().Len() {
 		switch m.Input().Fields().Get(i).Name() {

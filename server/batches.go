@@ -22,7 +22,7 @@ const defaultBatchesPage = 50
 
 // SubmitBatch stores a batch and all of its jobs, or nothing.
 func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
-	if err := checkKeyUseOf(ctx, s, req); err != nil {
+	if err := s.store.checkSubmissionKeyUse(ctx, req); err != nil {
 		return nil, err
 	}
 	var hash []byte // distinguishes a repeat from another request with the same request_id; nil without request_id
@@ -64,6 +64,9 @@ func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchReque
 		b.Counts.Waiting = int64(len(jobs)) - b.Skipped
 		return s.respondSubmit(ctx, b, check)
 	}
+	if err := s.waiting.add(ctx, b.AccountID, len(jobs)); err != nil {
+		return nil, err
+	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, fmt.Errorf("choose a batch id: %w", err)
@@ -81,15 +84,6 @@ func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchReque
 		return nil, fmt.Errorf("submit batch: %w", err)
 	}
 	return s.respondSubmit(ctx, b, check)
-}
-
-// checkKeyUseOf is [Server.checkKeyUse] for everything that a submission asks for.
-func checkKeyUseOf(ctx context.Context, s *Server, req *stokerv1.SubmitBatchRequest) error {
-	return errors.Join(
-		s.checkKeyUse(ctx, "inline_template", req.GetInlineTemplate() != nil),
-		s.checkKeyUse(ctx, "input_id", req.GetInputId() != ""),
-		s.checkKeyUse(ctx, "output_id", req.GetOutputId() != ""),
-	)
 }
 
 // respondSubmit answers with a batch and the warnings about its submission.
@@ -132,7 +126,7 @@ func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*st
 		if err != nil {
 			return nil, fmt.Errorf("read batch: %w", err)
 		}
-		if err := s.checkKeyUse(ctx, "a batch with a template of its own", b.Template != nil && b.Template.Name == ""); err != nil {
+		if err := s.store.checkBatchKeyUse(ctx, &b); err != nil {
 			return nil, err
 		}
 		batch = &b
@@ -143,6 +137,11 @@ func (s *Server) AddJobs(ctx context.Context, req *stokerv1.AddJobsRequest) (*st
 	}
 	jobs := takeJobs(&req.Jobs)
 	n := int64(len(jobs))
+	if batch != nil {
+		if err := s.waiting.add(ctx, batch.AccountID, len(jobs)); err != nil {
+			return nil, err
+		}
+	}
 	b, added, duplicates, err := s.store.AddJobs(ctx, req.GetBatchId(), jobs, time.Now())
 	collectJobs(int(n))
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/job"
 )
@@ -23,10 +24,40 @@ import (
 type boundary struct {
 	store  Store
 	owners owners
+	// submittersUseKey lets submitters use what the API key may use, and not only what the catalog names.
+	submittersUseKey bool
 }
 
-func newBoundary(s Store) *boundary {
-	return &boundary{store: s, owners: owners{known: map[string]owner{}}}
+func newBoundary(s Store, submittersUseKey bool) *boundary {
+	return &boundary{store: s, owners: owners{known: map[string]owner{}}, submittersUseKey: submittersUseKey}
+}
+
+// checkKeyUse refuses what can reach everything that the API key reaches, whatever the catalog names, unless
+// the caller may do so: templates that come with a submission, and ids of inputs and outputs at the platform.
+func (b *boundary) checkKeyUse(ctx context.Context, what string, asked bool) error {
+	p := grantOf(ctx).principal
+	if !asked || p.Role >= access.Operator || b.submittersUseKey {
+		return nil
+	}
+	return &roleError{principal: p, needed: access.Operator, what: what}
+}
+
+// checkSubmissionKeyUse is checkKeyUse for what a submission asks for, before anything else of it is checked.
+func (b *boundary) checkSubmissionKeyUse(ctx context.Context, req *stokerv1.SubmitBatchRequest) error {
+	return errors.Join(
+		b.checkKeyUse(ctx, "inline_template", req.GetInlineTemplate() != nil),
+		b.checkKeyUse(ctx, "input_id", req.GetInputId() != ""),
+		b.checkKeyUse(ctx, "output_id", req.GetOutputId() != ""),
+	)
+}
+
+// checkBatchKeyUse is checkKeyUse for what a batch uses.
+func (b *boundary) checkBatchKeyUse(ctx context.Context, batch *job.Batch) error {
+	return errors.Join(
+		b.checkKeyUse(ctx, "inline_template", batch.Template != nil && batch.Template.Name == ""),
+		b.checkKeyUse(ctx, "input_id", batch.Input.ID != ""),
+		b.checkKeyUse(ctx, "output_id", batch.Output.ID != ""),
+	)
 }
 
 // errNotOwn is the error of a change of somebody else's batch.
@@ -202,7 +233,7 @@ func (b *boundary) CountBatches(ctx context.Context, f job.BatchFilter) (int64, 
 
 // Submit notes who submits the batch.
 func (b *boundary) Submit(ctx context.Context, s job.Submission, now time.Time) (job.Batch, bool, error) {
-	if err := b.checkAccount(ctx, s.Batch.AccountID); err != nil {
+	if err := errors.Join(b.checkAccount(ctx, s.Batch.AccountID), b.checkBatchKeyUse(ctx, &s.Batch)); err != nil {
 		return job.Batch{}, false, err
 	}
 	s.Batch.CreatedBy = grantOf(ctx).principal.Name

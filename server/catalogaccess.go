@@ -5,8 +5,6 @@ import (
 	"iter"
 	"maps"
 	"slices"
-
-	"github.com/stokerd/stoker/internal/access"
 )
 
 // accounts names the accounts that may use the storage as "input" or as "output"; nil: all.
@@ -49,16 +47,6 @@ func (s *submission) checkStorage(way, name string) {
 	case !usableBy(storage.accounts(way), s.batch.AccountID):
 		s.add(way, "storage %q is not for account %q; %s", name, s.batch.AccountID, listed(usable))
 	}
-}
-
-// checkKeyUse refuses what can reach everything that the API key reaches, whatever the catalog names, unless
-// the caller may do so: templates that come with a submission, and ids of inputs and outputs at the platform.
-func (s *Server) checkKeyUse(ctx context.Context, what string, asked bool) error {
-	p := grantOf(ctx).principal
-	if !asked || p.Role >= access.Operator || s.allowInlineTemplates {
-		return nil
-	}
-	return &roleError{principal: p, needed: access.Operator, what: what}
 }
 
 // visible returns those of the names that the caller may use with one of its accounts.

@@ -31,6 +31,17 @@
 // A snapshot with jobs is sent in pages. All pages show one revision: jobs that have changed since
 // are left out and follow as changes. An interrupted snapshot continues where it stopped.
 //
+// # Access
+//
+// The interceptors find out who calls (package identity), and compare the role of the caller with the
+// access option of the method, before anything of the request is received. What a call may be about is
+// decided where it reaches the job table: all handlers go through the boundary, which knows the accounts of
+// the caller. A batch out of them does not exist. A method may be allowed for the caller's own batches
+// alone; then the boundary refuses those of others, and leaves them out of lists.
+//
+// Each call that may change something has an entry in the audit log, which the job table writes in the
+// transaction of the change.
+//
 // # Shutdown
 //
 // [Server.Stop] works in this order: health answers NOT_SERVING, watches end with UNAVAILABLE and

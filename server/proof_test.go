@@ -124,7 +124,7 @@ func TestRevocationEndsWatches(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		g := newGuarded(t, nil)
 		ctx, stop := context.WithCancelCause(t.Context())
-		var running = make(chan error, 1)
+		running := make(chan error, 1)
 		go func() { running <- g.identifier.Run(ctx) }()
 		batch := g.stored(job.Batch{AccountID: "default", Recipe: new(job.DefaultRecipe()), Profile: "default", Open: true})
 		watch := func(ctx context.Context) <-chan error {
@@ -321,5 +321,37 @@ func TestRequestIDsOutliveTheChange(t *testing.T) {
 	restart(open)
 	if again, err := submit(t.Context(), "default", "s", 2); err != nil || again != own {
 		t.Errorf("the first repeat after the change back: %s, %v, want %s", again, err, own)
+	}
+}
+
+// TestListWatchStaysWithinAccounts has callers of different accounts watch the list of all batches side by side.
+func TestListWatchStaysWithinAccounts(t *testing.T) {
+	g := newGuarded(t, nil)
+	g.stored(job.Batch{AccountID: "default", DisplayName: "here", Recipe: new(job.DefaultRecipe()), Profile: "default"})
+	g.stored(job.Batch{AccountID: "other", DisplayName: "there", Recipe: new(job.DefaultRecipe()), Profile: "default"})
+	for _, tt := range []struct {
+		ctx  context.Context
+		want string
+	}{
+		{g.token("all", access.Viewer), "there here"},
+		{g.token("here", access.Viewer, "default"), "here"},
+		{g.token("there", access.Viewer, "other"), "there"},
+		{g.token("nowhere", access.Viewer, "gone"), ""},
+	} {
+		stream, err := g.batches.WatchBatches(tt.ctx, &stokerv1.WatchBatchesRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		message, err := stream.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, b := range message.GetBatches() {
+			names = append(names, b.GetDisplayName())
+		}
+		if got := strings.Join(names, " "); got != tt.want {
+			t.Errorf("the list has %q, want %q", got, tt.want)
+		}
 	}
 }

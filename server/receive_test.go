@@ -252,6 +252,48 @@ func TestCallsUnderWay(t *testing.T) {
 	})
 }
 
+func TestWaitingJobs(t *testing.T) {
+	w := newWorld(t, func(c *server.Config) { c.Limits.WaitingJobsPerAccount = 5 })
+	batch := w.submit(3)
+	_, err := w.batches.SubmitBatch(t.Context(), submission(3))
+	wantCode(t, err, codes.ResourceExhausted)
+	if limit := detail[*errdetails.ErrorInfo](err).GetMetadata()["limit"]; limit != "waiting_jobs_per_account" || detail[*errdetails.RetryInfo](err) == nil {
+		t.Errorf("the limit is %q: %v", limit, err)
+	}
+	other := submission(3)
+	other.Account = "other"
+	if _, err := w.batches.SubmitBatch(t.Context(), other); err != nil {
+		t.Errorf("to another account: %v", err)
+	}
+	w.finish(batch.GetId(), 1)
+	w.submit(3)
+	open, err := w.batches.SubmitBatch(t.Context(), &stokerv1.SubmitBatchRequest{KeepOpen: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.batches.AddJobs(t.Context(), &stokerv1.AddJobsRequest{BatchId: open.GetBatch().GetId(), Jobs: specs(10, 1)})
+	wantCode(t, err, codes.ResourceExhausted)
+}
+
+// A template that a batch brings along could have the platform show the secrets of the service.
+func TestInlineTemplateWithSecret(t *testing.T) {
+	w := newWorld(t, nil)
+	req := submission(1)
+	req.EncodeWith = &stokerv1.SubmitBatchRequest_InlineTemplate{InlineTemplate: &stokerv1.InlineTemplate{Yaml: `
+metadata: {type: VOD}
+encodings:
+  main:
+    properties: {description: "${secret:drm}"}
+    streams: {video: {properties: {codecConfigId: c, inputStreams: [{inputPath: "${input_path}"}]}}}
+    start: {properties: {perTitle: {h264Configuration: {}}}}
+`}}
+	_, err := w.batches.SubmitBatch(t.Context(), req)
+	wantCode(t, err, codes.InvalidArgument)
+	if !strings.Contains(violations(err), `uses the secret "drm", and only templates of the configuration may use secrets`) {
+		t.Errorf("the violations are %s", violations(err))
+	}
+}
+
 // TestRefusedCallsInTheLog makes many calls that are refused, of methods with long names.
 func TestRefusedCallsInTheLog(t *testing.T) {
 	var log lockedBuffer

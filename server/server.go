@@ -59,6 +59,8 @@ type Limits struct {
 	// AnswerBytes is how much memory answers may take up until they are written, in bytes, those to all
 	// callers together. One caller gets at most half. Answers of up to 4 KiB are not counted. Default 64 MiB.
 	AnswerBytes int
+	// WaitingJobsPerAccount is how many jobs of one account may wait to be started. Default 10,000,000.
+	WaitingJobsPerAccount int
 }
 
 // withDefaults returns the limits with defaults for those that are 0.
@@ -72,6 +74,8 @@ func (l Limits) withDefaults() Limits {
 		MaxRequestBytes:  cmp.Or(l.MaxRequestBytes, 32<<20),
 		ReceiveBytes:     cmp.Or(l.ReceiveBytes, 64<<20),
 		AnswerBytes:      cmp.Or(l.AnswerBytes, 64<<20),
+
+		WaitingJobsPerAccount: cmp.Or(l.WaitingJobsPerAccount, 10_000_000),
 	}
 }
 
@@ -99,9 +103,8 @@ type Server struct {
 	receiving    *room // for requests on their way in
 	decoding     *room // for requests that are being decoded and carried out
 	answering    *room // for answers until they are written
+	waiting      *waitingLimit
 	summaries    summaries
-
-	allowInlineTemplates bool
 }
 
 // New makes a server, to be registered by [Server.Register].
@@ -125,7 +128,7 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		store:        newBoundary(c.Store),
+		store:        newBoundary(c.Store, c.AllowInlineTemplates),
 		gate:         &gate{identifier: c.Identifier, methods: methods, strangers: newStrangers(), audit: audit, log: log},
 		audit:        audit,
 		access:       &accessService{store: c.Access, identifier: c.Identifier, accounts: c.Store, inlineTemplates: c.AllowInlineTemplates},
@@ -137,11 +140,11 @@ func New(c Config) (*Server, error) {
 		batchURL:     c.BatchURL,
 		limits:       c.Limits.withDefaults(),
 	}
-	s.allowInlineTemplates = c.AllowInlineTemplates
 	s.hub = newHub(s.limits)
 	s.callers = newCallers(s.limits)
 	s.receiving = newRoom("receive_bytes", "requests", s.limits.ReceiveBytes, s.limits.MaxRequestBytes)
 	s.decoding = newRoom("receive_bytes", "requests", 2*s.limits.ReceiveBytes, 2*s.limits.MaxRequestBytes)
+	s.waiting = newWaitingLimit(s.limits.WaitingJobsPerAccount, c.Store.CountWaiting)
 	s.answering = newRoom("answer_bytes", "answers", s.limits.AnswerBytes, maxAnswerBytes)
 	s.lists = newBatchLists(s)
 	return s, nil

@@ -83,7 +83,7 @@ func (g *gate) refuseStranger(ctx context.Context, method string, err error) err
 	tooMany, log, unlogged := g.strangers.note(address, time.Now())
 	if log {
 		why := err.Error()
-		if r, ok := errors.AsType[*identity.Refusal](err); ok {
+		if r, ok := errors.AsType[*identity.RefusalError](err); ok {
 			why = r.Why
 		}
 		g.log.WarnContext(ctx, "caller refused", callIDKey, callID(ctx), "method", clip(method, maxName), "address", address, "why", clip(why, maxText), "not_logged_before", unlogged)

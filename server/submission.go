@@ -140,6 +140,9 @@ func (s *submission) setEncoding(req *stokerv1.SubmitBatchRequest) {
 			return
 		}
 		s.template = s.parseTemplate(text, "", t, jobs)
+		if s.template != nil && len(s.template.Secrets()) > 0 {
+			s.add(text, "uses the secret %q, and only templates of the configuration may use secrets", s.template.Secrets()[0])
+		}
 	default:
 		s.setProfile(cmp.Or(req.GetProfile(), job.DefaultName))
 	}

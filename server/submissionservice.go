@@ -26,7 +26,7 @@ const (
 // CheckList reads a list of jobs and checks it as SubmitBatch would.
 func (s *submissionService) CheckList(ctx context.Context, req *stokerv1.CheckListRequest) (*stokerv1.CheckListResponse, error) {
 	submission := req.GetSubmission()
-	if err := checkKeyUseOf(ctx, s.server, submission); err != nil {
+	if err := s.server.store.checkSubmissionKeyUse(ctx, submission); err != nil {
 		return nil, err
 	}
 	list, err := openList(submission)

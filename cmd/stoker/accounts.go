@@ -39,14 +39,14 @@ how many should be; ? if that is not known. RUNNING and WAITING are this server'
 			return nil
 		}
 		for _, a := range accounts {
-			c.noteAccount(a)
+			noteAccount(c, a)
 		}
 		return nil
 	})
 }
 
 // noteAccount says what somebody should know about an account beside its state.
-func (c *cli) noteAccount(a *stokerv1.Account) {
+func noteAccount(c *cli, a *stokerv1.Account) {
 	if text := a.GetQueueTargetAdvice().GetText(); text != "" {
 		c.note("Account %s: %s.", a.GetId(), text)
 	}

@@ -48,7 +48,7 @@ func cancelCommand(c *cli) *cobra.Command {
 	v.selection.addBatchFlags(c, cmd, whichJobs)
 	v.selection.addAccountFlag(c, cmd, whichJobs)
 	cmd.Flags().StringVar(&v.reason, "reason", "", "`TEXT`: why; kept with what is cancelled, and shown")
-	v.caution.addFlags(cmd)
+	v.addCautionFlags(cmd)
 	sectionFlags(cmd, how, "reason", "dry-run", "yes")
 	return c.clientCommand(cmd, answerTimeout, v.run)
 }

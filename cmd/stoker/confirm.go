@@ -18,7 +18,7 @@ type caution struct {
 	dryRun bool // --dry-run
 }
 
-func (g *caution) addFlags(cmd *cobra.Command) {
+func (g *caution) addCautionFlags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&g.dryRun, "dry-run", false, "say how many, change nothing")
 	cmd.Flags().BoolVarP(&g.yes, "yes", "y", false, "do not ask")
 	cmd.MarkFlagsMutuallyExclusive("dry-run", "yes")

@@ -28,7 +28,7 @@ func (u userContexts) addCommand() *cobra.Command {
 		Short: "Give a server a name.",
 		Long: `The context is kept in stoker/contexts.yaml in $XDG_CONFIG_HOME, or else in ~/.config.
 Secrets are not: a context has the path of their file.`,
-		Example: `  stoker context add prod --server stoker.example.com:7070 --tls-ca company.crt --token-file ~/.stoker-token
+		Example: `  stoker context add prod --server stoker.example.com:7070 --token-file token
   stoker context add local --server 127.0.0.1:7070 --use`,
 		Args: oneArg,
 		RunE: func(_ *cobra.Command, args []string) error { return u.add(args[0], added, replace, use) },

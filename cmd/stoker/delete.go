@@ -37,7 +37,7 @@ func deleteCommand(c *cli) *cobra.Command {
 	sectionFlags(cmd, whichBatches, "state")
 	v.selection.addBatchFlags(c, cmd, whichBatches)
 	v.selection.addAccountFlag(c, cmd, whichBatches)
-	v.caution.addFlags(cmd)
+	v.addCautionFlags(cmd)
 	sectionFlags(cmd, how, "dry-run", "yes")
 	completeFlag(cmd, "state", []string{"succeeded", "failed", "cancelled"})
 	return c.clientCommand(cmd, answerTimeout, v.run)

@@ -72,7 +72,7 @@ type demoAddresses struct {
 // serveDemo serves until the context ends. If an address is in use that nobody has chosen, it takes other
 // ports.
 func (c *cli) serveDemo(ctx context.Context, at demoAddresses, db string) error {
-	serve := func(ctx context.Context, s *service.Service) error {
+	serve := func(ctx context.Context, s *service.Service) error { //nolint:unparam // as runSimulation wants it
 		c.note("The service listens on %s, with a simulator behind it. Ctrl-C ends both.", s.Address("--listen"))
 		c.note("To see it in a browser: %s", s.WebAddress())
 		<-ctx.Done()

@@ -63,8 +63,13 @@ func (c *cli) reportError(ctx context.Context, err error) int {
 	if text == "" {
 		return code
 	}
-	if e, ok := errors.AsType[*exitError](err); !strings.Contains(text, "\n") && !(ok && e.located) {
-		text = "stoker: " + text // a list of mistakes has the place of each instead
+	// A list of mistakes has the place of each instead.
+	located := strings.Contains(text, "\n")
+	if e, ok := errors.AsType[*exitError](err); ok && e.located {
+		located = true
+	}
+	if !located {
+		text = "stoker: " + text
 	}
 	if below != "" {
 		text += "\n" + below

@@ -74,7 +74,7 @@ func (l *failureList) request() (_ *stokerv1.ListFailuresRequest, err error) {
 			return nil, err
 		}
 	}
-	r.Finished, err = parseTimeRange(l.since, l.until, l.localNow())
+	r.Finished, err = parseTimeRange(l.since, l.until, localNow(l.cli))
 	return r, err
 }
 

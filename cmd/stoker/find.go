@@ -63,7 +63,7 @@ func prefixed(prefix, text string) string {
 
 // find prints jobs of all batches. filters is how the user chose among them.
 func (l *jobList) find(ctx context.Context, conn *client.Client, filters string) error {
-	request, err := l.request(l.localNow())
+	request, err := l.request(localNow(l.cli))
 	if err != nil {
 		return err
 	}

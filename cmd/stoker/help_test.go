@@ -61,7 +61,7 @@ func TestFirstPageNamesTheCommands(t *testing.T) {
 // Help fits a terminal: no line is wider than 80 columns, and a page has 24 lines unless the command has many
 // flags.
 func TestHelpFitsTheScreen(t *testing.T) {
-	long := []string{"submit", "update", "plan", "serve", "simulate", "jobs", "find", "batches", "failures", "cancel", "resubmit"}
+	long := []string{"token create", "submit", "update", "plan", "serve", "simulate", "jobs", "find", "batches", "failures", "cancel", "resubmit"}
 	check := func(name, page string, height int) {
 		lines := strings.Split(strings.TrimSuffix(page, "\n"), "\n")
 		if len(lines) > height && !slices.Contains(long, name) {
@@ -131,7 +131,7 @@ func TestExamplesOfHelp(t *testing.T) {
 	address := newTable().start(t)
 	env := map[string]string{"STOKER_SERVER": address, "HOME": t.TempDir()}
 	t.Chdir(t.TempDir())
-	for _, name := range []string{"titles.csv", "archive.csv", "more.csv"} {
+	for _, name := range []string{"titles.csv", "archive.csv", "more.csv", "token"} {
 		if err := os.WriteFile(name, []byte("key,input_path\na,in/a.mov\nb,in/b.mov\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -159,15 +159,16 @@ func TestExamplesOfHelp(t *testing.T) {
 	})
 }
 
-// runsForLong are the commands whose examples are only read by the flag parser: other tests run them.
-var runsForLong = []string{"serve", "simulate", "demo", "plan", "backup"}
+// runElsewhere are the commands whose examples are only read by the flag parser: other tests run them, on a
+// service of their own.
+var runElsewhere = []string{"serve", "simulate", "demo", "plan", "backup", "token", "audit", "whoami"}
 
 // runExample runs a line of the shell whose commands are stoker or print a list.
 func runExample(t *testing.T, cmd *cobra.Command, env map[string]string, line string) {
 	line, _, _ = strings.Cut(line, " > ")
 	stdin := "key,input_path\nc,in/c.mov\n"
-	if slices.Contains(runsForLong, cmd.Name()) {
-		_, flags, _ := strings.Cut(line, "stoker "+cmd.Name())
+	if slices.Contains(runElsewhere, cmd.Name()) || slices.Contains(runElsewhere, cmd.Parent().Name()) {
+		_, flags, _ := strings.Cut(line, cmd.CommandPath())
 		flags, _, _ = strings.Cut(flags, " | ")
 		if err := cmd.ParseFlags(words(flags)); err != nil {
 			t.Error(err)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -36,9 +38,25 @@ the whole history.`,
 		if err != nil {
 			return err
 		}
+		page := ""
+		if !c.out.ForPrograms() {
+			if page, err = jobPage(ctx, conn, response.GetJob()); err != nil {
+				return err
+			}
+		}
 		return writeThing(c, ui.Jobs(), output.Thing[*stokerv1.Job]{
 			Message: response, Row: response.GetJob(),
-			Sheet: func(l output.Look, all bool) string { return ui.JobSheet(response, l, all) },
+			Sheet: func(l output.Look, all bool) string { return ui.JobSheet(response, page, l, all) },
 		})
 	})
+}
+
+// jobPage is the address at which browsers show a job; empty if the server has no page.
+func jobPage(ctx context.Context, conn *client.Client, j *stokerv1.Job) (string, error) {
+	batch, _, _ := strings.Cut(j.GetId(), "/")
+	response, err := conn.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: batch})
+	if err != nil || response.GetBatch().GetPageUrl() == "" {
+		return "", err
+	}
+	return fmt.Sprintf("%s/jobs/%d", response.GetBatch().GetPageUrl(), j.GetNumber()), nil
 }

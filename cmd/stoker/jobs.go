@@ -37,6 +37,9 @@ func (l *jobList) addFlags(cmd *cobra.Command) {
 	f.StringVar(&l.until, "until", "", "only jobs that changed before this `TIME`")
 	f.IntVarP(&l.limit, "limit", "n", l.limit, "how many at most; 0: all")
 	completeFlag(cmd, "state", jobStateNames(jobStates()))
+	completeFlagFrom(cmd, "cause", completions{l.cli}.causes)
+	completeFlagFrom(cmd, "key", completions{l.cli}.keys)
+	completeFlagFrom(cmd, "key-prefix", completions{l.cli}.keys)
 }
 
 // filters are the names of the flags that choose among jobs.
@@ -87,7 +90,7 @@ func parseTimeRange(since, until string, now time.Time) (*stokerv1.TimeRange, er
 }
 
 // localNow is the present time in the zone in which the user gives and reads times.
-func (c *cli) localNow() time.Time {
+func localNow(c *cli) time.Time {
 	look := c.look(c.stdout)
 	if c.out.UTC || look.Zone == nil {
 		return look.Now.UTC()
@@ -126,7 +129,7 @@ and keys are to the byte what was submitted, for the next program.`,
 
 // printOf prints jobs of a batch. filters is how the user chose among them.
 func (l *jobList) printOf(ctx context.Context, conn *client.Client, batch, filters string) error {
-	request, err := l.request(l.localNow())
+	request, err := l.request(localNow(l.cli))
 	if err != nil {
 		return err
 	}

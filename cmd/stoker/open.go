@@ -91,9 +91,9 @@ func browserCommand(ctx context.Context, address string) *exec.Cmd {
 // server's own machine reaches is of use there alone.
 func notePage(c *cli, b *stokerv1.Batch) {
 	address, err := url.Parse(b.GetPageUrl())
-	if b.GetPageUrl() == "" || c.pageNoted || !c.look(c.stderr).OnTerminal() || err != nil || client.IsLoopback(address.Host) && !client.IsLoopback(c.connection.Server) {
+	if !c.hints() || b.GetPageUrl() == "" || c.pageNoted || err != nil || client.IsLoopback(address.Host) && !client.IsLoopback(c.connection.Server) {
 		return
 	}
 	c.pageNoted = true
-	c.note("In a browser: %s", b.GetPageUrl())
+	c.note("  %s", b.GetPageUrl())
 }

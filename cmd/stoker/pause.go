@@ -105,7 +105,7 @@ func (v *switching) command(short string) *cobra.Command {
 	f.BoolVar(&v.allAccounts, "all-accounts", false, "every account")
 	sectionFlags(cmd, whichBatches, "account", "all-accounts")
 	completeFlagFrom(cmd, "account", completions{v.cli}.accounts)
-	v.caution.addFlags(cmd)
+	v.addCautionFlags(cmd)
 	return v.clientCommand(cmd, answerTimeout, v.run)
 }
 

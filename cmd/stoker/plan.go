@@ -163,7 +163,7 @@ func (c *cli) plan(ctx context.Context, p *planFlags, args []string) error {
 		return runError(err)
 	}
 	if c.out.ForPrograms() {
-		return c.printOutcome(outcome)
+		return printOutcome(c, outcome)
 	}
 	c.note("%s on %s, %v each%s, queue target %s", output.Plural(int64(outcome.Jobs), "job"), output.Plural(int64(p.options.Encoders), "encoder"),
 		p.options.Duration, p.durationRange(), p.target)

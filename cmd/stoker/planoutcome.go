@@ -31,7 +31,7 @@ func outcomeLines(o plan.Outcome) [][2]string {
 }
 
 // printOutcome prints an outcome for programs, with times in seconds and shares from 0 to 1.
-func (c *cli) printOutcome(o plan.Outcome) error {
+func printOutcome(c *cli, o plan.Outcome) error {
 	line, err := json.Marshal(struct {
 		Jobs      int     `json:"jobs"`
 		Simulated int     `json:"simulated"`

@@ -45,7 +45,7 @@ func retryCommand(c *cli) *cobra.Command {
 	v.selection.addJobFlags(c, cmd, retryableStates(), "failed (default) or cancelled")
 	v.selection.addBatchFlags(c, cmd, whichJobs)
 	v.selection.addAccountFlag(c, cmd, whichJobs)
-	v.caution.addFlags(cmd)
+	v.addCautionFlags(cmd)
 	cmd.Flags().BoolVarP(&v.watching, "watch", "w", false, "follow it to the end")
 	sectionFlags(cmd, how, "dry-run", "yes", "watch")
 	cmd.MarkFlagsMutuallyExclusive("dry-run", "watch")

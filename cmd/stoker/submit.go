@@ -90,8 +90,17 @@ func (s *submission) addFlags(c *cli, cmd *cobra.Command) {
 	f.BoolVar(&s.sample, "sample", false, "submit the six jobs of Bitmovin's BatchEncoding example; the asset is the one of HTTP_INPUT_FILE_PATH")
 	sectionFlags(cmd, how, "watch", "dry-run", "resume", "request-id", "sample")
 	for _, pair := range [][2]string{
-		{"input", "input-id"}, {"output", "output-id"}, {"sample", "list-format"}, {"sample", "list-columns"}, {"sample", "list-charset"},
-		{"sample", "template"}, {"sample", "template-file"}, {"watch", "dry-run"}, {"watch", "keep-open"}, {"resume", "request-id"}, {"resume", "dry-run"},
+		{"input", "input-id"},
+		{"output", "output-id"},
+		{"sample", "list-format"},
+		{"sample", "list-columns"},
+		{"sample", "list-charset"},
+		{"sample", "template"},
+		{"sample", "template-file"},
+		{"watch", "dry-run"},
+		{"watch", "keep-open"},
+		{"resume", "request-id"},
+		{"resume", "dry-run"},
 	} {
 		cmd.MarkFlagsMutuallyExclusive(pair[0], pair[1])
 	}
@@ -116,9 +125,6 @@ func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, ar
 		return c.locateViolations(err, list, s.request.GetJobs(), s.listFlags)
 	}
 	c.noteSubmitted(s, list, batch)
-	if !c.out.ForPrograms() {
-		notePage(c, batch)
-	}
 	switch {
 	case s.watch:
 		return c.watch(ctx, conn, watchRequest(batch.GetId()))
@@ -128,6 +134,7 @@ func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, ar
 		return nil
 	}
 	c.noteForecast(ctx, conn, batch)
+	notePage(c, batch)
 	if c.look(c.stdout).OnTerminal() {
 		return nil
 	}

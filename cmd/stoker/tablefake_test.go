@@ -401,6 +401,7 @@ func (t *tableFake) ListTemplates(context.Context, *stokerv1.ListTemplatesReques
 func (t *tableFake) ListStorages(context.Context, *stokerv1.ListStoragesRequest) (*stokerv1.ListStoragesResponse, error) {
 	return &stokerv1.ListStoragesResponse{Storages: []*stokerv1.Storage{
 		{Name: "default", Type: "https", Location: "masters.example.com", Input: true},
-		{Name: "encodes", Type: "s3", Location: "encodes", Output: true}, {Name: "masters", Type: "https", Location: "old.example.com", Input: true},
+		{Name: "encodes", Type: "s3", Location: "encodes", Output: true},
+		{Name: "masters", Type: "https", Location: "old.example.com", Input: true},
 	}}, nil
 }

@@ -51,7 +51,7 @@ The roles, each with what the ones before it may do:
 The first token of a service is made on its machine, with --db, as the user that the
 service runs as. The service may run or not.`,
 		Example: `  stoker token create ops --role admin --db /var/lib/stoker/stoker.db
-  stoker token create ci --role submitter --account archive --expires 90d > token`,
+  stoker token create ci --role submitter --account a --expires 90d > token`,
 		Args: oneArg,
 	}
 	cmd.Flags().StringVar(&role, "role", "", "the `ROLE`, which says what the token allows: "+strings.Join(access.RoleNames(), ", "))
@@ -173,8 +173,9 @@ func hostEntry(method, target, detail string, now time.Time) access.Entry {
 func tokenListCommand(c *cli) *cobra.Command {
 	var db string
 	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List the tokens, the newest first.",
+		Use:     "list",
+		Example: "  stoker token list",
+		Short:   "List the tokens, the newest first.",
 		Long: `List the tokens, the newest first, without their secrets, which nobody keeps. Tokens that
 are revoked or expired stay in the list: the audit log refers to them.`,
 		Args: noArgs,

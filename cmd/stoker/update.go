@@ -70,7 +70,7 @@ func updateCommand(c *cli) *cobra.Command {
 	sectionFlags(cmd, newValues, "priority", "name", "set-label", "remove-label", "max-retries", "initial-backoff", "max-backoff", "retry-transfer-errors", "failure-limit")
 	v.selection.addBatchFlags(c, cmd, whichBatches)
 	v.selection.addAccountFlag(c, cmd, whichBatches)
-	v.caution.addFlags(cmd)
+	v.addCautionFlags(cmd)
 	sectionFlags(cmd, how, "dry-run", "yes")
 	completeFlagFrom(cmd, "set-label", completions{c}.labels)
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {

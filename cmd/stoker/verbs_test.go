@@ -189,7 +189,7 @@ func TestLongListOnStandardInput(t *testing.T) {
 	got := command{stdin: list.String()}.run(t.Context(), "retry", "-", "--yes", "--server", table.start(t))
 	sent := 0
 	for _, m := range table.asked {
-		if r := m.(*stokerv1.RetryJobsRequest); !r.GetValidateOnly() {
+		if r, ok := m.(*stokerv1.RetryJobsRequest); ok && !r.GetValidateOnly() {
 			sent += len(r.GetJobIds())
 			if len(r.GetJobIds()) > maxNames {
 				t.Errorf("a call names %d jobs", len(r.GetJobIds()))

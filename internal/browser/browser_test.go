@@ -30,6 +30,18 @@ func TestBench(t *testing.T) {
 	run(t, w.environ(control.URL), "npm", "run", "--silent", "bench")
 }
 
+// TestScreenshots takes the pictures of docs/page; `make screenshots` runs it.
+func TestScreenshots(t *testing.T) {
+	if os.Getenv("STOKER_SCREENSHOTS") == "" {
+		t.Skip("takes pictures and checks nothing: make screenshots runs it")
+	}
+	needBrowser(t)
+	w := newWorld(t)
+	control := httptest.NewServer(w.control())
+	defer control.Close()
+	run(t, w.environ(control.URL), "npm", "run", "--silent", "screenshots")
+}
+
 // run runs a program in web/ and shows what it printed.
 func run(t *testing.T, environ []string, name string, args ...string) {
 	t.Helper()

@@ -106,8 +106,8 @@ func duration(e simulator.Encoding) time.Duration {
 	return 20 * time.Millisecond
 }
 
-// outcome lets encodings fail: every one of an asset whose path begins with "broken" or "missing", and the first
-// one of an asset whose path begins with "flaky".
+// outcome lets encodings fail: every one of an asset whose path begins with "broken", "missing" or "markup", and
+// the first one of an asset whose path begins with "flaky".
 func outcome(e simulator.Encoding, run int) simulator.Outcome {
 	failed := func(code int, category string, hint simulator.RetryHint, text string) simulator.Outcome {
 		return simulator.Outcome{
@@ -120,7 +120,9 @@ func outcome(e simulator.Encoding, run int) simulator.Outcome {
 	case strings.HasPrefix(path, "broken"):
 		return failed(10003, "DECODING ERROR", simulator.NoRetry, "The input file could not be decoded")
 	case strings.HasPrefix(path, "missing"):
-		return failed(20001, "DOWNLOAD ERROR", simulator.NoRetry, "<b>Input</b> not found")
+		return failed(20001, "DOWNLOAD ERROR", simulator.NoRetry, "Input not found")
+	case strings.HasPrefix(path, "markup"):
+		return failed(10001, "READ ERROR", simulator.NoRetry, "<b>Bold</b> & sent by the platform")
 	case strings.HasPrefix(path, "flaky") && run == 1:
 		return failed(60001, "ENCODING ERROR", simulator.Retry, "An encoder instance was lost while it was working")
 	}

@@ -101,7 +101,7 @@ func TestAccessMistakes(t *testing.T) {
 		{"certificates that nobody asks for", "auth: {mode: none, certificates: [{name: a.example, role: viewer}]}", "auth: the certificates and issuers that it names have no effect"},
 		{"proxy that nobody asks", "auth: {mode: none, proxy: {header: X-User, from: [10.0.0.1], principals: [{name: a, role: viewer}]}}", "auth.proxy: behind a proxy every caller comes from an address of the proxy: say auth.mode: required"},
 		{"bound admin", "auth: {proxy: {header: X-User, from: [10.0.0.1], principals: [{name: a, role: admin, accounts: [default]}]}}", "auth.proxy.principals[0].accounts: an admin"},
-		{"unknown account", "auth: {proxy: {header: X-User, from: [10.0.0.1], principals: [{name: a, role: viewer, accounts: [defualt]}]}}", `auth.proxy.principals[0].accounts[0]: there is no account "defualt"; did you mean "default"?`},
+		{"unknown account", "auth: {proxy: {header: X-User, from: [10.0.0.1], principals: [{name: a, role: viewer, accounts: [defaults]}]}}", `auth.proxy.principals[0].accounts[0]: there is no account "defaults"; did you mean "default"?`},
 		{"empty accounts", "auth: {proxy: {header: X-User, from: [10.0.0.1], principals: [{name: a, role: viewer, accounts: []}]}}", "auth.proxy.principals[0].accounts: the list is empty"},
 		{"header", "auth: {proxy: {header: 'X User', from: [10.0.0.1], principals: [{name: a, role: viewer}]}}", `auth.proxy.header: "X User": want the name of a header`},
 		{"header with a meaning", "auth: {proxy: {header: Authorization, from: [10.0.0.1], principals: [{name: a, role: viewer}]}}", `auth.proxy.header: "Authorization" has a meaning of its own`},

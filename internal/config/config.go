@@ -65,6 +65,10 @@ type Config struct {
 	AllowInlineTemplates bool
 	AuditRetention       time.Duration // of entries of the audit log; 0: for ever
 
+	// Secret reads the value of a secret that configured templates may name. It is read anew for each call, so
+	// that it can be replaced while the service runs.
+	Secret func(name string) (string, error)
+
 	// SecretFiles are the files with secrets that the configuration names. Nobody else should be able to read
 	// them.
 	SecretFiles []string
@@ -155,6 +159,7 @@ func Load(s Sources) (*Config, error) {
 		l.loadStorages()
 	}
 	l.loadProfiles()
+	l.loadSecrets()
 	l.loadTemplates()
 	l.loadAccess()
 	l.checkAccountNames()
@@ -382,6 +387,7 @@ func (l *loader) loadTemplates() {
 		l.noteFindings(capability.CheckFallbackRegions(t.FallbackRegions, t.AllowUnknown, path))
 		parsed, mistakes := template.Parse(t)
 		l.noteFindings(template.CheckDeclarations(path, t.Variables, parsed), nil)
+		l.checkSecrets(path, parsed)
 		for _, m := range mistakes {
 			l.mistake(fmt.Sprintf("%s:%d", file, m.Line), "template %s: %s", name, m.Text)
 		}

@@ -252,8 +252,8 @@ func TestExample(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	w := environment{files: map[string]string{"stoker.yaml": "limits:\n  calls_per_second: 7\n  starts_per_day: 100\n"}}
-	if c := mustLoad(t, w.sources("stoker.yaml")); c.Limits != (config.Limits{CallsPerSecond: 7, StartsPerDay: 100}) {
+	w := environment{files: map[string]string{"stoker.yaml": "limits:\n  calls_per_second: 7\n  waiting_jobs_per_account: 100\n"}}
+	if c := mustLoad(t, w.sources("stoker.yaml")); c.Limits != (config.Limits{CallsPerSecond: 7, WaitingJobsPerAccount: 100}) {
 		t.Errorf("limits: %+v", c.Limits)
 	}
 	w.files["stoker.yaml"] = "limits:\n  watches: 0\n  request_bytes: 2_000_000\n  receive_bytes: 1_000_000\n  calls: 1\n"
@@ -427,7 +427,7 @@ stoker.yaml:7: profiles.hd.videos[1].bitrate: give a bitrate in bit/s, or a crf
 stoker.yaml:10: templates.a: nowhere.yaml: file does not exist
 bad.yaml:1: template b: not YAML: sequence end token ']' not found
 worse.yaml:2: template c: encodings.main: start is missing, without which the encoding never leaves CREATED; write start: {} for a start without properties
-worse.yaml:4: template c: encodings.main.streams.v.properties.inputStreams[0].inputPath: ${env:HOME}: a variable that jobs define is written ${var:NAME}, ${number:NAME} or ${bool:NAME}
+worse.yaml:4: template c: encodings.main.streams.v.properties.inputStreams[0].inputPath: ${env:HOME}: a variable that jobs define is written ${var:NAME}, ${number:NAME} or ${bool:NAME}, and a secret ${secret:NAME}
 stoker.yaml:13: templates.d.fallback_regions: want at most 3 regions
 stoker.yaml:13: templates.d.fallback_regions[1]: unknown cloud region "eu-west-1"; did you mean "AWS_EU_WEST_1"? (allow_unknown: true passes it on as it is)
 stoker.yaml:13: templates.d.fallback_regions[3]: AZURE_US_EAST is a region of AZURE, and AWS_US_EAST_1 one of AWS; the platform takes fallback regions of one provider only

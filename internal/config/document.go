@@ -14,6 +14,7 @@ type document struct {
 	Limits    limitsNode              `yaml:"limits"`
 	Accounts  []accountNode           `yaml:"accounts"`
 	Storages  []storageNode           `yaml:"storages"`
+	Secrets   map[string]secretNode   `yaml:"secrets"`
 	Profiles  map[string]profileNode  `yaml:"profiles"`
 	Templates map[string]templateNode `yaml:"templates"`
 }
@@ -22,6 +23,12 @@ type document struct {
 type profileNode struct {
 	job.Recipe `yaml:",inline"`
 	Accounts   []string `yaml:"accounts"` // that may use the profile; nil: all
+}
+
+// secretNode is an entry of secrets: where the value of a secret is.
+type secretNode struct {
+	Env  string `yaml:"env"`
+	File string `yaml:"file"`
 }
 
 // templateNode is an entry of templates. An entry with nothing else may be the path of the file alone.

@@ -12,7 +12,6 @@ type Limits struct {
 	Connections               int // of each listener
 	ConnectionsPerAddress     int // of each listener
 	WaitingJobsPerAccount     int
-	StartsPerDay              int // of the jobs of one principal
 }
 
 // limitsNode is the section limits.
@@ -28,7 +27,6 @@ type limitsNode struct {
 	Connections           int `yaml:"connections"`
 	ConnectionsPerAddress int `yaml:"connections_per_address"`
 	WaitingJobsPerAccount int `yaml:"waiting_jobs_per_account"`
-	StartsPerDay          int `yaml:"starts_per_day"`
 }
 
 // loadLimits checks the section limits. A key that is absent leaves the default.
@@ -50,7 +48,6 @@ func (l *loader) loadLimits() {
 		{"connections", node.Connections, 1, 1_000_000},
 		{"connections_per_address", node.ConnectionsPerAddress, 1, 1_000_000},
 		{"waiting_jobs_per_account", node.WaitingJobsPerAccount, 1, 1_000_000_000},
-		{"starts_per_day", node.StartsPerDay, 1, maxStartsPerDay},
 	} {
 		path := "limits." + limit.key
 		if !l.yaml.has(path) {

@@ -24,23 +24,35 @@ func TestPages(t *testing.T) {
 			if byCurl {
 				s.standInForGrpcurl(t)
 			}
-			n, grpcurls := 0, 0
-			for _, b := range blocks(t, page) {
-				if b.language != "console" {
-					continue
-				}
-				for _, c := range b.commands() {
-					s.check(t, page, c)
-					n++
-					grpcurls += strings.Count(c.text, "grpcurl ")
-				}
-			}
-			if n == 0 {
-				t.Error("no command was run: the page has no console block")
-			}
-			transcript.Add(t, "%s: %d commands printed what the page says, %d of them calls by grpcurl", page, n, grpcurls)
+			runPage(t, s, page)
 		})
 	}
+}
+
+// TestCookbookOverTLS runs the cookbook once more, with TLS and a token. What it prints is the same.
+func TestCookbookOverTLS(t *testing.T) {
+	t.Parallel()
+	runPage(t, newSecureSession(t), "docs/cookbook.md")
+}
+
+// runPage runs the console blocks of a page.
+func runPage(t *testing.T, s *session, page string) {
+	t.Helper()
+	n, grpcurls := 0, 0
+	for _, b := range blocks(t, page) {
+		if b.language != "console" {
+			continue
+		}
+		for _, c := range b.commands() {
+			s.check(t, page, c)
+			n++
+			grpcurls += strings.Count(c.text, "grpcurl ")
+		}
+	}
+	if n == 0 {
+		t.Error("no command was run: the page has no console block")
+	}
+	transcript.Add(t, "%s: %d commands printed what the page says, %d of them calls by grpcurl", page, n, grpcurls)
 }
 
 // TestGoProgram compiles the Go program of the tour and runs it.

@@ -30,6 +30,7 @@ type session struct {
 	dir     string
 	env     []string
 	address map[string]string // by the address that the pages name
+	says    map[string]string // what a page says in place of what is printed
 	in      io.Writer
 	out     *bufio.Reader
 }
@@ -38,6 +39,13 @@ type session struct {
 // cookbook has variables as in Bitmovin's examples. No batch is
 // submitted.
 func newSession(t *testing.T, demo bool) *session {
+	t.Helper()
+	return startSession(t, demo, nil)
+}
+
+// startSession is newSession. secure, if not nil, is called before the service is started, and may have it ask for
+// proof.
+func startSession(t *testing.T, demo bool, secure func(s *session, stoker string)) *session {
 	t.Helper()
 	s := &session{dir: t.TempDir(), address: addresses(t, "127.0.0.1:7070", "127.0.0.1:7071", "127.0.0.1:7072", "127.0.0.1:7073", "127.0.0.1:7080")}
 	bin := filepath.Join(s.dir, "bin")
@@ -66,6 +74,9 @@ func newSession(t *testing.T, demo bool) *session {
 	} else {
 		s.start(ctx, t, nil, nil, stoker, "simulate", "--listen", s.address["127.0.0.1:7080"], "--encoders", "20", "--duration", "2s")
 		await(ctx, t, s.address["127.0.0.1:7080"])
+		if secure != nil {
+			secure(s, stoker)
+		}
 		s.start(ctx, t, nil, nil, stoker, "serve", "--db", "service.db")
 	}
 	await(ctx, t, s.address["127.0.0.1:7070"])
@@ -164,6 +175,9 @@ func (s *session) run(text string) (printed []string, code string, err error) {
 		}
 		for named, real := range s.address {
 			line = strings.ReplaceAll(line, real, named)
+		}
+		for printed, said := range s.says {
+			line = strings.ReplaceAll(line, printed, said)
 		}
 		printed = append(printed, line)
 	}

@@ -24,16 +24,17 @@ import (
 
 // planted are secrets that must not come out anywhere, by what they are. Nothing else has their words in it.
 var planted = map[string]string{
-	"API key":             "planted-apikey-5b1c2d",
-	"password":            "planted-password-77aa01",
-	"access key":          "planted-access-0c9e21",
-	"secret key":          "planted-secretkey-e1f2a3",
-	"webhook key":         "planted-webhook-4d4d4d4d",
-	"password in a URL":   "planted-urlpass-9a8b7c",
-	"wrong token":         "stk_plantedwrongtoken0123456789ABCDEF00",
-	"key of certificate":  "", // set by the test
-	"token":               "", // likewise
-	"token in the header": "planted-basic-662211",
+	"API key":              "planted-apikey-5b1c2d",
+	"password":             "planted-password-77aa01",
+	"access key":           "planted-access-0c9e21",
+	"secret key":           "planted-secretkey-e1f2a3",
+	"webhook key":          "planted-webhook-4d4d4d4d",
+	"secret of a template": "planted-drm-3e3e3e",
+	"password in a URL":    "planted-urlpass-9a8b7c",
+	"wrong token":          "stk_plantedwrongtoken0123456789ABCDEF00",
+	"key of certificate":   "", // set by the test
+	"token":                "", // likewise
+	"token in the header":  "planted-basic-662211",
 }
 
 // TestPlantedSecrets runs a service with secrets of every kind, on a platform that quotes them in its errors,
@@ -75,11 +76,14 @@ log_format: json
 poll_interval: 200ms
 db: %s
 accounts: [{id: default, api_key_file: %s}]
+secrets: {drm: {file: %s}}
+templates: {drm: drm.yaml}
 storages:
   - {name: default, use: input, type: HTTPS, host: masters.example.com, username: stoker, password_env: PASSWORD}
   - {name: default, use: output, type: S3, bucket: encodes, access_key_env: ACCESS, secret_key_file: %s}
 `, pair.Cert, pair.Key, platformURL, write("webhook", secrets["webhook key"]), filepath.Join(home, "stoker.db"),
-		write("apikey", secrets["API key"]), write("secretkey", secrets["secret key"])))
+		write("apikey", secrets["API key"]), write("drm", secrets["secret of a template"]), write("secretkey", secrets["secret key"])))
+	write("drm.yaml", drmTemplate)
 	env := []string{"PASSWORD=" + secrets["password"], "ACCESS=" + secrets["access key"], "STOKER_TOKEN=" + secrets["wrong token"]}
 	var out output
 
@@ -110,9 +114,14 @@ storages:
 	admin.has("list.csv", []byte("input_path,output_path\na.mov,a\nb.mov,b\n"))
 	batch := strings.Fields(call("submit", "list.csv"))[0]
 	call("watch", batch)
+	drm := strings.Fields(call("submit", "list.csv", "--template", "drm"))[0]
+	call("watch", drm)
+	if answer := call("jobs", drm, "-o", "json"); strings.Count(answer, "SUCCEEDED") < 2 {
+		t.Errorf("the template with a secret was not encoded: %s", answer)
+	}
 	for _, args := range [][]string{
-		{"jobs", batch, "--json"}, {"job", batch + "/1", "--json"}, {"queue", "--json"}, {"failures", batch},
-		{"audit", "--json"}, {"token", "list", "--json"}, {"whoami", "--json"},
+		{"batch", batch, "-o", "json"}, {"jobs", batch, "-o", "json"}, {"job", batch + "/1", "-o", "json"}, {"queue", "-o", "json"}, {"failures", batch},
+		{"audit", "-o", "json"}, {"token", "list", "-o", "json"}, {"whoami", "-o", "json"},
 	} {
 		call(args...)
 	}
@@ -163,6 +172,18 @@ storages:
 		t.Errorf("log and crash have %d lines: the crash did not print", crashed)
 	}
 }
+
+// drmTemplate names a secret of the service.
+const drmTemplate = `
+metadata: {type: VOD}
+configurations: {video: {h264: {v: {properties: {name: v, height: 360, bitrate: 500000, profile: HIGH}}}}}
+encodings:
+  main:
+    properties: {name: drm, description: "${secret:drm}", cloudRegion: AWS_EU_WEST_1}
+    streams: {video: {properties: {codecConfigId: $/configurations/video/h264/v, inputStreams: [{inputId: "${input_id}", inputPath: "${input_path}", selectionMode: AUTO}]}}}
+    muxings: {fmp4: {video: {properties: {segmentLength: 4, streams: [{streamId: $/encodings/main/streams/video}], outputs: [{outputId: "${output_id}", outputPath: "${output_path}/video"}]}}}}
+    start: {}
+`
 
 // output is everything that came out, by where.
 type output []struct{ where, text string }

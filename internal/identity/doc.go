@@ -2,7 +2,7 @@
 // TLS certificate, a signed token of an OpenID Connect issuer, or, if it is a proxy that the configuration
 // names, a header with the name of whoever called the proxy.
 //
-// Whatever is wrong with a proof, the answer is the same [Refusal]: a caller learns that it is not known, and
+// Whatever is wrong with a proof, the answer is the same [RefusalError]: a caller learns that it is not known, and
 // nothing else. Why is for the log.
 //
 // A proof is checked at each call. Tokens are read anew each second, so that one that was made or revoked by

@@ -48,15 +48,15 @@ type Caller struct {
 	Header func(name string) []string
 }
 
-// Refusal is the error of a caller that is not known.
-type Refusal struct {
+// RefusalError is the error of a caller that is not known.
+type RefusalError struct {
 	Why string // for the log alone
 }
 
 // Error is the same for every refusal.
-func (*Refusal) Error() string { return "the caller is not known" }
+func (*RefusalError) Error() string { return "the caller is not known" }
 
-func refuse(why string) error { return &Refusal{Why: why} }
+func refuse(why string) error { return &RefusalError{Why: why} }
 
 // ErrEnded is why a principal that was known is not any more: its token was revoked, or its proof has expired.
 var ErrEnded = errors.New("the proof of who called has ended")
@@ -94,7 +94,7 @@ func (i *Identifier) Required() bool { return i.config.Required }
 // maxAuthorization is the length of the longest authorization header that is looked at, in bytes.
 const maxAuthorization = 16 << 10
 
-// Identify returns the principal of a caller, which must not be changed. The error is a [*Refusal]. Of
+// Identify returns the principal of a caller, which must not be changed. The error is a [*RefusalError]. Of
 // several proofs the first of these counts, valid or not: the authorization header, the header of a proxy,
 // the certificate.
 func (i *Identifier) Identify(ctx context.Context, c Caller) (*access.Principal, error) {

@@ -142,7 +142,7 @@ func (k *keySet) run(ctx context.Context) {
 
 // VerifySignature returns what a token says, if one of the keys has signed it. The library calls it.
 func (k *keySet) VerifySignature(ctx context.Context, raw string) ([]byte, error) {
-	jws, err := jose.ParseSigned(raw, algorithms)
+	jws, err := jose.ParseSignedCompact(raw, algorithms)
 	if err != nil {
 		return nil, err
 	}

@@ -158,7 +158,7 @@ func (noTokens) NoteTokenUses(context.Context, map[string]time.Time) error { ret
 func show(t *testing.T, id *identity.Identifier, token string) (*access.Principal, error) {
 	t.Helper()
 	p, err := id.Identify(t.Context(), identity.Caller{Authorization: []string{"Bearer " + token}})
-	if _, refused := errors.AsType[*identity.Refusal](err); err != nil && !refused {
+	if _, refused := errors.AsType[*identity.RefusalError](err); err != nil && !refused {
 		t.Fatalf("error %v is no refusal", err)
 	}
 	return p, err
@@ -232,7 +232,7 @@ func TestClocksDiffer(t *testing.T) {
 }
 
 func why(err error) string {
-	if r, ok := errors.AsType[*identity.Refusal](err); ok {
+	if r, ok := errors.AsType[*identity.RefusalError](err); ok {
 		return r.Why
 	}
 	return ""

@@ -25,8 +25,10 @@ type Config struct {
 	// Inputs and Outputs hold the configured storages by the name that batches use. The
 	// input and the output of one name may be different storages.
 	Inputs, Outputs map[string]Storage
-	Clock           clock.Clock  // default: the system's clock
-	Logger          *slog.Logger // default: none
+	// Secret returns the present value of a secret that configured templates may name. Default: there are none.
+	Secret func(name string) (string, error)
+	Clock  clock.Clock  // default: the system's clock
+	Logger *slog.Logger // default: none
 	// HashRounds is the number of rounds of the hash that identifies a storage. Default
 	// [DefaultHashRounds]. After a change every storage is created anew.
 	HashRounds int
@@ -41,6 +43,7 @@ type Provisioner struct {
 	clock     clock.Clock
 	storages  map[resourceKind]map[string]Storage // by name
 	resources *resourceCache
+	secret    func(name string) (string, error)
 
 	permissions *permissionChecker
 }
@@ -48,7 +51,7 @@ type Provisioner struct {
 // New returns a provisioner. It makes no call; the first use of each stored id verifies it.
 func New(c Config) *Provisioner {
 	return &Provisioner{
-		accountID: c.AccountID, platform: c.Platform, store: c.Store, clock: clock.Or(c.Clock),
+		accountID: c.AccountID, platform: c.Platform, store: c.Store, clock: clock.Or(c.Clock), secret: c.Secret,
 		storages: map[resourceKind]map[string]Storage{kindInput: c.Inputs, kindOutput: c.Outputs},
 		resources: &resourceCache{
 			accountID: c.AccountID, platform: c.Platform, store: c.Store, clock: clock.Or(c.Clock),

@@ -37,12 +37,33 @@ func ParseTemplate(t *job.Template) (*template.Template, error) {
 	return parsed, nil
 }
 
+// Secrets returns the present values of the secrets that the template of a batch uses, by name. Only templates of
+// the configuration may use any: whoever could choose a template of its own could have the platform show them.
+func (p *Provisioner) Secrets(t *template.Template, b *job.Batch) (map[string]string, error) {
+	names := t.Secrets()
+	if len(names) == 0 {
+		return nil, nil
+	}
+	if b.Template.Name == "" || p.secret == nil {
+		return nil, fmt.Errorf("the template uses the secret %q, and only templates of the configuration may use secrets", names[0])
+	}
+	values := map[string]string{}
+	for _, name := range names {
+		value, err := p.secret(name)
+		if err != nil {
+			return nil, fmt.Errorf("secret %s: %w", name, err)
+		}
+		values[name] = value
+	}
+	return values, nil
+}
+
 // RenderTemplate fills in the template of a batch for the current attempt of a job.
-func (p *Provisioner) RenderTemplate(t *template.Template, b *job.Batch, j *job.Job, s Shared) (string, error) {
+func (p *Provisioner) RenderTemplate(t *template.Template, b *job.Batch, j *job.Job, s Shared, secrets map[string]string) (string, error) {
 	return t.Render(template.Values{
 		ID: j.ID, Job: j.Spec,
 		InputPath: job.InputPath(s.inputBase, j.InputPath), OutputPath: job.OutputPath(s.outputBase, j.OutputPath, ""),
-		InputID: string(s.input), OutputID: string(s.output),
+		InputID: string(s.input), OutputID: string(s.output), Secrets: secrets,
 		EncodingName: AttemptName(j),
 		Labels:       p.labels(),
 		Priority:     b.Priority,

@@ -59,5 +59,6 @@ func serverLimits(l config.Limits) server.Limits {
 	return server.Limits{
 		CallsPerSecond: l.CallsPerSecond, CallBurst: l.CallBurst, CallsUnderWay: l.CallsUnderWay,
 		WatchesPerCaller: l.WatchesPerCaller, Watches: l.Watches, MaxRequestBytes: l.RequestBytes, ReceiveBytes: l.ReceiveBytes, AnswerBytes: l.AnswerBytes,
+		WaitingJobsPerAccount: l.WaitingJobsPerAccount,
 	}
 }

@@ -41,7 +41,7 @@ func CheckDeclarations(path string, declared map[string]job.TemplateVariable, pa
 			add("", "the template has no variable %q%s", name, spelling.Hint(name, parsed.Variables()))
 		}
 		for _, used := range parsed.used {
-			if used.name == name && used.kind != "" && used.kind != textKind && own.kind != "" && used.kind != own.kind {
+			if used.name == name && used.ofJob() && used.kind != textKind && own.kind != "" && used.kind != own.kind {
 				add("type", "the template uses it as %s", used)
 			}
 		}

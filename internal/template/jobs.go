@@ -30,7 +30,7 @@ func (t *Template) Check(s job.Spec) []job.Violation {
 		}
 		_, has := s.Variables[used.name]
 		switch {
-		case used.kind != "" && !has, used.kind == "" && v.valueOf(used) == "":
+		case used.ofJob() && !has, used.kind == "" && v.valueOf(used) == "":
 			add(used, "is required: %s", t.describe(used))
 		default:
 			if err := t.checkDeclared(used, v.valueOf(used)); err != nil {
@@ -62,7 +62,7 @@ func (t *Template) Check(s job.Spec) []job.Violation {
 
 // describe says for what a job needs a variable.
 func (t *Template) describe(v variable) string {
-	if declared := t.declared[v.name]; v.kind != "" && declared.Description != "" {
+	if declared := t.declared[v.name]; v.ofJob() && declared.Description != "" {
 		return declared.Description
 	}
 	return "the template uses " + v.String()
@@ -79,12 +79,24 @@ func listNames(names []string) string {
 func (t *Template) Variables() []string {
 	var names []string
 	for _, v := range t.used {
-		if v.kind != "" {
+		if v.ofJob() {
 			names = append(names, v.name)
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// Secrets lists the names of the secrets that the template uses, sorted.
+func (t *Template) Secrets() []string {
+	var names []string
+	for _, v := range t.used {
+		if v.kind == secretKind {
+			names = append(names, v.name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // SharedOutputs lists the output paths that are the same for all jobs. They are mistakes in a batch of

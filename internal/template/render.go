@@ -19,6 +19,9 @@ type Values struct {
 	InputPath, OutputPath string
 	InputID, OutputID     string // the ids of the storages at the platform
 
+	// Secrets are the values of the secrets that the template uses, by name.
+	Secrets map[string]string
+
 	EncodingName string
 	Labels       []string // added to those of the template
 	Priority     int
@@ -28,6 +31,8 @@ type Values struct {
 // valueOf is the value of a variable.
 func (v Values) valueOf(variable variable) string {
 	switch {
+	case variable.kind == secretKind:
+		return v.Secrets[variable.name]
 	case variable.kind != "":
 		return v.Job.Variables[variable.name]
 	case variable.name == inputID:

@@ -66,7 +66,7 @@ func (t *Template) Region() string {
 func (t *Template) Declarations() map[string]job.TemplateVariable {
 	all := map[string]job.TemplateVariable{}
 	for _, v := range t.used {
-		if v.kind == "" {
+		if !v.ofJob() {
 			continue
 		}
 		declared, ok := t.declared[v.name]

@@ -229,7 +229,7 @@ func TestMistakes(t *testing.T) {
 			"unknown variable ${inputPath}; did you mean \"input_path\"?; the variables are input_id, input_path, output_id, output_path, name, key, job_id, batch_id, " +
 			"and ${var:NAME}, ${number:NAME} and ${bool:NAME} for those that jobs define"},
 		{"unknown kind", edit("${input_path}", "${env:HOME}"), "line 14: " + in +
-			"${env:HOME}: a variable that jobs define is written ${var:NAME}, ${number:NAME} or ${bool:NAME}"},
+			"${env:HOME}: a variable that jobs define is written ${var:NAME}, ${number:NAME} or ${bool:NAME}, and a secret ${secret:NAME}"},
 		{"name of a variable", edit("${input_path}", "${var:a b}"), "line 14: " + in + "${var:a b}: the name of a variable may have letters, digits and _ . -"},
 		{"no end", edit("${input_path}", "${input_path"), "line 14: " + in + "\"${input_path\": the } of a variable is missing; write $${ for a plain ${"},
 		{"number in text", edit("${input_path}", "${number:rate} fps"), "line 14: " + in + "${number:rate} has to be the whole value; use ${var:rate} within text"},

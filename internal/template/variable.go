@@ -34,7 +34,12 @@ const (
 	textKind   kind = "var"
 	numberKind kind = "number"
 	boolKind   kind = "bool"
+	// secretKind is no variable of a job: the service has the values of secrets.
+	secretKind kind = "secret"
 )
+
+// ofJob reports whether jobs define the variable.
+func (v variable) ofJob() bool { return v.kind != "" && v.kind != secretKind }
 
 // variable is a variable as a template names it, between ${ and }.
 type variable struct {
@@ -53,7 +58,7 @@ func (v variable) String() string {
 // is not from a field of the job.
 func (v variable) field() string {
 	switch {
-	case v.kind != "":
+	case v.ofJob():
 		return "variables." + v.name
 	case v.name == inputPath, v.name == outputPath, v.name == key, v.name == name:
 		return v.name
@@ -142,9 +147,9 @@ func parseVariable(s string) (variable, error) {
 		k, own = string(textKind), s // a short form of ${var:NAME}
 	}
 	switch kind(k) {
-	case textKind, numberKind, boolKind:
+	case textKind, numberKind, boolKind, secretKind:
 	default:
-		return variable{}, fmt.Errorf("${%s}: a variable that jobs define is written ${var:NAME}, ${number:NAME} or ${bool:NAME}", s)
+		return variable{}, fmt.Errorf("${%s}: a variable that jobs define is written ${var:NAME}, ${number:NAME} or ${bool:NAME}, and a secret ${secret:NAME}", s)
 	}
 	if !isVariableName(own) {
 		return variable{}, fmt.Errorf("${%s}: the name of a variable may have letters, digits and _ . -", s)

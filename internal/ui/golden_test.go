@@ -101,8 +101,10 @@ func TestSheets(t *testing.T) {
 	goldenSheet(t, "batch-paused", func(look output.Look, all bool) string {
 		return BatchSheet(night.Batches()[7], &stokerv1.ListFailuresResponse{}, look, all)
 	})
-	goldenSheet(t, "job", func(look output.Look, all bool) string { return JobSheet(night.FailedJob(), look, all) })
-	goldenSheet(t, "job-waiting", func(look output.Look, all bool) string { return JobSheet(night.WaitingJob(), look, all) })
+	goldenSheet(t, "job", func(look output.Look, all bool) string {
+		return JobSheet(night.FailedJob(), night.Page+"/jobs/28", look, all)
+	})
+	goldenSheet(t, "job-waiting", func(look output.Look, all bool) string { return JobSheet(night.WaitingJob(), "", look, all) })
 	goldenSheet(t, "account", func(look output.Look, _ bool) string { return AccountSheet(night.Account(), night.History(), look) })
 	goldenSheet(t, "template", func(look output.Look, _ bool) string {
 		return TemplateSheet(&stokerv1.GetTemplateResponse{Template: night.Templates()[0], Text: "metadata:\n  type: VOD\n"}, look)

@@ -52,7 +52,7 @@ func TestWhatATerminalObeysIsLeftOut(t *testing.T) {
 	}
 	for name, text := range map[string]string{
 		"screen": plainText(drawScreen(&screenModel{watched: w, look: output.Look{Width: 200, Now: sample.At(0).AsTime()}, height: 24})), "log": log.String(), "state log": states.String(),
-		"job": JobSheet(&stokerv1.GetJobResponse{Job: j}, output.Look{Width: 80}, true),
+		"job": JobSheet(&stokerv1.GetJobResponse{Job: j}, "", output.Look{Width: 80}, true),
 	} {
 		if strings.ContainsFunc(strings.ReplaceAll(text, "\n", ""), unicode.IsControl) || strings.Contains(text, "\nnext") {
 			t.Errorf("%s: %q", name, text)

@@ -64,8 +64,8 @@ func TestHostileSheets(t *testing.T) {
 		for _, text := range []string{
 			BatchSheet(hostile.Spoil(night.NightRun()), failures, l, true),
 			BatchSheet(hostile.Spoil(night.Batches()[6]), failures, l, false),
-			JobSheet(job, l, true),
-			JobSheet(hostile.Spoil(night.WaitingJob()), l, true),
+			JobSheet(job, hostile.Text, l, true),
+			JobSheet(hostile.Spoil(night.WaitingJob()), "", l, true),
 			AccountSheet(account, night.History(), l),
 			AccountSheet(account, nil, l),
 			ProfileSheet(profile, l),

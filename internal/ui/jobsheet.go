@@ -13,8 +13,9 @@ import (
 )
 
 // JobSheet explains a job: why it waits or failed, its attempts on one axis of time, and where its input,
-// output and encoding are. With all it also has the history of its states.
-func JobSheet(r *stokerv1.GetJobResponse, l output.Look, all bool) string {
+// output and encoding are. With all it also has the history of its states. page is where browsers show it;
+// empty: nowhere.
+func JobSheet(r *stokerv1.GetJobResponse, page string, l output.Look, all bool) string {
 	j := r.GetJob()
 	s := output.NewSheet(l)
 	s.Title(JobName(j), titleOfJob(j), JobStateValue(j.GetState()))
@@ -29,6 +30,7 @@ func JobSheet(r *stokerv1.GetJobResponse, l output.Look, all bool) string {
 	s.Whole("Output", j.GetOutputPath())
 	s.Text("Variables", labelText(j.GetVariables(), " "))
 	s.Whole("Encoding", j.GetEncodingId())
+	s.Whole("Page", page)
 	if all {
 		s.Blank()
 		addHistory(s, r)

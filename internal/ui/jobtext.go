@@ -2,7 +2,6 @@ package ui
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,15 +49,6 @@ func failureText(f *stokerv1.Failure) string {
 		}
 	}
 	return strings.Join(strings.Fields(output.Printable(strings.Join(parts, "; "))), " ")
-}
-
-// failedAttemptLine says that a job failed, or that an attempt of it failed and another follows.
-func failedAttemptLine(j *stokerv1.Job) string {
-	event := "failed"
-	if j.GetState() == stokerv1.JobState_JOB_STATE_WAITING {
-		event = fmt.Sprintf("attempt %d failed, another follows", j.GetAttempt())
-	}
-	return fmt.Sprintf("%s: %s: %s (%s)", JobTitle(j), event, JobFailure(j), j.GetId())
 }
 
 // inBrackets is a text in brackets, after a space; empty for an empty text.

@@ -65,8 +65,12 @@ func screenHead(w *watchedBatch, l output.Look) string {
 func movingCounts(b *stokerv1.Batch) string {
 	n := b.GetCounts()
 	return joinCounts([]stateCount{
-		{"running", n.GetRunning()}, {"queued", n.GetQueued()}, {"starting", n.GetStarting()}, {"waiting", n.GetWaiting()},
-		{"cancelling", n.GetCancelling()}, {"failed", n.GetFailed()},
+		{"running", n.GetRunning()},
+		{"queued", n.GetQueued()},
+		{"starting", n.GetStarting()},
+		{"waiting", n.GetWaiting()},
+		{"cancelling", n.GetCancelling()},
+		{"failed", n.GetFailed()},
 	})
 }
 

@@ -52,7 +52,6 @@ func TestPlans(t *testing.T) {
 		{"causes: first jobs", failureCauses, "COVERING INDEX jobs_cause (batch=? AND cause=? AND state=?)", false},
 		{"tokens", tokensAfter, "tokens_change (change>?)", false},
 		{"audit log", allEntries, "INTEGER PRIMARY KEY (rowid>? AND rowid<?)", false},
-		{"audit log: of a principal", entriesByPrincipal, "audit_principal (principal=? AND id>? AND id<?)", false},
 		{"audit log: about a target", entriesByTarget, "audit_target (target=? AND id>? AND id<?)", true},
 		{"search: batches", searchStatement(&job.Search{}, searchNumbers, descending), "COVERING INDEX batches_list (seq>? AND seq<?)", false},
 		{"search: newest", searchStatement(&job.Search{}, searchNumbers, descending), "PRIMARY KEY (batch=? AND number<?)", false},

@@ -1,17 +1,8 @@
 // Each page says what its reader came for.
 import { ended, assert, call, open, seen, submit, test, until } from "./harness.mjs";
 
-test("without batches, the list says what a batch is and offers two ways in", async (t) => {
-  const page = await open(t);
-  await seen(page, "No batches yet");
-  await seen(page, "Submit a list");
-  await page.getByRole("link", { name: "Try the sample: 6 jobs" }).click();
-  await seen(page, "no mistakes");
-  await page.getByRole("button", { name: "Submit 6 jobs" }).waitFor();
-});
-
 test("the list shows what runs, what failed and of what, and why the rest waits", async (t) => {
-  const failed = await submit(t, "has failures", ["missing/a.mov", "missing/b.mov", "broken/c.mov", "ok/d.mov"]);
+  const failed = await submit(t, "has failures", ["markup/a.mov", "markup/b.mov", "broken/c.mov", "ok/d.mov"]);
   await ended(failed);
   const long = await submit(t, "long run", ["long/1.mov", "long/2.mov", "long/3.mov", "long/4.mov", "long/5.mov", "long/6.mov", "long/7.mov", "long/8.mov", "long/9.mov"]);
   await until(long, (b) => b.counts?.running === "4" && b.counts?.queued === "3");
@@ -20,8 +11,8 @@ test("the list shows what runs, what failed and of what, and why the rest waits"
   await row.getByText("active").waitFor();
   await row.getByText("3 of 3 queued at Bitmovin").waitFor();
   const other = page.getByRole("row", { name: /has failures/ });
-  await other.getByText("2 × <b>Input</b> not found (20001), and 1 more cause").waitFor();
-  assert.equal(await page.locator("b:text-is('Input')").count(), 0, "text from the platform became markup");
+  await other.getByText("2 × <b>Bold</b> & sent by the platform (10001), and 1 more cause").waitFor();
+  assert.equal(await page.locator("b:text-is('Bold')").count(), 0, "text from the platform became markup");
   await page.getByRole("list", { name: "Accounts" }).getByText("4 running, 3 of 3 queued").waitFor();
 
   await page.getByRole("searchbox", { name: "Search batches by name" }).fill("LONG");

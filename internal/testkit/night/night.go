@@ -33,12 +33,15 @@ func At(text string) *timestamppb.Timestamp {
 // ID is the id of batch 411.
 const ID = "01a20f4c-7b1e-7d3a-9c52-2f6f0c9b8e11"
 
+// Page is where browsers show batch 411.
+const Page = "http://127.0.0.1:7072/#/batches/411"
+
 // NightRun is batch 411: active, behind jobs of a batch with a higher priority.
 func NightRun() *stokerv1.Batch {
 	return &stokerv1.Batch{
 		Id: ID, Number: 411, DisplayName: "night run 411", Account: "default", CreatedBy: "local",
 		State: stokerv1.BatchState_BATCH_STATE_ACTIVE, Priority: 50, Profile: "default", Input: "masters", Output: "encodes",
-		Encodes:      "H.264 480p, 720p, 1080p; AAC; fMP4",
+		Encodes:      "H.264 480p, 720p, 1080p; AAC; fMP4", PageUrl: Page,
 		RetryPolicy:  &stokerv1.RetryPolicy{MaxRetries: new(int32(2)), InitialBackoff: durationpb.New(10 * time.Second), MaxBackoff: durationpb.New(10 * time.Minute)},
 		FailureLimit: &stokerv1.FailureLimit{Percent: 2},
 		Labels:       map[string]string{"run": "nightly", "team": "vod"},

@@ -122,7 +122,7 @@ export function why(wait: Wait | undefined, text: string, now: number): Why {
     case WaitCode.IN_LINE:
       return { lead: "Other jobs go first", more: wait.position ? `Number ${count(wait.position)} in line.` : "" };
     case WaitCode.PRIORITY:
-      return { lead: `${jobs} ${wait.count === 1n ? "goes" : "go"} first`, more: "They belong to batches of a higher priority." };
+      return { lead: `${jobs} ${wait.count === 1n ? "goes" : "go"} first`, more: `${wait.count === 1n ? "It belongs to a batch" : "They belong to batches"} of a higher priority.` };
     case WaitCode.QUEUE_FULL:
       return { lead: `${n} of ${of} queued at Bitmovin`, more: "Nothing to do: the next starts as soon as an encoder takes one." };
     case WaitCode.PLATFORM_FULL:

@@ -28,7 +28,7 @@ export type AccountProblem = Message<"stoker.v1.AccountProblem"> & {
   kind: AccountProblemKind;
 
   /**
-   * When it began.
+   * When it began. A problem that comes back within a minute is the same one.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 2;
    */

@@ -5,10 +5,12 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
@@ -105,5 +107,23 @@ func BenchmarkAudit(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestMethodsSayWhoMayCall holds that a method without an access option is found before anything is served.
+func TestMethodsSayWhoMayCall(t *testing.T) {
+	health := healthpb.File_grpc_health_v1_health_proto.Services().Get(0).Methods().Get(0)
+	if name, _, err := accessOf(health); err == nil || !strings.Contains(err.Error(), name) {
+		t.Errorf("a method without an access option: %v", err)
+	}
+	table, err := newMethodTable()
+	if err != nil || len(table) < 40 {
+		t.Errorf("%d methods, %v", len(table), err)
+	}
+	if a := table.of("/grpc.channelz.v1.Channelz/GetServers"); a.role != access.Admin {
+		t.Errorf("channelz: %+v", a)
+	}
+	if c := callOf(t.Context()); c != nil || !grantOf(t.Context()).limited() || grantOf(t.Context()).principal.MayUse("default") {
+		t.Error("there is a grant outside of a call")
 	}
 }
