@@ -72,12 +72,8 @@ func byCurl(args []string) error {
 		}
 		data = string(text)
 	}
-	body, err := withPlainMasks(data)
-	if err != nil {
-		return err
-	}
 	curl := exec.Command("curl", append([]string{"-sN", "--json", "@-", "http://" + os.Getenv(webAddress) + "/" + method}, headers...)...)
-	curl.Stdin, curl.Stderr = bytes.NewReader(body), os.Stderr
+	curl.Stdin, curl.Stderr = strings.NewReader(data), os.Stderr
 	out, err := curl.StdoutPipe()
 	if err != nil {
 		return err
@@ -93,29 +89,6 @@ func byCurl(args []string) error {
 		os.Exit(failure.print())
 	}
 	return nil
-}
-
-// withPlainMasks writes masks as JSON has them: names in one string. grpcurl wants a message.
-func withPlainMasks(data string) ([]byte, error) {
-	var request map[string]any
-	decoder := json.NewDecoder(strings.NewReader(data))
-	decoder.UseNumber()
-	if err := decoder.Decode(&request); err != nil {
-		return []byte(data), nil //nolint:nilerr // the server says what is wrong with it
-	}
-	for _, key := range []string{"update_mask", "updateMask"} {
-		mask, ok := request[key].(map[string]any)
-		if !ok {
-			continue
-		}
-		var names []string
-		paths, _ := mask["paths"].([]any)
-		for _, p := range paths {
-			names = append(names, fmt.Sprint(p))
-		}
-		request[key] = strings.Join(names, ",")
-	}
-	return json.Marshal(request)
 }
 
 // printAnswers prints the answers of a call as grpcurl does, each as soon as it is there.

@@ -228,6 +228,25 @@ func TestDecodingErrors(t *testing.T) {
 	}
 }
 
+// A mask may be written as JSON has it, with the names of the contract, or as grpcurl wants it.
+func TestMasks(t *testing.T) {
+	f := newFace(t, false)
+	id := f.submit(`{"input_path": "a.mov"}`)
+	for _, mask := range []string{`"priority,failureLimit"`, `"priority,failure_limit"`, `{"paths": ["priority", "failure_limit"]}`} {
+		for _, name := range []string{"update_mask", "updateMask"} {
+			got := f.call("BatchService/UpdateBatch", `{"batch": {"id": "`+id+`", "priority": 70, "failure_limit": {"count": 9}}, "`+name+`": `+mask+`}`)
+			batch, _ := got.json(t)["batch"].(map[string]any)
+			if got.StatusCode != http.StatusOK || batch["priority"] != 70.0 || batch["failure_limit"] == nil {
+				t.Errorf("%s %s: %s %s", name, mask, got.Status, got.body)
+			}
+		}
+	}
+	got := f.call("BatchService/UpdateBatch", `{"batch": {"id": "`+id+`"}, "update_mask": 17}`)
+	if e := got.failure(t); e.Message != `update_mask: want names of fields in one string, such as "priority,labels"` {
+		t.Errorf("a mask that is none: %s", got.body)
+	}
+}
+
 // A request that breaks rules has all of its violations with their paths.
 func TestViolationsHavePaths(t *testing.T) {
 	f := newFace(t, false)

@@ -34,6 +34,7 @@ func (c codec) MarshalAppend(base []byte, m proto.Message) ([]byte, error) {
 // Unmarshal decodes a request. The error is INVALID_ARGUMENT, with the same details as that of a request
 // which breaks a rule of the contract.
 func (c codec) Unmarshal(text []byte, m proto.Message) error {
+	text = withPlainMasks(text, m.ProtoReflect().Descriptor())
 	if err := c.JSONCodec.Unmarshal(text, m); err != nil {
 		return decodingError(text, err, m.ProtoReflect().Descriptor())
 	}

@@ -23,8 +23,10 @@ func TestEndSheet(t *testing.T) {
 		code        int32
 		permanent   bool
 	}{
-		{"5f1d3a09c2e4", "Input not found", 396, 404, true}, {"92955d8ca7ae", "Video could not be decoded", 29, 10003, true},
-		{"c41b07de5590", "Output refused: AccessDenied", 9, 403, true}, {"0e77a2b1d834", "Encoder instance lost", 3, 60001, false},
+		{"5f1d3a09c2e4", "Input not found", 396, 404, true},
+		{"92955d8ca7ae", "Video could not be decoded", 29, 10003, true},
+		{"c41b07de5590", "Output refused: AccessDenied", 9, 403, true},
+		{"0e77a2b1d834", "Encoder instance lost", 3, 60001, false},
 	} {
 		failures.Causes = append(failures.Causes, &stokerv1.FailureCause{
 			Cause: f.cause, Count: f.count, BatchNumber: 411, JobId: "b/17", Failure: &stokerv1.Failure{Text: f.text, Code: f.code, Permanent: f.permanent},
