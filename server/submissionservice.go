@@ -110,7 +110,7 @@ func listRemedy(flags []string) *stokerv1.JobList {
 		}
 	case "--list-columns":
 		columns := map[string]string{}
-		for _, column := range strings.Split(value, ",") {
+		for column := range strings.SplitSeq(value, ",") {
 			if at := strings.LastIndexByte(column, '='); at > 0 {
 				columns[column[:at]] = column[at+1:]
 			}
