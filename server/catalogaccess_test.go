@@ -129,3 +129,23 @@ func TestKeyUse(t *testing.T) {
 		}
 	}
 }
+
+// TestResubmitWithProfileOfAnotherAccount submits a batch again with an account that may not use its profile.
+func TestResubmitWithProfileOfAnotherAccount(t *testing.T) {
+	g := newGuarded(t, func(_ *identity.Config, c *server.Config) {
+		c.Catalog.ProfileAccounts = map[string][]string{"hevc": {"other"}}
+	})
+	ops := g.token("ops", access.Operator)
+	first, err := g.batches.SubmitBatch(ops, &stokerv1.SubmitBatchRequest{
+		Account: "other", EncodeWith: &stokerv1.SubmitBatchRequest_Profile{Profile: "hevc"}, Jobs: specs(1, 1),
+	})
+	if err != nil {
+		t.Fatal(err, violations(err))
+	}
+	for account, want := range map[string]string{"other": "", "default": `profile "hevc"`} {
+		_, err := g.batches.ResubmitBatch(ops, &stokerv1.ResubmitBatchRequest{BatchId: first.GetBatch().GetId(), Account: account, ValidateOnly: true})
+		if got := violations(err); (err != nil) != (want != "") || !strings.Contains(got, want) {
+			t.Errorf("for account %q: %v %q, want %q", account, err, got, want)
+		}
+	}
+}

@@ -100,6 +100,8 @@ func tlsHint(message string) string {
 	switch {
 	case strings.Contains(message, "first record does not look like a TLS handshake"):
 		return "; the server does not speak TLS: is it the right address? --insecure talks to it without encryption"
+	case strings.HasSuffix(message, "error reading server preface: EOF"):
+		return "; if the server speaks TLS, name its CA with --tls-ca"
 	case strings.Contains(message, "error reading server preface: http2") || strings.Contains(message, "malformed HTTP response"):
 		return "; the server seems to speak TLS: name its CA with --tls-ca"
 	case strings.Contains(message, "certificate signed by unknown authority"):

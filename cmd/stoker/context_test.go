@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -83,9 +84,7 @@ func TestWhichServer(t *testing.T) {
 			if tt.current {
 				mustRun(t, c, "context use live")
 			}
-			for name, value := range tt.env {
-				c.env[name] = value
-			}
+			maps.Copy(c.env, tt.env)
 			if got := c.run(t.Context(), strings.Fields(tt.args)...); got.code != tt.code {
 				t.Errorf("exit code %d, want %d: %s", got.code, tt.code, got.stderr)
 			}

@@ -88,6 +88,8 @@ func serve(t *testing.T, s services, options ...grpc.ServerOption) string {
 	stokerv1.RegisterBatchServiceServer(g, s)
 	stokerv1.RegisterAccountServiceServer(g, s)
 	stokerv1.RegisterCatalogServiceServer(g, s)
+	stokerv1.RegisterAccessServiceServer(g, fakeAccess{})
+	stokerv1.RegisterAuditServiceServer(g, fakeAccess{})
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(listener) }()
 	t.Cleanup(func() {
@@ -97,6 +99,32 @@ func serve(t *testing.T, s services, options ...grpc.ServerOption) string {
 		}
 	})
 	return listener.Addr().String()
+}
+
+// fakeAccess knows everybody, and keeps nothing.
+type fakeAccess struct {
+	stokerv1.UnimplementedAccessServiceServer
+	stokerv1.UnimplementedAuditServiceServer
+}
+
+func (fakeAccess) WhoAmI(context.Context, *stokerv1.WhoAmIRequest) (*stokerv1.WhoAmIResponse, error) {
+	return &stokerv1.WhoAmIResponse{Principal: &stokerv1.Principal{Name: "local", Role: stokerv1.Role_ROLE_ADMIN}}, nil
+}
+
+func (fakeAccess) CreateToken(_ context.Context, req *stokerv1.CreateTokenRequest) (*stokerv1.CreateTokenResponse, error) {
+	return &stokerv1.CreateTokenResponse{Token: &stokerv1.Token{Id: "t", Name: req.GetName(), Role: req.GetRole()}, Secret: "stk_"}, nil
+}
+
+func (fakeAccess) ListTokens(context.Context, *stokerv1.ListTokensRequest) (*stokerv1.ListTokensResponse, error) {
+	return &stokerv1.ListTokensResponse{}, nil
+}
+
+func (fakeAccess) RevokeToken(_ context.Context, req *stokerv1.RevokeTokenRequest) (*stokerv1.RevokeTokenResponse, error) {
+	return &stokerv1.RevokeTokenResponse{Token: &stokerv1.Token{Id: req.GetTokenId()}}, nil
+}
+
+func (fakeAccess) ListEntries(context.Context, *stokerv1.ListEntriesRequest) (*stokerv1.ListEntriesResponse, error) {
+	return &stokerv1.ListEntriesResponse{}, nil
 }
 
 // signed marks errors as those of a Stoker server.

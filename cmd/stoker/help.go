@@ -232,7 +232,7 @@ func reflow(text string) string {
 // wrap breaks a text into lines of at most width bytes, at its spaces.
 func wrap(text string, width int) []string {
 	lines := []string{""}
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		last := &lines[len(lines)-1]
 		switch {
 		case *last == "":

@@ -31,7 +31,7 @@ func TestFirstPageNamesTheCommands(t *testing.T) {
 	page, _, _ := strings.Cut(rootPage, "Start here")
 	_, page, _ = strings.Cut(page, "Look")
 	listed := map[string]bool{}
-	for _, line := range strings.Split(page, "\n") {
+	for line := range strings.SplitSeq(page, "\n") {
 		names, _, _ := strings.Cut(strings.TrimRight(line, " "), strings.Repeat(" ", 4)) // a gap before what they are for
 		if !strings.HasPrefix(line, "  ") {
 			continue
@@ -42,7 +42,7 @@ func TestFirstPageNamesTheCommands(t *testing.T) {
 				names = line[:34]
 			}
 		}
-		for _, name := range strings.Fields(names) {
+		for name := range strings.FieldsSeq(names) {
 			listed[name] = true
 		}
 	}

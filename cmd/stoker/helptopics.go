@@ -22,7 +22,7 @@ Look
   jobs       job        list jobs of a batch; explain one
   find                  look for a title in all batches
   failures              what the jobs of a batch failed of
-  watch                 follow a batch to its end
+  watch      open       follow a batch to its end; see it in a browser
   queue                 what goes next, in order
   accounts   account    list accounts; explain or set one
   profiles   templates  storages    what a list may name

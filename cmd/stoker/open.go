@@ -24,11 +24,12 @@ func openCommand(c *cli) *cobra.Command {
 		Example: `  stoker open 411
   stoker open 411/17
   stoker open @last --print`,
-		Args: oneArg,
+		Args:              oneArg,
+		ValidArgsFunction: completions{c}.batchesOrJobs,
 	}
 	cmd.Flags().BoolVar(&onlyPrint, "print", false, "only print the address")
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
-		address, err := pageOf(ctx, conn, args[0])
+		address, err := pageOf(ctx, c, conn, args[0])
 		if err != nil {
 			return err
 		}
@@ -45,18 +46,18 @@ func openCommand(c *cli) *cobra.Command {
 	})
 }
 
-// pageOf is the address at which browsers show a batch or a job.
-func pageOf(ctx context.Context, conn *client.Client, name string) (string, error) {
-	batch, _, isJob := strings.Cut(name, "/")
-	below := ""
-	if isJob {
-		response, err := conn.Batches().GetJob(ctx, &stokerv1.GetJobRequest{JobId: name})
-		if err != nil {
-			return "", err
-		}
-		below = "/jobs/" + strconv.FormatInt(response.GetJob().GetNumber(), 10)
+// pageOf is the address at which browsers show the batch or job with a name.
+func pageOf(ctx context.Context, c *cli, conn *client.Client, name string) (string, error) {
+	one, err := c.lookup(conn).batchOrJob(ctx, name)
+	if err != nil {
+		return "", err
 	}
-	response, err := conn.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: batch})
+	id, below := one.batch.GetId(), ""
+	if one.job != nil {
+		id, _, _ = strings.Cut(one.job.GetId(), "/")
+		below = "/jobs/" + strconv.FormatInt(one.job.GetNumber(), 10)
+	}
+	response, err := conn.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: id})
 	if err != nil {
 		return "", err
 	}

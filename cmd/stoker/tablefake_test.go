@@ -53,7 +53,7 @@ func newTable() *tableFake {
 	add := func(number int, name string, state stokerv1.BatchState, priority int32, counts *stokerv1.JobCounts, labels ...string) {
 		b := &stokerv1.Batch{
 			Id: id(number), Number: int64(number), DisplayName: name, State: state, Priority: priority, Account: "default", Counts: counts,
-			CreatedBy: "local", RetryPolicy: &stokerv1.RetryPolicy{MaxRetries: new(int32(2)), InitialBackoff: durationpb.New(10e9), MaxBackoff: durationpb.New(600e9)},
+			PageUrl: fmt.Sprintf("http://127.0.0.1:7072/#/batches/%d", number), CreatedBy: "local", RetryPolicy: &stokerv1.RetryPolicy{MaxRetries: new(int32(2)), InitialBackoff: durationpb.New(10e9), MaxBackoff: durationpb.New(600e9)},
 		}
 		for _, label := range labels {
 			if b.Labels == nil {

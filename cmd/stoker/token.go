@@ -37,21 +37,17 @@ func tokenCreateCommand(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create NAME",
 		Short: "Make a token, and print its secret.",
-		Long: `Make a token, and print its secret to standard output. It is shown this once, and the
-service does not keep it. A token says who calls: its principal is token:NAME. Two tokens
-may have one name, so that one can be replaced by the other without a pause.
+		Long: `The secret is shown this once: the service keeps no more than a hash of it. Whoever
+shows it is token:NAME. Two tokens may have one name, to replace one by the other.
 
-The roles, each with what the ones before it may do:
+  viewer      reads batches, jobs, failures and accounts
+  submitter   also submits, and steers the batches that it has created itself
+  operator    also steers every batch and account
+  admin       also manages tokens, and reads the audit log
 
-  viewer      read batches, jobs, failures and accounts
-  submitter   submit batches, and steer those that it has created itself
-  operator    steer every batch and account
-  admin       manage tokens, and read the audit log
-
-The first token of a service is made on its machine, with --db, as the user that the
-service runs as. The service may run or not.`,
-		Example: `  stoker token create ops --role admin --db /var/lib/stoker/stoker.db
-  stoker token create ci --role submitter --account a --expires 90d > token`,
+The first token is made on the service's machine, with --db and as the service's user.`,
+		Example: `  stoker token create ops --role admin --db stoker.db > ops.token
+  stoker token create ci --role submitter --expires 90d > ci.token`,
 		Args: oneArg,
 	}
 	cmd.Flags().StringVar(&role, "role", "", "the `ROLE`, which says what the token allows: "+strings.Join(access.RoleNames(), ", "))
@@ -173,12 +169,12 @@ func hostEntry(method, target, detail string, now time.Time) access.Entry {
 func tokenListCommand(c *cli) *cobra.Command {
 	var db string
 	cmd := &cobra.Command{
-		Use:     "list",
-		Example: "  stoker token list",
-		Short:   "List the tokens, the newest first.",
-		Long: `List the tokens, the newest first, without their secrets, which nobody keeps. Tokens that
-are revoked or expired stay in the list: the audit log refers to them.`,
-		Args: noArgs,
+		Use:   "list",
+		Short: "List the tokens, the newest first.",
+		Long: `Tokens that are revoked or expired stay in the list: the audit log refers to them.
+Their secrets are nowhere: nobody keeps them.`,
+		Example: "  stoker token list\n  stoker token list -o json --jq '.[].name'",
+		Args:    noArgs,
 	}
 	cmd.Flags().StringVar(&db, "db", "", dbUsage)
 	c.addListingFlags(cmd, ui.Tokens(time.Time{}).ColumnNames())
@@ -226,9 +222,8 @@ func tokenRevokeCommand(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "revoke ID...",
 		Short: "Revoke tokens: they prove nothing any more.",
-		Long: `Revoke tokens, named by the ids that "stoker token list" shows. Within a second they prove
-nothing any more, and watches that were opened with them end. Revoking a revoked token
-changes nothing.`,
+		Long: `The ids are those that stoker token list shows. It takes a second at most, and watches
+that were opened with a token end. Revoking a revoked token changes nothing.`,
 		Example: `  stoker token revoke 5fJ2kQx9Za`,
 		Args:    cobra.MinimumNArgs(1),
 	}

@@ -14,7 +14,7 @@ func whoamiCommand(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "whoami",
 		Short:   "Show who the service takes you for, your role, and the accounts that you are bound to.",
-		Example: "  stoker whoami\n  stoker whoami --token-file ci.token",
+		Example: "  stoker whoami\n  stoker whoami -o json",
 		Args:    noArgs,
 	}
 	c.addListingFlags(cmd, ui.Identity().ColumnNames())

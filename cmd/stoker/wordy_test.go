@@ -123,7 +123,7 @@ func (f foreign) reads(id string) {
 	}
 }
 
-// TestWallOfLines repeats a mistake many times.
+// TestWallOfLines repeats a mistake many times. Ten of a minute are told, in few lines.
 func TestWallOfLines(t *testing.T) {
 	s := startService(t, serviceEnv(t, &simulator.Simulator{}))
 	f := newForeign(t, s)
@@ -159,8 +159,9 @@ func TestWallOfLines(t *testing.T) {
 			}
 		}
 	}
-	if told != calls || lines > 5 {
-		t.Errorf("%d lines tell of %d calls, want few of %d", lines, told, calls)
+	// A slow run goes on into the next minutes.
+	if told < 10 || told > calls/4 || lines > 5 {
+		t.Errorf("%d lines tell of %d calls, want few of some 10", lines, told)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -194,7 +195,7 @@ func (w *world) pass(rw http.ResponseWriter, r *http.Request) {
 }
 
 // control lets the tests in web/test act on the world: a POST of nothing to /stop, /start, /shut, /open, /hold
-// and /release.
+// and /release. A GET of /cpu tells the processor time of this process, and one of /direct where the service is.
 func (w *world) control() http.Handler {
 	mux := http.NewServeMux()
 	act := func(name string, act func()) {
@@ -227,6 +228,16 @@ func (w *world) control() http.Handler {
 		if w.held != nil {
 			close(w.held)
 			w.held = nil
+		}
+	})
+	mux.HandleFunc("GET /cpu", func(rw http.ResponseWriter, _ *http.Request) {
+		var usage syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+			w.t.Errorf("processor time: %v", err)
+		}
+		seconds := time.Duration(usage.Utime.Nano() + usage.Stime.Nano()).Seconds()
+		if err := json.NewEncoder(rw).Encode(map[string]float64{"seconds": seconds}); err != nil {
+			w.t.Errorf("answer: %v", err)
 		}
 	})
 	mux.HandleFunc("GET /direct", func(rw http.ResponseWriter, _ *http.Request) {

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -41,10 +42,7 @@ var planted = map[string]string{
 // and looks for them in everything that comes out: log at debug level, answers and errors, the pages of operators,
 // the files of the job table, the list of processes, --help, and what a crash prints.
 func TestPlantedSecrets(t *testing.T) {
-	secrets := map[string]string{}
-	for what, secret := range planted {
-		secrets[what] = secret
-	}
+	secrets := maps.Clone(planted)
 	home := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(home, name)
@@ -120,8 +118,14 @@ storages:
 		t.Errorf("the template with a secret was not encoded: %s", answer)
 	}
 	for _, args := range [][]string{
-		{"batch", batch, "-o", "json"}, {"jobs", batch, "-o", "json"}, {"job", batch + "/1", "-o", "json"}, {"queue", "-o", "json"}, {"failures", batch},
-		{"audit", "-o", "json"}, {"token", "list", "-o", "json"}, {"whoami", "-o", "json"},
+		{"batch", batch, "-o", "json"},
+		{"jobs", batch, "-o", "json"},
+		{"job", batch + "/1", "-o", "json"},
+		{"queue", "-o", "json"},
+		{"failures", batch},
+		{"audit", "-o", "json"},
+		{"token", "list", "-o", "json"},
+		{"whoami", "-o", "json"},
 	} {
 		call(args...)
 	}

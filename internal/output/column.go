@@ -25,6 +25,8 @@ type Column[T any] struct {
 	LeaveOut int
 	// Wide is for columns that only -o wide and programs get.
 	Wide bool
+
+	asked bool // the user has named the column: it is there even if it is empty
 }
 
 // Extra is a field that the values of a listing do not have themselves.
@@ -58,11 +60,12 @@ type shape struct {
 	cut      Cut
 	shrinkTo int
 	leaveOut int
+	asked    bool
 }
 
 // describeShape returns how the column behaves in a table.
 func (c Column[T]) describeShape() shape {
-	return shape{head: c.Head, right: c.Right, cut: c.Cut, shrinkTo: c.ShrinkTo, leaveOut: c.LeaveOut}
+	return shape{head: c.Head, right: c.Right, cut: c.Cut, shrinkTo: c.ShrinkTo, leaveOut: c.LeaveOut, asked: c.asked}
 }
 
 // message describes the message that T is; nil if T is none.

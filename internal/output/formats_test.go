@@ -173,7 +173,7 @@ func TestWrongOptions(t *testing.T) {
 		`--jq .a }: unexpected "}", the 4th character`:                              {JQ: ".a }"},
 		"--jq nosuch: function not defined: nosuch/0":                               {JQ: "nosuch"},
 		"--columns is for tables and CSV; --jq chooses among the fields of -o json": {Format: FormatJSON, Columns: []string{"id"}},
-		`--columns nam: there is no such column; did you mean "name"?; the columns are batch, name, state, done, jobs, created, detail, account, and every field of JSON is one, such as id`: {Columns: []string{"nam"}},
+		`--columns nam: there is no such column; the columns are batch, name, state, done, jobs, created, detail, account, and every field of JSON is one, such as id; did you mean "name"?`: {Columns: []string{"nam"}},
 		`--sort x.y: there is no such column; the columns are batch, name, state, done, jobs, created, detail, account, and every field of JSON is one, such as id`:                          {Sort: "x.y"},
 	} {
 		_, err := batches().NewWriter(nil, Look{}, o)

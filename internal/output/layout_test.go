@@ -132,6 +132,9 @@ func TestNothingThatSaysNothing(t *testing.T) {
 	if text := printed(t, batches(), Look{Width: 80}, Options{}); text != "" {
 		t.Errorf("an empty list prints %q", text)
 	}
+	if text := printed(t, batches(), Look{Width: 80}, Options{Columns: []string{"batch", "detail"}}, &stokerv1.Batch{Number: 7}); text != "BATCH  DETAIL\n    7\n" {
+		t.Errorf("a column that was asked for: %q", text)
+	}
 	l := batches()
 	l.Leave = []string{"STATE", "DONE", "JOBS"}
 	if text := printed(t, l, Look{Width: 80}, Options{NoHeader: true}, &stokerv1.Batch{Number: 7}); text != "    7\n" {

@@ -38,7 +38,13 @@ type table struct {
 }
 
 func newTable(w io.Writer, look Look, shapes []shape, uncut, head bool) *table {
-	return &table{out: newBuffer(w), look: look, shapes: shapes, uncut: uncut, head: head, natural: make([]int, len(shapes))}
+	natural := make([]int, len(shapes))
+	for i, s := range shapes {
+		if s.asked {
+			natural[i] = len(s.head)
+		}
+	}
+	return &table{out: newBuffer(w), look: look, shapes: shapes, uncut: uncut, head: head, natural: natural}
 }
 
 // buffer is for many short writes. Its first error stays until flush.

@@ -86,7 +86,7 @@ func (l Listing[T]) columns(look Look, o Options) ([]Column[T], error) {
 		if err != nil {
 			return nil, err
 		}
-		c.LeaveOut = 0 // it was asked for
+		c.LeaveOut, c.asked = 0, true
 		chosen = append(chosen, c)
 	}
 	return chosen, nil
@@ -113,8 +113,8 @@ func (l Listing[T]) column(name, given string) (Column[T], error) {
 	if len(fields) > 0 {
 		also = ", and every field of JSON is one, such as " + fields[0]
 	}
-	return Column[T]{}, fmt.Errorf("%s: there is no such column%s; the columns are %s%s",
-		given, spelling.Hint(name, append(slices.Clone(names), fields...)), strings.Join(names, ", "), also)
+	return Column[T]{}, fmt.Errorf("%s: there is no such column; the columns are %s%s%s",
+		given, strings.Join(names, ", "), also, spelling.Hint(name, append(slices.Clone(names), fields...)))
 }
 
 // ColumnNames are the names that --columns and --sort take, beside fields of the contract.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -137,7 +138,11 @@ func (s *Service) makeHTTPServers(cfg *config.Config) (err error) {
 		case settingHTTP:
 			h.server = s.certificates.NewHTTPServer(s.endpoints(), s.log)
 		case settingAdmin:
-			h.server = s.certificates.NewHTTPServer(s.adminEndpoints(metricsHandler(s.store.AccountStatuses, s.networkMetrics()...)), s.log)
+			pages := s.adminEndpoints(metricsHandler(s.store.AccountStatuses, s.networkMetrics()...))
+			if slices.Contains(cfg.Open(), config.Listener{Setting: settingAdmin, Address: cfg.AdminListen}) && s.identifier.Required() {
+				pages = withProof(s.identifier, pages)
+			}
+			h.server = s.certificates.NewHTTPServer(pages, s.log)
 			h.server.WriteTimeout = 0 // each endpoint has its own
 		case settingWeb:
 			if h.server, err = s.newWebServer(cfg); err != nil {

@@ -221,7 +221,6 @@ func addBatchSettings(s *output.Sheet, b *stokerv1.Batch, all bool) {
 		s.Text("Created", words+", "+b.GetId())
 	}
 	s.Whole("Page", b.GetPageUrl())
-	s.Text("Page", b.GetPageUrl())
 	if all {
 		if b.GetStartTime() != nil {
 			s.Text("Started", s.Time(b.GetStartTime().AsTime()))

@@ -10,7 +10,7 @@ import (
 // linkCount is how many names a file has.
 func linkCount(info fs.FileInfo) uint64 {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		return uint64(s.Nlink)
+		return uint64(s.Nlink) //nolint:unconvert // it has another type on other systems
 	}
 	return 1
 }

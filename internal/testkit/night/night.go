@@ -41,7 +41,8 @@ func NightRun() *stokerv1.Batch {
 	return &stokerv1.Batch{
 		Id: ID, Number: 411, DisplayName: "night run 411", Account: "default", CreatedBy: "local",
 		State: stokerv1.BatchState_BATCH_STATE_ACTIVE, Priority: 50, Profile: "default", Input: "masters", Output: "encodes",
-		Encodes:      "H.264 480p, 720p, 1080p; AAC; fMP4", PageUrl: Page,
+		Encodes:      "H.264 480p, 720p, 1080p; AAC; fMP4",
+		PageUrl:      Page,
 		RetryPolicy:  &stokerv1.RetryPolicy{MaxRetries: new(int32(2)), InitialBackoff: durationpb.New(10 * time.Second), MaxBackoff: durationpb.New(10 * time.Minute)},
 		FailureLimit: &stokerv1.FailureLimit{Percent: 2},
 		Labels:       map[string]string{"run": "nightly", "team": "vod"},

@@ -3,7 +3,7 @@
 
 import { BatchState, type Batch } from "../gen/stoker/v1/batch_pb";
 import { batches } from "./api";
-import { live } from "./live.svelte";
+import { live, longStream } from "./live.svelte";
 import { batchEnded, failureLine, finished } from "./words";
 import { count } from "./format";
 
@@ -83,6 +83,7 @@ export class BatchList {
       this.#explain();
       return;
     }
+    let messages = 0;
     for await (const message of batches.watchBatches({ ...filter, limit: mostUnfinished }, { signal })) {
       alive();
       if (message.heartbeat) continue;
@@ -98,6 +99,8 @@ export class BatchList {
       if (fresh) this.show();
       else if (live.held) live.changes += message.batches.length + message.removedBatchIds.length;
       else this.apply();
+      message.batches = []; // see longStream
+      if (++messages === longStream) return;
     }
   }
 

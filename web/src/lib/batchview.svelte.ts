@@ -2,11 +2,11 @@
 
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import type { Batch } from "../gen/stoker/v1/batch_pb";
-import type { FailureCause } from "../gen/stoker/v1/batch_service_pb";
+import type { FailureCause, WatchBatchResponse } from "../gen/stoker/v1/batch_service_pb";
 import { batches } from "./api";
 import { ms } from "./format";
 import { JobTable } from "./jobtable.svelte";
-import { beside, live } from "./live.svelte";
+import { beside, live, longStream } from "./live.svelte";
 
 /** mostLive is how many jobs a page keeps; of a larger batch it asks the server for what is looked at. */
 export const mostLive = 150_000;
@@ -25,7 +25,7 @@ export class BatchView {
 
   #id: string;
   #cursor = "";
-  #held: (() => void)[] = [];
+  #held: WatchBatchResponse[] = [];
   #failed = -1n;
 
   constructor(id: string) {
@@ -62,27 +62,20 @@ export class BatchView {
         const request = { batchId: this.batch!.id, cursor: this.#cursor, includeJobs: this.keepsJobs, minInterval: durationFromMs(200) };
         // Without changes since the cursor, the headers are all that comes for a while.
         const onHeader = () => this.#cursor && alive();
+        let messages = 0;
         for await (const message of batches.watchBatch(request, { signal, onHeader })) {
           alive();
           this.#cursor = message.cursor || this.#cursor;
           if (message.heartbeat) continue;
-          const apply = () => {
-            if (message.snapshot) {
-              this.jobs.clear();
-              this.complete = false;
-            }
-            if (message.batch) this.#take(message.batch);
-            this.jobs.take(message.jobs);
-            if (this.jobs.rows.length >= Number(this.batch?.jobCount ?? 0n)) this.complete = true;
-            askForCauses();
-          };
           if (live.held) {
-            this.#held.push(apply);
+            this.#held.push(message);
             live.changes += Math.max(1, message.jobs.length);
           } else {
             this.release();
-            apply();
+            this.#apply(message);
           }
+          askForCauses();
+          if (++messages === longStream) return 0;
         }
         // The batch has ended. It may go on after a retry.
         alive();
@@ -99,7 +92,20 @@ export class BatchView {
 
   /** Applies what came while the page was held. */
   release() {
-    for (const apply of this.#held.splice(0)) apply();
+    for (const message of this.#held.splice(0)) this.#apply(message);
+  }
+
+  #apply(message: WatchBatchResponse) {
+    if (message.snapshot) {
+      this.jobs.clear();
+      this.complete = false;
+    }
+    if (message.batch) this.#take(message.batch);
+    this.jobs.take(message.jobs);
+    if (this.jobs.rows.length >= Number(this.batch?.jobCount ?? 0n)) this.complete = true;
+    // The stream holds on to its messages until it ends; this leaves it their shells.
+    message.jobs = [];
+    message.batch = undefined;
   }
 
   #take(batch: Batch) {

@@ -4,27 +4,41 @@ import { JobState, type Job } from "../gen/stoker/v1/batch_pb";
 import { failureLine, why } from "./words";
 import { ms } from "./format";
 
-/** Row is one job. Times are seconds since the batch was submitted, which are small numbers; -1 is none. */
-export interface Row {
-  readonly number: number;
-  readonly key: string;
-  readonly name: string;
-  readonly input: string;
-  /** What else a search finds: the output path if it is not the input's, and the id of the encoding. */
-  readonly more: string;
-  readonly state: JobState;
-  readonly progress: number;
-  readonly attempt: number;
-  readonly changed: number;
-  /** When its present state began, as far as the platform says so. */
-  readonly since: number;
-  readonly ended: number;
-  /** How long the encoder took, in seconds. */
-  readonly took: number;
-  /** Why it failed, was cancelled, or waits. */
-  readonly note: string;
-  /** The cause of its failure, as ListFailures has it. */
-  readonly cause: string;
+/** Row is one job. Times are seconds since the batch was submitted, which are small numbers; -1 is none. Its texts are
+ * one string: apart they would take five times the room. */
+export class Row {
+  constructor(
+    readonly number: number,
+    /** Key, name, input path and what else a search finds, with line ends between: no text of a job has any. */
+    readonly texts: string,
+    readonly state: JobState,
+    readonly progress: number,
+    readonly attempt: number,
+    readonly changed: number,
+    /** When its present state began, as far as the platform says so. */
+    readonly since: number,
+    readonly ended: number,
+    /** How long the encoder took, in seconds. */
+    readonly took: number,
+    /** Why it failed, was cancelled, or waits. */
+    readonly note: string,
+    /** The cause of its failure, as ListFailures has it. */
+    readonly cause: string,
+  ) {}
+
+  get key(): string {
+    return this.#text(0);
+  }
+  get name(): string {
+    return this.#text(1);
+  }
+  get input(): string {
+    return this.#text(2);
+  }
+
+  #text(index: number): string {
+    return this.texts.split("\n", index + 1)[index] ?? "";
+  }
 }
 
 /** Filter selects rows. An empty value selects all. */
@@ -47,25 +61,23 @@ export class RowMaker {
   begin = 0;
   #texts = new Map<string, string>();
 
-  make(number: number, job: Job, old?: Row): Row {
+  make(number: number, job: Job): Row {
     const began = job.state === JobState.RUNNING ? job.runningTime : job.state === JobState.QUEUED ? job.queuedTime : undefined;
+    // What a search finds beside: the output path if it is not the input's, and the id of the encoding.
     const output = job.outputPath && !job.inputPath.startsWith(job.outputPath) && job.outputPath !== job.key ? job.outputPath : "";
-    return {
+    return new Row(
       number,
-      key: old?.key || job.key,
-      name: old?.name || (job.name === job.key ? "" : job.name),
-      input: old?.input || job.inputPath,
-      more: output ? `${output} ${job.encodingId}` : job.encodingId,
-      state: job.state,
-      progress: job.progress,
-      attempt: job.attempt,
-      changed: this.#seconds(ms(job.updateTime)),
-      since: this.#seconds(ms(began)),
-      ended: this.#seconds(ms(job.finishTime)),
-      took: job.finishTime && job.runningTime ? Math.round((ms(job.finishTime) - ms(job.runningTime)) / 1000) : -1,
-      note: this.#once(note(job)),
-      cause: this.#once(job.failure?.cause ?? ""),
-    };
+      [job.key, job.name === job.key ? "" : job.name, job.inputPath, output, job.encodingId].join("\n"), // a flat string
+      job.state,
+      job.progress,
+      job.attempt,
+      this.#seconds(ms(job.updateTime)),
+      this.#seconds(ms(began)),
+      this.#seconds(ms(job.finishTime)),
+      job.finishTime && job.runningTime ? Math.round((ms(job.finishTime) - ms(job.runningTime)) / 1000) | 0 : -1,
+      this.#once(note(job)),
+      this.#once(job.failure?.cause ?? ""),
+    );
   }
 
   /** at is a row's time in milliseconds since 1970; 0 if there is none. */
@@ -74,7 +86,7 @@ export class RowMaker {
   }
 
   #seconds(at: number): number {
-    return at ? Math.max(0, Math.round((at - this.begin) / 1000)) : -1;
+    return at ? Math.max(0, Math.round((at - this.begin) / 1000)) | 0 : -1;
   }
 
   #once(text: string): string {
@@ -107,7 +119,7 @@ export class JobTable extends RowMaker {
     for (const job of jobs) {
       const number = numberOf(job);
       while (this.rows.length < number - 1) this.rows.push(unknownRow(this.rows.length + 1));
-      this.rows[number - 1] = this.make(number, job, this.rows[number - 1]);
+      this.rows[number - 1] = this.make(number, job);
     }
     this.version++;
   }
@@ -119,9 +131,9 @@ export class JobTable extends RowMaker {
     let n = 0;
     for (let i = 0; i < this.rows.length; i++) {
       const row = this.rows[i]!;
-      if (filter.prefix && !row.key.startsWith(filter.prefix)) continue;
+      if (filter.prefix && !row.texts.startsWith(filter.prefix)) continue;
       if (filter.cause && row.cause !== filter.cause) continue;
-      if (text && !text.test(row.key) && !text.test(row.input) && !text.test(row.name) && !text.test(row.more)) continue;
+      if (text && !text.test(row.texts)) continue;
       states[row.state]!++;
       if (filter.states.length > 0 && !filter.states.includes(row.state)) continue;
       found[n++] = i;
@@ -147,6 +159,5 @@ function note(job: Job): string {
 }
 
 function unknownRow(number: number): Row {
-  const none = { key: "", name: "", input: "", more: "", note: "", cause: "" };
-  return { ...none, number, state: JobState.UNSPECIFIED, progress: 0, attempt: 0, changed: -1, since: -1, ended: -1, took: -1 };
+  return new Row(number, "", JobState.UNSPECIFIED, 0, 0, -1, -1, -1, -1, "", "");
 }

@@ -10,6 +10,8 @@ export type Freshness = "connecting" | "live" | "held" | "reconnecting" | "stopp
 /** patience is how long a first message may take before the page says that it is not live. */
 const patience = 5000;
 const longestPause = 5_000;
+/** longStream is after how many messages a stream is opened anew: connect holds on to each until the stream ends. */
+export const longStream = 2000;
 
 class Live {
   state = $state<Freshness>("connecting");

@@ -1,0 +1,42 @@
+package service
+
+import (
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/stokerd/stoker/internal/access"
+	"github.com/stokerd/stoker/internal/identity"
+)
+
+// withProof lets only callers in that prove who they are: admins and, where the path is /metrics, whoever may see
+// every account. The answer to others is the same whatever was wrong.
+func withProof(identifier *identity.Identifier, handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, err := identifier.Identify(r.Context(), webCaller(r))
+		switch {
+		case err != nil:
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			writeText(w, http.StatusUnauthorized, "the caller is not known")
+		case p.Role == access.Admin, r.URL.Path == "/metrics" && !p.Bound():
+			handler.ServeHTTP(w, r)
+		default:
+			writeText(w, http.StatusForbidden, "this needs the role admin")
+		}
+	})
+}
+
+// webCaller is what the caller of an HTTP request shows of itself.
+func webCaller(r *http.Request) identity.Caller {
+	c := identity.Caller{
+		Authorization: r.Header.Values("Authorization"),
+		Header:        func(name string) []string { return r.Header.Values(strings.ToLower(name)) },
+	}
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		c.Address = host
+	}
+	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 && len(r.TLS.VerifiedChains[0]) > 0 {
+		c.Certificate = r.TLS.VerifiedChains[0][0]
+	}
+	return c
+}
