@@ -52,12 +52,17 @@ const scenes = {
   },
   audit: { hash: "#/audit", ready: (p) => p.getByText("latest first").waitFor() },
 };
-const looks = { "": {}, "-dark": { colorScheme: "dark" }, "-narrow": { viewport: { width: 390, height: 844 } } };
+const all = Object.keys(scenes);
+const looks = {
+  "": { scenes: all },
+  "-dark": { scenes: process.env.STOKER_ALL_LOOKS ? all : ["batch"], colorScheme: "dark" },
+  "-narrow": { scenes: process.env.STOKER_ALL_LOOKS ? all : ["batch"], viewport: { width: 390, height: 844 } },
+};
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
-for (const [suffix, look] of Object.entries(looks)) {
+for (const [suffix, { scenes: wanted, ...look }] of Object.entries(looks)) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, timezoneId: "Europe/Berlin", locale: "en-GB", reducedMotion: "reduce", ...look });
-  for (const [name, scene] of Object.entries(scenes)) {
+  for (const [name, scene] of Object.entries(scenes).filter(([name]) => wanted.includes(name))) {
     const page = await context.newPage();
     await page.goto(home + scene.hash);
     await scene.ready(page);
