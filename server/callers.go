@@ -87,7 +87,7 @@ func (c *callers) get(caller string, now time.Time) *callsOf {
 	if now.Sub(c.tidied) >= tidyInterval {
 		c.tidied = now
 		for name, one := range c.all {
-			if one.underWay == 0 && one.rate.TokensAt(now) >= float64(c.limits.CallBurst) && one.lines.TokensAt(now) >= refusalLines {
+			if one.underWay == 0 && one.refused == 0 && one.rate.TokensAt(now) >= float64(c.limits.CallBurst) && one.lines.TokensAt(now) >= refusalLines {
 				delete(c.all, name)
 			}
 		}
@@ -145,6 +145,39 @@ func (c *callers) noteRefusal(caller string) (log bool, left int) {
 	}
 	left, one.refused = one.refused, 0
 	return true, left
+}
+
+// takeRefused returns how many refused calls were not logged, nor counted on a line, and of how many callers.
+func (c *callers) takeRefused() (calls, of int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, one := range c.all {
+		if one.refused > 0 {
+			calls, of = calls+one.refused, of+1
+			one.refused = 0
+		}
+	}
+	return calls, of
+}
+
+// logRefusals counts in the log, once a minute, the refused calls that have no line of their own.
+func (s *Server) logRefusals(ctx context.Context) {
+	ticker := time.NewTicker(time.Minute)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			s.logRefusedCalls()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *Server) logRefusedCalls() {
+	if calls, of := s.callers.takeRefused(); calls > 0 {
+		s.log.Info("refused calls that have no line of their own", "calls", calls, "callers", of)
+	}
 }
 
 // countRefusal counts a call that a limit has refused.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -175,9 +176,12 @@ func (s *Server) Register(server *grpc.Server) {
 	channelz.RegisterChannelzServiceToServer(g)
 }
 
-// Run keeps the audit log in order until ctx ends. It returns nil.
+// Run keeps the audit log in order, and counts refused calls in the log, until ctx ends. It returns nil.
 func (s *Server) Run(ctx context.Context) error {
-	s.audit.run(ctx)
+	var background sync.WaitGroup
+	background.Go(func() { s.audit.run(ctx) })
+	background.Go(func() { s.logRefusals(ctx) })
+	background.Wait()
 	return nil
 }
 
@@ -220,4 +224,5 @@ func (s *Server) Stop(g *grpc.Server, grace time.Duration) {
 		g.Stop()
 		<-finished
 	}
+	s.logRefusedCalls()
 }
