@@ -23,7 +23,7 @@ import (
 type listWatcher struct {
 	t         *testing.T
 	stream    stokerv1.BatchService_WatchBatchesClient
-	hangUp    context.CancelFunc
+	hangUp    context.CancelCauseFunc
 	known     map[string]string // the state of each batch, by its id
 	snapshots int
 	messages  int
@@ -34,7 +34,7 @@ type listWatcher struct {
 // watchList opens a watch and follows it until it ends.
 func (w *world) watchList(req *stokerv1.WatchBatchesRequest) *listWatcher {
 	w.t.Helper()
-	ctx, hangUp := context.WithCancel(w.t.Context())
+	ctx, hangUp := context.WithCancelCause(w.t.Context())
 	stream, err := w.batches.WatchBatches(ctx, req)
 	if err != nil {
 		w.t.Fatal(err)
@@ -130,7 +130,7 @@ func TestWatchBatchesAgreesWithListBatches(t *testing.T) {
 			for _, b := range page.GetBatches() {
 				want[b.GetId()] = summary(b)
 			}
-			l.hangUp()
+			l.hangUp(errHungUp)
 			<-l.done
 			if diff := cmp.Diff(want, l.known); diff != "" {
 				t.Errorf("%v: the watcher knows (-want +got):\n%s", req, diff)
@@ -210,7 +210,7 @@ func TestWatchBatchesSharesReads(t *testing.T) {
 			t.Errorf("%d reads in a minute without changes, want 12", n)
 		}
 		for _, l := range watchers {
-			l.hangUp()
+			l.hangUp(errHungUp)
 			<-l.done
 			if got := l.known[b.GetId()]; got != "BATCH_STATE_SUCCEEDED 30/30 WAIT_CODE_UNSPECIFIED" {
 				t.Fatalf("a watcher knows %q", got)

@@ -80,22 +80,30 @@ func TestCheckList(t *testing.T) {
 		{name: "paths", list: &stokerv1.JobList{
 			Content: &stokerv1.JobList_Text{Text: "in/a.mov\nin/b.mov\n"}, Format: stokerv1.ListFormat_LIST_FORMAT_PATHS,
 		}, jobs: 2, sample: "1 in/a.mov -> in/a\n2 in/b.mov -> in/b\n"},
-		{name: "JSON on one line", list: textList(`[{"input_path":"a.mov"},{"input_path":""}]`), jobs: 2,
+		{
+			name: "JSON on one line", list: textList(`[{"input_path":"a.mov"},{"input_path":""}]`), jobs: 2,
 			mistakes: "1 input_path: is required: the path of the asset on the input storage\n",
-			sample:   "1 a.mov -> a\n1  -> \n", lines: "1 [{\"input_path\":\"a.mov\"},{\"input_path\":\"\"}]\n"},
+			sample:   "1 a.mov -> a\n1  -> \n", lines: "1 [{\"input_path\":\"a.mov\"},{\"input_path\":\"\"}]\n",
+		},
 		{name: "gzip", list: dataList(packed.Bytes()), jobs: 1, sample: "2 packed.mov -> packed\n"},
 		{name: "UTF-16", list: dataList(wide), jobs: 1, sample: "2 ä.mov -> ä\n"},
-		{name: "another charset", list: dataList([]byte("input_path\nM\xe4dchen.mov\n")),
+		{
+			name: "another charset", list: dataList([]byte("input_path\nM\xe4dchen.mov\n")),
 			mistakes: "2 : input_path: byte 2, 0xE4, is not UTF-8: save the list as \"CSV UTF-8\", or say which charset it has, with charset\n",
-			remedy:   &stokerv1.JobList{Charset: "latin1"}, lines: "2 M\ufffddchen.mov\n"},
+			remedy:   &stokerv1.JobList{Charset: "latin1"}, lines: "2 M\ufffddchen.mov\n",
+		},
 		{name: "another charset that is named", list: &stokerv1.JobList{
 			Content: &stokerv1.JobList_Data{Data: []byte("input_path\nM\xe4dchen.mov\n")}, Charset: "latin1",
 		}, jobs: 1, sample: "2 Mädchen.mov -> Mädchen\n"},
 		{name: "a workbook", list: dataList([]byte("PK\x03\x04...")), mistakes: "0 : this is a workbook, or another zip file: save the list as \"CSV UTF-8\"\n"},
-		{name: "a template", list: textList("input_path,output_path,var:title,var:seconds\na.mov,a,A,1\nb.mov,b,B,x\n"), change: template, jobs: 2,
-			mistakes: "3 var:seconds: \"x\": the template needs a number\n", sample: "2 a.mov -> a\n3 b.mov -> b\n", lines: "3 b.mov,b,B,x\n"},
-		{name: "a warning", list: textList("input_path\n\" a.mov\"\n"), jobs: 1,
-			warnings: "2 input_path: \" a.mov\" begins with a blank, which is kept\n", sample: "2  a.mov ->  a\n", lines: "2 \" a.mov\"\n"},
+		{
+			name: "a template", list: textList("input_path,output_path,var:title,var:seconds\na.mov,a,A,1\nb.mov,b,B,x\n"), change: template, jobs: 2,
+			mistakes: "3 var:seconds: \"x\": the template needs a number\n", sample: "2 a.mov -> a\n3 b.mov -> b\n", lines: "3 b.mov,b,B,x\n",
+		},
+		{
+			name: "a warning", list: textList("input_path\n\" a.mov\"\n"), jobs: 1,
+			warnings: "2 input_path: \" a.mov\" begins with a blank, which is kept\n", sample: "2  a.mov ->  a\n", lines: "2 \" a.mov\"\n",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			submission := &stokerv1.SubmitBatchRequest{List: tt.list}

@@ -32,8 +32,8 @@ func serviceEnv(t *testing.T, sim *simulator.Simulator) map[string]string {
 
 // serving is a running service.
 type serving struct {
-	grpc, http, admin string
-	log               *bytes.Buffer // since it listens; complete once it has stopped
+	grpc, http, web, admin string
+	log                    *bytes.Buffer // since it listens; complete once it has stopped
 	// stop interrupts the service like a signal and returns its exit code.
 	stop func() int
 }
@@ -53,12 +53,12 @@ func startService(t *testing.T, env map[string]string) serving {
 	s := serving{log: new(bytes.Buffer)}
 	lines := bufio.NewScanner(log)
 	for s.grpc == "" && lines.Scan() {
-		var record struct{ Msg, GRPC, HTTP, Admin string }
+		var record struct{ Msg, GRPC, HTTP, Web, Admin string }
 		if err := json.Unmarshal(lines.Bytes(), &record); err != nil {
 			t.Errorf("log line %q: %v", lines.Text(), err)
 		}
 		if record.Msg == "listening" {
-			s.grpc, s.http, s.admin = record.GRPC, record.HTTP, record.Admin
+			s.grpc, s.http, s.web, s.admin = record.GRPC, record.HTTP, record.Web, record.Admin
 		}
 	}
 	drained := make(chan struct{})

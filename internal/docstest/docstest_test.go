@@ -137,8 +137,10 @@ func TestEveryMethod(t *testing.T) {
 	rpc := regexp.MustCompile(`(?m)^  rpc (\w+)\(`)
 	n := 0
 	for _, service := range []struct{ name, file string }{
-		{"BatchService", "batch_service.proto"}, {"AccountService", "account_service.proto"},
-		{"AccessService", "access_service.proto"}, {"AuditService", "audit_service.proto"},
+		{"BatchService", "batch_service.proto"},
+		{"AccountService", "account_service.proto"},
+		{"AccessService", "access_service.proto"},
+		{"AuditService", "audit_service.proto"},
 	} {
 		text, err := os.ReadFile(filepath.Join(root, "proto/stoker/v1", service.file))
 		if err != nil {

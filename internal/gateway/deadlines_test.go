@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -48,7 +49,9 @@ func converse(t *testing.T, handler http.HandlerFunc, f func(t *testing.T, clien
 		f(t, client)
 		_ = client.Close()
 		_ = web.Close()
-		<-served
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
 	})
 }
 

@@ -47,7 +47,7 @@ type lineReader struct {
 	scanner *bufio.Scanner
 }
 
-func readLines(t *testing.T, resp *http.Response) *lineReader {
+func readLines(t *testing.T, resp opened) *lineReader {
 	t.Helper()
 	if got := resp.Header.Get("Content-Type"); got != "application/x-ndjson" {
 		t.Errorf("Content-Type is %q", got)

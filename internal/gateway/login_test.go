@@ -25,7 +25,7 @@ func tokenCalls(w http.ResponseWriter, r *http.Request) {
 
 func TestLogin(t *testing.T) {
 	handler := withLogin(http.HandlerFunc(tokenCalls), http.HandlerFunc(tokenCalls))
-	send := func(method, path, body string, change func(*http.Request)) *http.Response {
+	send := func(method, path, body string, change func(*http.Request)) *httptest.ResponseRecorder {
 		r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")
 		if change != nil {
@@ -33,61 +33,57 @@ func TestLogin(t *testing.T) {
 		}
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, r)
-		return w.Result()
-	}
-	text := func(resp *http.Response) string {
-		body, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(body)
+		return w
 	}
 	for body, status := range map[string]int{
 		`{"token": "stk_other"}`: 401, `{"token": ""}`: 401, `{"token": "stk_valid; Domain=evil.example"}`: 401, "{\"token\": \"stk_valid\\r\\nSet-Cookie: a=b\"}": 401,
 		`{"tokne": "stk_valid"}`: 400, `stk_valid`: 400, ``: 400, `{"token": "` + strings.Repeat("x", 4000) + `"}`: 400, `{"token": "` + strings.Repeat("x", 9000) + `"}`: 400,
 	} {
 		resp := send("POST", "/login", body, nil)
-		if resp.StatusCode != status || resp.Header.Get("Set-Cookie") != "" {
-			t.Errorf("%.60s: %s, cookie %q, want %d and none", body, resp.Status, resp.Header.Get("Set-Cookie"), status)
+		if resp.Code != status || resp.Header().Get("Set-Cookie") != "" {
+			t.Errorf("%.60s: %d, cookie %q, want %d and none", body, resp.Code, resp.Header().Get("Set-Cookie"), status)
 		}
-		if got := text(resp); !strings.Contains(got, `"message":`) || strings.Contains(got, "stk_") {
+		if got := resp.Body.String(); !strings.Contains(got, `"message":`) || strings.Contains(got, "stk_") {
 			t.Errorf("%.60s: %s", body, got)
 		}
 	}
-	if resp := send("GET", "/login", "", nil); resp.StatusCode != http.StatusMethodNotAllowed {
-		t.Errorf("GET /login: %s", resp.Status)
+	if resp := send("GET", "/login", "", nil); resp.Code != http.StatusMethodNotAllowed {
+		t.Errorf("GET /login: %d", resp.Code)
 	}
 
 	resp := send("POST", "/login", `{"token": " stk_valid\n"}`, nil)
-	if got := text(resp); resp.StatusCode != http.StatusOK || got != `{"path":"/stoker.v1.AccessService/WhoAmI","request":{}}` {
-		t.Errorf("%s %s", resp.Status, got)
+	if got := resp.Body.String(); resp.Code != http.StatusOK || got != `{"path":"/stoker.v1.AccessService/WhoAmI","request":{}}` {
+		t.Errorf("%d %s", resp.Code, got)
 	}
 	const want = "__Host-stoker=stk_valid; Path=/; Max-Age=43200; HttpOnly; Secure; SameSite=Strict"
-	if got := resp.Header.Values("Set-Cookie"); len(got) != 1 || got[0] != want {
+	if got := resp.Header().Values("Set-Cookie"); len(got) != 1 || got[0] != want {
 		t.Fatalf("the cookie is %q, want %q", got, want)
 	}
-	cookie := resp.Cookies()[0]
+	cookie, err := http.ParseSetCookie(want)
+	if err != nil {
+		t.Fatal(err)
+	}
 	loggedIn := func(r *http.Request) {
 		r.AddCookie(&http.Cookie{Name: "other", Value: "1"})
 		r.AddCookie(cookie)
 	}
-	if resp := send("POST", "/stoker.v1.BatchService/ListBatches", "{}", loggedIn); resp.StatusCode != http.StatusOK {
-		t.Errorf("a call with the cookie: %s %s", resp.Status, text(resp))
+	if resp := send("POST", "/stoker.v1.BatchService/ListBatches", "{}", loggedIn); resp.Code != http.StatusOK {
+		t.Errorf("a call with the cookie: %d %s", resp.Code, resp.Body.String())
 	}
 	// A header counts more than the cookie, and other cookies are none.
 	if resp := send("POST", "/stoker.v1.BatchService/ListBatches", "{}", func(r *http.Request) {
 		loggedIn(r)
 		r.Header.Set("Authorization", "Bearer stk_other")
-	}); resp.StatusCode != http.StatusUnauthorized {
-		t.Errorf("a call with a header that is not valid: %s", resp.Status)
+	}); resp.Code != http.StatusUnauthorized {
+		t.Errorf("a call with a header that is not valid: %d", resp.Code)
 	}
 	if resp := send("POST", "/stoker.v1.BatchService/ListBatches", "{}", func(r *http.Request) {
 		r.AddCookie(&http.Cookie{Name: "stoker", Value: "stk_valid"})
-	}); resp.StatusCode != http.StatusUnauthorized {
-		t.Errorf("a call with another cookie: %s", resp.Status)
+	}); resp.Code != http.StatusUnauthorized {
+		t.Errorf("a call with another cookie: %d", resp.Code)
 	}
 	resp = send("POST", "/logout", "", loggedIn)
-	if got := resp.Header.Get("Set-Cookie"); resp.StatusCode != http.StatusNoContent || got != "__Host-stoker=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict" {
-		t.Errorf("logout: %s, cookie %q", resp.Status, got)
+	if got := resp.Header().Get("Set-Cookie"); resp.Code != http.StatusNoContent || got != "__Host-stoker=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict" {
+		t.Errorf("logout: %d, cookie %q", resp.Code, got)
 	}
 }

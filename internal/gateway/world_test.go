@@ -116,11 +116,14 @@ func (f *face) do(method, path, body string, headers ...string) answer {
 		f.t.Fatal(err)
 	}
 	_ = resp.Body.Close() // it was read
-	return answer{resp, string(text)}
+	return answer{resp.Response, string(text)}
 }
 
+// opened is an answer that the test reads. It is closed at the end of the test.
+type opened struct{ *http.Response }
+
 // open makes a request whose answer the test reads.
-func (f *face) open(method, path, body string, headers ...string) *http.Response {
+func (f *face) open(method, path, body string, headers ...string) opened {
 	f.t.Helper()
 	req, err := http.NewRequestWithContext(f.t.Context(), method, f.web.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -138,7 +141,7 @@ func (f *face) open(method, path, body string, headers ...string) *http.Response
 		f.t.Fatal(err)
 	}
 	f.t.Cleanup(func() { _ = resp.Body.Close() }) // once more does no harm
-	return resp
+	return opened{resp}
 }
 
 // call makes a call as plain JSON, such as call("BatchService/GetBatch", `{"batch_id": "1"}`).
