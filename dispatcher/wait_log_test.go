@@ -2,10 +2,16 @@ package dispatcher
 
 import (
 	"context"
+	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
@@ -14,10 +20,11 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-// waitServer is a gRPC server on the world's job table, to ask for wait codes.
+// waitServer is a gRPC server on the world's job table, to ask for wait codes, with clients of it.
 type waitServer struct {
 	*world
-	server *server.Server
+	batches  stokerv1.BatchServiceClient
+	accounts stokerv1.AccountServiceClient
 }
 
 func (w *world) waitServer() *waitServer {
@@ -26,12 +33,31 @@ func (w *world) waitServer() *waitServer {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return &waitServer{w, s}
+	listener := bufconn.Listen(1 << 20)
+	g := grpc.NewServer(s.Options()...)
+	s.Register(g)
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := g.Serve(listener); err != nil {
+			w.t.Error(err)
+		}
+	})
+	conn, err := grpc.NewClient("passthrough:///stoker", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		_ = conn.Close() // nothing is under way on it
+		s.Stop(g, 0)
+		serving.Wait()
+	})
+	return &waitServer{w, stokerv1.NewBatchServiceClient(conn), stokerv1.NewAccountServiceClient(conn)}
 }
 
 func (a *waitServer) job(b job.Batch, number int64) *stokerv1.Job {
 	a.t.Helper()
-	resp, err := a.server.GetJob(a.ctx, &stokerv1.GetJobRequest{JobId: job.ID{Batch: b.ID, Number: number}.String()})
+	resp, err := a.batches.GetJob(a.ctx, &stokerv1.GetJobRequest{JobId: job.ID{Batch: b.ID, Number: number}.String()})
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -40,7 +66,7 @@ func (a *waitServer) job(b job.Batch, number int64) *stokerv1.Job {
 
 func (a *waitServer) batch(b job.Batch) *stokerv1.Batch {
 	a.t.Helper()
-	resp, err := a.server.GetBatch(a.ctx, &stokerv1.GetBatchRequest{BatchId: b.ID})
+	resp, err := a.batches.GetBatch(a.ctx, &stokerv1.GetBatchRequest{BatchId: b.ID})
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -49,7 +75,7 @@ func (a *waitServer) batch(b job.Batch) *stokerv1.Batch {
 
 func (a *waitServer) account() *stokerv1.Account {
 	a.t.Helper()
-	resp, err := a.server.AccountService().GetAccount(a.ctx, &stokerv1.GetAccountRequest{AccountId: "default"})
+	resp, err := a.accounts.GetAccount(a.ctx, &stokerv1.GetAccountRequest{AccountId: "default"})
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -139,7 +165,7 @@ func TestWhyTwentyThousandWait(t *testing.T) {
 		}
 
 		// ListJobs and GetJob show the same wait reason.
-		page, err := a.server.ListJobs(w.ctx, &stokerv1.ListJobsRequest{BatchId: b.ID, PageSize: 1000})
+		page, err := a.batches.ListJobs(w.ctx, &stokerv1.ListJobsRequest{BatchId: b.ID, PageSize: 1000})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -157,7 +183,7 @@ func TestWhyTwentyThousandWait(t *testing.T) {
 			t.Errorf("on a paused account a job waits for %v", got)
 		}
 		running := w.firstIn(b, job.Running)
-		if _, err := a.server.CancelJob(w.ctx, &stokerv1.CancelJobRequest{JobId: job.ID{Batch: b.ID, Number: running}.String()}); err != nil {
+		if _, err := a.batches.CancelJob(w.ctx, &stokerv1.CancelJobRequest{JobId: job.ID{Batch: b.ID, Number: running}.String()}); err != nil {
 			t.Fatal(err)
 		}
 		a.waits(b, running, stokerv1.WaitCode_WAIT_CODE_STOP)
