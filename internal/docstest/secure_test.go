@@ -12,7 +12,7 @@ import (
 )
 
 // newSecureSession is the session of the cookbook with TLS, where everybody has to prove who calls. The commands of
-// the page need no other flags: stoker has a context, and grpcurl the flags that it needs.
+// the page need no other flags: stoker has a context, and grpcurl and curl the flags that they need.
 func newSecureSession(t *testing.T) *session {
 	t.Helper()
 	return startSession(t, false, func(s *session, stoker string) {
@@ -39,6 +39,13 @@ func newSecureSession(t *testing.T) *session {
 [ "$1" = -plaintext ] && shift
 exec '%s' -cacert '%s' -H "authorization: Bearer $(cat '%s')" "$@"
 `, grpcurl.Path(t), ca.File, token))
+		curl, err := exec.LookPath("curl")
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(s.dir, "bin", "curl"), 0o700, fmt.Sprintf(`#!/bin/bash
+exec '%s' --cacert '%s' -H "authorization: Bearer $(cat '%s')" "${@/#http:/https:}"
+`, curl, ca.File, token))
 		s.env = append(s.env, "STOKER_SERVER=", "STOKER_AUTH=required", "STOKER_TLS_CERT_FILE="+pair.Cert, "STOKER_TLS_KEY_FILE="+pair.Key)
 		s.says = map[string]string{"token:cookbook": "local", "https://127.0.0.1:7072": "http://127.0.0.1:7072", "PRINCIPAL_KIND_TOKEN": "PRINCIPAL_KIND_LOCAL"}
 	})
