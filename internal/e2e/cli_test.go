@@ -99,23 +99,22 @@ func TestMistakes(t *testing.T) {
 		{"submit ok.csv --account acme", 2, `unknown account "acme"; there are: default`},
 		{"submit ok.csv --request-id once", 0, id}, // a repeat, not a mistake
 		{"submit other.csv --request-id once", 2, `request_id "once" was used before`},
-		{"batches --server 127.0.0.1:1", 3, "the server at 127.0.0.1:1 cannot be reached: dial tcp"},
-		{"watch " + id + " --server 127.0.0.1:1", 3, "is stoker serve running there?"},
-		{"watch nothing", 2, `stoker: batch "nothing" was not found`},
-		{"jobs nothing", 2, `batch "nothing" was not found`},
-		{"job " + id, 2, "want <batch id>/<number>"},
-		{"job " + id + "/2", 2, "was not found"},
-		{"resume " + id, 0, "ACTIVE"}, // it was never paused
-		{"pause " + id, 0, "PAUSED"},
-		{"pause " + id, 0, "PAUSED"},
+		{"batches --server 127.0.0.1:1", 3, "nothing answers at 127.0.0.1:1 (connection refused)"},
+		{"watch " + id + " --server 127.0.0.1:1", 3, "stoker serve"},
+		{"watch nothing", 2, `there is no batch "nothing"`},
+		{"jobs nothing", 2, `there is no batch "nothing"`},
+		{"job " + id, 2, "a job is BATCH/NUMBER or BATCH/KEY"},
+		{"job " + id + "/2", 2, `has no job "2"`},
+		{"resume " + id, 0, "is not paused"},
+		{"pause " + id, 0, "paused"},
+		{"pause " + id, 0, "is paused already"},
 		{"retry " + id + "/1", 2, "only FAILED and CANCELLED jobs can be retried"},
-		{"cancel " + id + "/1", 0, id + "/1\tCANCEL"},
-		{"cancel " + id + "/1", 0, id + "/1\tCANCEL"},
-		{"cancel " + id, 0, "CANCEL"},
-		{"cancel " + id, 0, "CANCEL"},
-		{"watch " + id, 1, "CANCELLED: 1 of 1 job done"}, // exit code 1: it did not succeed
-		{"pause " + id, 2, "is CANCELLED: only an OPEN or ACTIVE batch can be paused"},
-		{"resume " + id, 2, "is CANCELLED: only a PAUSED batch can be resumed"},
+		{"cancel " + id + "/1", 0, id + "/1 a: cancel"},
+		{"cancel " + id + "/1", 0, id + "/1 a: cancel"},
+		{"cancel " + id, 2, "cancel asks first, and there is no terminal; add --yes"},
+		{"watch " + id, 1, "cancelled: 1 cancelled"}, // exit code 1: it did not succeed
+		{"pause " + id, 2, "is cancelled: only a batch that starts jobs can be paused"},
+		{"resume " + id, 2, "is cancelled: only a paused batch can be resumed"},
 		{"pause --account acme", 2, `account "acme" was not found`},
 	} {
 		code, stdout, stderr := u.types(strings.Fields(tt.args)...)
@@ -170,11 +169,11 @@ func TestInterruptedWatch(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = cmd.Wait() // the exit code is in ProcessState
-		if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(stderr.String(), "The batch goes on. To watch it again: stoker watch ") {
+		if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(stderr.String(), "The batch goes on. To watch it again:\n  stoker watch ") {
 			t.Errorf("stoker %s: exit code %d, want 130 and how to go on: %s", strings.Join(args, " "), code, stderr.String())
 		}
 	}
-	if _, batches, _ := u.types("batches"); !strings.Contains(batches, "ACTIVE") || strings.Count(batches, "\n") != 1 {
+	if _, batches, _ := u.types("batches"); strings.Contains(batches, "cancel") || strings.Count(batches, "\n") != 1 {
 		t.Errorf("the batch does not go on:\n%s", batches)
 	}
 }

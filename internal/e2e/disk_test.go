@@ -110,7 +110,7 @@ func TestRefusesALockedJobTable(t *testing.T) {
 	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
 	first := s.run()
 	s.submit([]string{"well/1.mov"}, time.Second)
-	second := start(t, append(s.env, "STOKER_LISTEN=127.0.0.1:0"), "serve")
+	second := start(t, append(s.env, "STOKER_LISTEN=127.0.0.1:0", "STOKER_WEB_LISTEN=127.0.0.1:0"), "serve")
 	if code := second.wait(processTimeout); code != 1 || !strings.Contains(second.said(), "in use by another Stoker") {
 		t.Errorf("exit code %d, want 1 and who has it: %s", code, second.said())
 	}

@@ -33,9 +33,10 @@ type service struct {
 // not run yet.
 func newService(t *testing.T, url string, settings ...string) *service {
 	t.Helper()
-	s := &service{t: t, db: filepath.Join(t.TempDir(), "stoker.db"), address: loopback.Addresses(t, 1)[0]}
+	addresses := loopback.Addresses(t, 2) // the same after a restart, since clients know them
+	s := &service{t: t, db: filepath.Join(t.TempDir(), "stoker.db"), address: addresses[0]}
 	s.env = append(platform.Environ(url),
-		"STOKER_LISTEN="+s.address, "STOKER_HTTP_LISTEN=127.0.0.1:0", "STOKER_WEB_LISTEN=127.0.0.1:0", "STOKER_ADMIN_LISTEN=127.0.0.1:0", "STOKER_LOG_FORMAT=json", "STOKER_DB="+s.db)
+		"STOKER_LISTEN="+s.address, "STOKER_HTTP_LISTEN=127.0.0.1:0", "STOKER_WEB_LISTEN="+addresses[1], "STOKER_ADMIN_LISTEN=127.0.0.1:0", "STOKER_LOG_FORMAT=json", "STOKER_DB="+s.db)
 	s.env = append(s.env, settings...)
 	soon := backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 1.5, MaxDelay: 200 * time.Millisecond}
 	var err error

@@ -44,14 +44,14 @@ func TestUpload(t *testing.T) {
 	client := submit()
 	reach(client, shut)
 	client.signal(syscall.SIGINT)
-	hint, _ := client.hears("to go on: stoker submit " + file + " --resume")
+	hint, _ := client.hears("stoker submit " + file + " --resume")
 	if code := client.wait(processTimeout); code != 130 || hint == "" {
 		t.Errorf("interrupted, the client ended with %d", code)
 	}
 	g.open()
 
 	client = submit()
-	refusal, _ := client.hears("an upload of this list is not finished: batch ")
+	refusal, _ := client.hears("an upload of this list is not finished: 1 long.csv has ")
 	if code := client.wait(processTimeout); code != 2 || refusal == "" {
 		t.Errorf("without --resume, the client ended with %d", code)
 	}
