@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -90,21 +89,11 @@ func checkTable(ctx context.Context, path string) error {
 // vacuumInto copies on a connection of its own: those of the readers refuse
 // every statement that writes.
 func vacuumInto(ctx context.Context, from, to string) (err error) {
-	logged, err := hasLog(from) // before SQLite makes one
-	if err != nil {
-		return err
-	}
-	db, err := sql.Open("sqlite", dsn(from, "busy_timeout(10000)"))
+	db, _, err := openBeside(ctx, from)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	db.SetMaxOpenConns(1)
-	if logged {
-		if err := keepLog(ctx, db); err != nil {
-			return err
-		}
-	}
 	_, err = db.ExecContext(ctx, `VACUUM INTO $1`, to)
 	return interpret(err)
 }

@@ -80,7 +80,7 @@ func createPrivate(path string) error {
 // warnOfReaders says which files of the table at path others may read or write. Files of an older Stoker may have
 // any mode.
 func warnOfReaders(path string, log *slog.Logger) {
-	for _, suffix := range []string{"", "-wal", "-shm", ".lock", identitySuffix} {
+	for _, suffix := range []string{"", logSuffix, "-shm", ".lock", identitySuffix} {
 		if info, err := os.Stat(path + suffix); err == nil && info.Mode().Perm()&^privateMode != 0 {
 			log.Warn("other users may read or write a file of the job table: chmod 600", "file", path+suffix, "mode", info.Mode().Perm())
 		}

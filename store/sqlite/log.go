@@ -205,6 +205,25 @@ func markInUse(ctx context.Context, db *sql.DB) error {
 	return foldLog(ctx, db)
 }
 
+// openBeside opens the table at path with one connection, beside a service that may have it open, and leaves
+// its files as they are. logged says whether it has a log.
+func openBeside(ctx context.Context, path string) (_ *sql.DB, logged bool, err error) {
+	if logged, err = hasLog(path); err != nil { // asked before SQLite makes one
+		return nil, false, err
+	}
+	db, err := sql.Open("sqlite", dsn(path, "busy_timeout(10000)"))
+	if err != nil {
+		return nil, false, err
+	}
+	db.SetMaxOpenConns(1)
+	if logged {
+		if err := keepLog(ctx, db); err != nil {
+			return nil, false, errors.Join(err, db.Close())
+		}
+	}
+	return db, logged, nil
+}
+
 // keepLog keeps SQLite from folding and removing the log when the one connection of db is closed as the
 // last one of the table: a program that only reads leaves the files of a service as they are, also of one
 // that was killed.

@@ -215,21 +215,11 @@ func inspect(ctx context.Context, path string, acceptNoLog bool) (empty bool, er
 	if info.IsDir() {
 		return false, fmt.Errorf("%w: it is a directory", ErrNotDatabase)
 	}
-	logged, err := hasLog(path) // before SQLite makes one
-	if err != nil {
-		return false, err
-	}
-	db, err := sql.Open("sqlite", dsn(path, "busy_timeout(10000)"))
+	db, logged, err := openBeside(ctx, path)
 	if err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	db.SetMaxOpenConns(1)
-	if logged {
-		if err := keepLog(ctx, db); err != nil {
-			return false, err
-		}
-	}
 
 	var application, tables int64
 	// The migrations' own book-keeping is there before the first of them has run.
