@@ -42,7 +42,7 @@ func (s *Server) WatchBatches(req *stokerv1.WatchBatchesRequest, stream grpc.Ser
 	defer s.lists.leave(list)
 	w := &listWatch{
 		subscription: sub, list: list, stream: stream, interval: max(req.GetMinInterval().AsDuration(), listInterval),
-		sent: make(chan error, 1), sendTime: time.NewTimer(sendTimeout),
+		sender: newSender(stream, s.hub),
 	}
 	return w.follow(stream.Context())
 }
@@ -68,8 +68,7 @@ type listWatch struct {
 	version  int64     // of the list, as it was last sent
 	sentTime time.Time // when the last message was sent
 
-	sent     chan error  // of the message that is being sent; capacity 1
-	sendTime *time.Timer // that it may take
+	sender *sender
 }
 
 // follow sends the list, then its changes and heartbeats until the call ends.
@@ -139,22 +138,10 @@ func (w *listWatch) sendChanges(maxAge time.Duration) (current bool, err error) 
 	return current, w.send(m)
 }
 
-// send sends one message. The error is errSlowReader if the client does not make room for the message
-// within [sendTimeout].
+// send sends one message; see [sender.send].
 func (w *listWatch) send(m *listMessage) error {
-	// A blocked SendMsg ends with the stream's context, which ends when the handler returns.
-	go func() { w.sent <- w.stream.SendMsg(m) }()
-	w.sendTime.Reset(sendTimeout)
-	defer w.sendTime.Stop()
-	select {
-	case err := <-w.sent:
-		if err != nil {
-			return err
-		}
-	case <-w.sendTime.C:
-		return errSlowReader
-	case <-w.subscription.hub.done:
-		return w.subscription.hub.cause
+	if err := w.sender.send(m); err != nil {
+		return err
 	}
 	w.version, w.sentTime = m.version, time.Now()
 	return nil

@@ -52,7 +52,7 @@ func (s *Server) WatchBatch(req *stokerv1.WatchBatchRequest, stream grpc.ServerS
 	w := &watch{
 		s: s, subscription: sub, stream: stream,
 		interval: cmp.Or(req.GetMinInterval().AsDuration(), defaultMinInterval),
-		sent:     make(chan error, 1), sendTime: time.NewTimer(sendTimeout),
+		sender:   newSender(stream, s.hub),
 	}
 	if err := w.start(ctx, req, jobs); err != nil {
 		return err
@@ -92,8 +92,7 @@ type watch struct {
 	sentTime time.Time  // when the last message was sent
 	dueTime  time.Time  // when the last message of changes was due
 
-	sent     chan error  // of the message that is being sent; capacity 1
-	sendTime *time.Timer // that it may take
+	sender *sender
 }
 
 // start brings the watcher to a position from which it can follow changes: the position of its cursor
@@ -324,24 +323,10 @@ func (w *watch) sendOwn(m *stokerv1.WatchBatchResponse) error {
 	return w.send(&message{WatchBatchResponse: m})
 }
 
-// send sends one message. The error is errSlowReader if the client does not make room for the message
-// within [sendTimeout].
+// send sends one message; see [sender.send].
 func (w *watch) send(m *message) error {
-	// A blocked SendMsg ends with the stream's context, which ends when the handler returns.
-	go func() { w.sent <- w.stream.SendMsg(m) }()
-	w.sendTime.Reset(sendTimeout)
-	defer w.sendTime.Stop()
-	select {
-	case err := <-w.sent:
-		if err != nil {
-			return fmt.Errorf("send: %w", err)
-		}
-	case <-w.sendTime.C:
-		return errSlowReader
-	case <-w.stream.Context().Done(): // the caller may have been revoked while nothing is read
-		return context.Cause(w.stream.Context())
-	case <-w.subscription.hub.done:
-		return w.subscription.hub.cause
+	if err := w.sender.send(m); err != nil {
+		return err
 	}
 	w.sentTime = time.Now()
 	if m.GetBatch() != nil {
