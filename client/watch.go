@@ -9,6 +9,7 @@ import (
 	"iter"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -96,36 +97,50 @@ type watch struct {
 // connect watches with one stream. It returns nil when the watch is over, and else why the stream
 // ended.
 func (w *watch) connect(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(errStopped)
-	limit := longestSilence + w.req.GetMinInterval().AsDuration()
-	silence := time.AfterFunc(limit, func() { cancel(errSilent) })
-	defer silence.Stop()
-	stream, err := w.client.batches.WatchBatch(ctx, w.req)
-	for err == nil {
-		silence.Reset(limit) // the time that the caller needs for a message does not count
-		var m *stokerv1.WatchBatchResponse
-		if m, err = stream.Recv(); err != nil {
-			break
-		}
-		silence.Stop()
+	open := func(ctx context.Context) (grpc.ServerStreamingClient[stokerv1.WatchBatchResponse], error) {
+		return w.client.batches.WatchBatch(ctx, w.req)
+	}
+	err := receive(ctx, w.req.GetMinInterval().AsDuration(), open, func(m *stokerv1.WatchBatchResponse) bool {
 		w.progress = true
 		w.req.Cursor = m.GetCursor()
 		w.batch = cmp.Or(m.GetBatch(), w.batch)
-		if !w.yield(m, nil) {
-			w.stopped = true
-			return nil
-		}
-	}
+		w.stopped = !w.yield(m, nil)
+		return !w.stopped
+	})
 	switch {
-	case errors.Is(context.Cause(ctx), errSilent):
-		return errSilent
 	case !errors.Is(err, io.EOF):
 		return err
 	case w.mayBeOver():
 		return nil
 	}
 	return errEarly
+}
+
+// receive opens a stream and passes its messages to use, until use returns false; then it returns nil. Else it
+// returns why the stream ended: [io.EOF] for OK, and errSilent if no message came for [longestSilence] and the
+// interval of the watch.
+func receive[M any](ctx context.Context, interval time.Duration, open func(context.Context) (grpc.ServerStreamingClient[M], error), use func(*M) bool) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(errStopped)
+	limit := longestSilence + interval
+	silence := time.AfterFunc(limit, func() { cancel(errSilent) })
+	defer silence.Stop()
+	stream, err := open(ctx)
+	for err == nil {
+		silence.Reset(limit) // the time that the caller needs for a message does not count
+		var m *M
+		if m, err = stream.Recv(); err != nil {
+			break
+		}
+		silence.Stop()
+		if !use(m) {
+			return nil
+		}
+	}
+	if errors.Is(context.Cause(ctx), errSilent) {
+		return errSilent
+	}
+	return err
 }
 
 // mayBeOver reports whether a stream that ended with OK can be the end of the watch: the batch has

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"time"
+
+	"google.golang.org/grpc"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
@@ -36,29 +37,15 @@ func (c *Client) WatchBatches(ctx context.Context, req *stokerv1.WatchBatchesReq
 
 // followBatches passes the messages of one stream on until use returns false. progress says that there was one.
 func (c *Client) followBatches(ctx context.Context, req *stokerv1.WatchBatchesRequest, use func(*stokerv1.WatchBatchesResponse) bool) (progress bool, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(errStopped)
-	limit := longestSilence + req.GetMinInterval().AsDuration()
-	silence := time.AfterFunc(limit, func() { cancel(errSilent) })
-	defer silence.Stop()
-	stream, err := c.batches.WatchBatches(ctx, req)
-	for err == nil {
-		silence.Reset(limit) // the time that the caller needs for a message does not count
-		var m *stokerv1.WatchBatchesResponse
-		if m, err = stream.Recv(); err != nil {
-			break
-		}
-		silence.Stop()
-		progress = true
-		if !use(m) {
-			return progress, nil
-		}
+	open := func(ctx context.Context) (grpc.ServerStreamingClient[stokerv1.WatchBatchesResponse], error) {
+		return c.batches.WatchBatches(ctx, req)
 	}
-	switch {
-	case errors.Is(context.Cause(ctx), errSilent):
-		return progress, errSilent
-	case errors.Is(err, io.EOF):
-		return progress, errEarly // such a stream has no end of its own
+	err = receive(ctx, req.GetMinInterval().AsDuration(), open, func(m *stokerv1.WatchBatchesResponse) bool {
+		progress = true
+		return use(m)
+	})
+	if errors.Is(err, io.EOF) {
+		err = errEarly // such a stream has no end of its own
 	}
 	return progress, err
 }
