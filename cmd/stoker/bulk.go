@@ -63,6 +63,19 @@ func batchEffect(changes *stokerv1.BatchChanges, answer proto.Message) effect {
 	}
 }
 
+// jobsAnswer is the answer to a verb on jobs.
+type jobsAnswer interface {
+	proto.Message
+	GetCount() int64
+	GetBatchCount() int64
+	GetCounts() *stokerv1.JobCounts
+}
+
+// jobsEffect is the effect of a verb on jobs.
+func jobsEffect(answer jobsAnswer) effect {
+	return effect{jobs: answer.GetCount(), batches: answer.GetBatchCount(), counts: answer.GetCounts(), answer: answer}
+}
+
 // wholeBatch is a change of one batch, with all of its jobs, that call makes. What it would do follows from the
 // batch.
 func wholeBatch(b *stokerv1.Batch, call func(ctx context.Context, id string) (proto.Message, error)) change {

@@ -126,7 +126,7 @@ func (v *cancellation) changes(conn *client.Client, found *selected) []change {
 		all = append(all, func(ctx context.Context, validateOnly bool) (effect, error) {
 			request.ValidateOnly = validateOnly
 			response, err := conn.Batches().CancelJobs(ctx, request)
-			return effect{jobs: response.GetCount(), batches: response.GetBatchCount(), counts: response.GetCounts(), answer: response}, err
+			return jobsEffect(response), err
 		})
 	}
 	for ids := range slices.Chunk(found.jobs, maxNames) {
