@@ -109,9 +109,9 @@ func TestMistakes(t *testing.T) {
 		{"pause " + id, 0, "paused"},
 		{"pause " + id, 0, "is paused already"},
 		{"retry " + id + "/1", 2, "only FAILED and CANCELLED jobs can be retried"},
-		{"cancel " + id + "/1", 0, id + "/1 a: cancel"},
-		{"cancel " + id + "/1", 0, id + "/1 a: cancel"},
 		{"cancel " + id, 2, "cancel asks first, and there is no terminal; add --yes"},
+		{"cancel " + id + "/1", 0, id + "/1 a: cancel"},
+		{"cancel " + id + "/1", 0, id + "/1 a: cancel"},
 		{"watch " + id, 1, "cancelled: 1 cancelled"}, // exit code 1: it did not succeed
 		{"pause " + id, 2, "is cancelled: only a batch that starts jobs can be paused"},
 		{"resume " + id, 2, "is cancelled: only a paused batch can be resumed"},

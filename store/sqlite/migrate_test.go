@@ -94,6 +94,9 @@ func TestUpgradeKeepsRecipesPrivate(t *testing.T) {
 // schema.
 func makeOld(t *testing.T, path string, to int64) {
 	t.Helper()
+	if err := createPrivate(path); err != nil {
+		t.Fatal(err)
+	}
 	db, err := sql.Open("sqlite", writerDSN(path, true))
 	if err != nil {
 		t.Fatal(err)

@@ -195,11 +195,12 @@ func writerDSN(path string, unsafe bool) string {
 		"cache_size(-16384)", "wal_autocheckpoint(10000)", "journal_size_limit(67108864)")
 }
 
-// dsn names the database at path to the driver. The path is escaped: a question
-// mark in it would otherwise begin the parameters.
+// dsn names the database at path to the driver. The path is escaped: a question mark in it would otherwise
+// begin the parameters. A connection does not create the file: where it was taken
+// away, an empty table in its place would know nothing of what was acknowledged.
 func dsn(path string, pragmas ...string) string {
 	u := url.URL{Path: filepath.ToSlash(path)}
-	return "file:" + u.EscapedPath() + "?_pragma=" + strings.Join(pragmas, "&_pragma=")
+	return "file:" + u.EscapedPath() + "?mode=rw&_pragma=" + strings.Join(pragmas, "&_pragma=")
 }
 
 // inspect refuses a file that is not for this Stoker before anything could

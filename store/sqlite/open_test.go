@@ -142,6 +142,9 @@ func TestOpenRefuses(t *testing.T) {
 		mustClose(t, s)
 	}
 	foreign := func(t *testing.T, path string) {
+		if err := createPrivate(path); err != nil {
+			t.Fatal(err)
+		}
 		db, err := sql.Open("sqlite", dsn(path, "journal_mode(DELETE)"))
 		if err != nil {
 			t.Fatal(err)
