@@ -77,6 +77,7 @@ func (n *Notifier) beginDue(ctx, sending context.Context, attempts *sync.WaitGro
 	pause := longestPause
 	endpoints, err := n.store.Endpoints(ctx)
 	for _, e := range endpoints {
+		n.noteDisabled(e)
 		if e.Disabled {
 			continue
 		}

@@ -53,6 +53,8 @@ type Notifier struct {
 	log             *slog.Logger
 	counters        counters
 	endpoints       underWay
+	disabled        map[string]bool // endpoints, as deliver has seen them last
+	trimNow         chan struct{}   // capacity 1: there is something to give up
 }
 
 // New makes a notifier. It delivers nothing before [Notifier.Run].
@@ -60,6 +62,7 @@ func New(c Config) *Notifier {
 	return &Notifier{
 		store: c.Store, accountStatuses: c.AccountStatuses, sender: newSender(c), log: cmp.Or(c.Logger, slog.New(slog.DiscardHandler)),
 		endpoints: underWay{seqs: map[string]map[int64]bool{}, ended: make(chan struct{}, 1)},
+		disabled: map[string]bool{}, trimNow: make(chan struct{}, 1),
 	}
 }
 
@@ -105,7 +108,7 @@ func (n *Notifier) Test(ctx context.Context, e notification.Endpoint) notificati
 
 // trim keeps the outbox small until ctx ends.
 func (n *Notifier) trim(ctx context.Context) {
-	for {
+	for ctx.Err() == nil {
 		givenUp, err := n.store.TrimOutbox(ctx, time.Now())
 		for _, d := range givenUp {
 			n.counters.count(d.Event, OutcomeFailed)
@@ -118,10 +121,25 @@ func (n *Notifier) trim(ctx context.Context) {
 		case len(givenUp) > 0:
 			n.log.Warn("notifications given up", "count", len(givenUp), "reason", givenUp[0].Problem)
 		}
-		if !sleep(ctx, trimInterval) {
-			return
+		timer := time.NewTimer(trimInterval)
+		select {
+		case <-ctx.Done():
+		case <-n.trimNow:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// noteDisabled has what is pending to an endpoint be given up soon after it was disabled.
+func (n *Notifier) noteDisabled(e notification.Endpoint) {
+	if e.Disabled && !n.disabled[e.Name] {
+		select {
+		case n.trimNow <- struct{}{}:
+		default: // it is going to be done anyway
 		}
 	}
+	n.disabled[e.Name] = e.Disabled
 }
 
 // sleep waits. It returns false at once when ctx ends.
