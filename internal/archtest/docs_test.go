@@ -113,10 +113,10 @@ func TestGlossary(t *testing.T) {
 
 // TestWaitCodes finds every wait code in the page that explains them.
 func TestWaitCodes(t *testing.T) {
-	page := read(t, os.DirFS("../.."), "docs/operations.md")
+	page := read(t, os.DirFS("../.."), "docs/troubleshooting.md")
 	for _, code := range job.WaitCodes() {
 		if !strings.Contains(page, "`"+string(code)+"`") {
-			t.Errorf("docs/operations.md does not explain the wait code %s", code)
+			t.Errorf("docs/troubleshooting.md does not explain the wait code %s", code)
 		}
 	}
 }
