@@ -275,10 +275,13 @@ func (s *Service) Run(ctx context.Context) error {
 	return errors.Join(group.Wait(), s.Close())
 }
 
+// errEnded is the cause with which the watchdog is no longer fed.
+var errEnded = errors.New("the service has ended")
+
 // feedWatchdog feeds the service manager's watchdog, as long as every account loop takes turns, until the returned
 // function is called. While the service stops, its loops end, and what it waits for has bounds of its own.
 func (s *Service) feedWatchdog() (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	var feeding sync.WaitGroup
 	feeding.Go(func() {
 		s.manager.Feed(ctx, func(ctx context.Context) error {
@@ -290,7 +293,7 @@ func (s *Service) feedWatchdog() (stop func()) {
 		})
 	})
 	return func() {
-		cancel()
+		cancel(errEnded)
 		feeding.Wait()
 	}
 }

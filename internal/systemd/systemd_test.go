@@ -55,7 +55,7 @@ func TestFeed(t *testing.T) {
 	t.Setenv("WATCHDOG_USEC", "40000")
 	failed := make(chan string, 10)
 	m := systemd.New(slog.New(errorHandler{slog.DiscardHandler, failed}))
-	ctx, stop := context.WithCancel(t.Context())
+	ctx, stop := context.WithCancelCause(t.Context())
 	checks := 0
 	done := make(chan struct{})
 	go func() {
@@ -83,7 +83,7 @@ func TestFeed(t *testing.T) {
 	if got := next(); got != "WATCHDOG=1" {
 		t.Errorf("told %q", got)
 	}
-	stop()
+	stop(nil)
 	<-done
 	if checks < 4 {
 		t.Errorf("fed after %d checks", checks)
