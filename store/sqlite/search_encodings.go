@@ -3,6 +3,7 @@ package sqlite
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -95,6 +96,30 @@ const (
 	scanAge = time.Minute
 )
 
+// partsAtOnce is how many parts are looked into side by side, each on a connection of its own. It divides
+// encodingParts.
+const partsAtOnce = 2
+
+// lookInto looks into the next parts.
+func (s *encodingScan) lookInto(ctx context.Context, r queries) error {
+	var some [partsAtOnce][]job.JobPosition
+	var errs [partsAtOnce]error
+	var looking sync.WaitGroup
+	for i := range partsAtOnce {
+		part := s.parts + i
+		looking.Go(func() {
+			some[i], errs[i] = r.encodingPositions(ctx, encodingPart, encodingPartBegin(part), encodingPartEnd(part), "*"+s.text+"*")
+		})
+	}
+	looking.Wait()
+	if err := errors.Join(errs[:]...); err != nil {
+		return err
+	}
+	s.positions = append(s.positions, slices.Concat(some[:]...)...)
+	s.parts += partsAtOnce
+	return nil
+}
+
 // encodingScans remembers searches for a part of an id, so that the pages of one search go on with it.
 type encodingScans struct {
 	mu   sync.Mutex
@@ -129,17 +154,15 @@ func (c *encodingScans) put(s *encodingScan) {
 }
 
 // find returns the positions of jobs that have, or had, an encoding with a text in its id. complete is false if the
-// time of the page is over before all ids have been looked into. Each page looks into one part at least.
+// time of the page is over before all ids have been looked into. Each page looks into some parts at least.
 func (c *encodingScans) find(ctx context.Context, r queries, text string, page job.SearchPage) (positions []job.JobPosition, complete bool, err error) {
 	s := c.take(text, page.After == job.JobPosition{}, time.Now())
 	defer c.put(s)
 	for s.parts < encodingParts && len(s.positions) < maxEncodings {
-		some, err := r.encodingPositions(ctx, encodingPart, encodingPartBegin(s.parts), encodingPartEnd(s.parts), "*"+text+"*")
-		if err != nil {
+		if err := s.lookInto(ctx, r); err != nil {
 			return nil, false, err
 		}
-		s.positions = append(s.positions, some...)
-		if s.parts++; s.parts < encodingParts && page.IsOver() {
+		if s.parts < encodingParts && page.IsOver() {
 			return nil, false, nil
 		}
 	}
