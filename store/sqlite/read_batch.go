@@ -49,8 +49,8 @@ func scanBatch(r row) (job.Batch, error) {
 type queries struct {
 	q querier
 	accessQueries
-	notificationQueries
 	scans *encodingScans // of searches; nil within a snapshot or transaction, where nobody searches
+	notificationQueries
 }
 
 func newQueries(q querier) queries {
