@@ -49,9 +49,12 @@ func scanBatch(r row) (job.Batch, error) {
 type queries struct {
 	q querier
 	accessQueries
+	retentionQueries
 }
 
-func newQueries(q querier) queries { return queries{q: q, accessQueries: accessQueries{q}} }
+func newQueries(q querier) queries {
+	return queries{q: q, accessQueries: accessQueries{q}, retentionQueries: retentionQueries{q}}
+}
 
 func (r queries) Batch(ctx context.Context, id string) (job.Batch, error) {
 	const query = `SELECT ` + batchColumns + ` FROM batches WHERE id = $1 AND deleted = 0`
