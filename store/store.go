@@ -56,6 +56,7 @@ type Store struct {
 	writer   *writer
 	sums     *blockSums
 	searches chan struct{} // has an element for each search under way
+	outbox   chan struct{} // capacity 1: there are deliveries to make
 
 	reaper     *reaper
 	room       room
@@ -70,11 +71,12 @@ func New(engine Engine, o Options) *Store {
 	s := &Store{
 		engine: engine, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), board: newBoard(), sums: &blockSums{},
 		room: room{engine, o.DiskFloor}, searches: make(chan struct{}, maxSearches),
+		outbox: make(chan struct{}, 1),
 	}
 	s.SetOnChange(o.OnChange)
 	ctx, stop := context.WithCancelCause(context.Background())
 	s.stop = stop
-	s.writer = startWriter(ctx, engine, s.log, s.notify, s.sums)
+	s.writer = startWriter(ctx, engine, s.log, s.notify, s.sums, s.outbox)
 	s.closeOnce = sync.OnceValue(s.close)
 	s.reaper = newReaper(s)
 	s.background.Go(func() { s.reaper.run(ctx) })

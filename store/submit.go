@@ -73,6 +73,11 @@ func (u *unit) submit(sub job.Submission, succeeded map[int]bool, now time.Time)
 		u.outputs.keep(b.Seq, &batchOutputs{skipped: true})
 		u.addOutputs(b.Seq, 0, jobs, skipped)
 	}
+	if b.State.Terminal() { // there is nothing to do
+		if err := u.notifyBatch(&b, now); err != nil {
+			return job.Batch{}, err
+		}
+	}
 	u.wakeup(&b).Dispatch = true
 	return readBatch(u.ctx, u.tx, b.ID)
 }

@@ -173,6 +173,10 @@ func serviceSettings() []Setting {
 			c.WebhookKeyFile = v
 			return nil
 		}},
+		{"notification-key-file", "path", "", "file with the key from which the secrets of notification endpoints are made that are not in this configuration; made beside the job table if empty", func(c *Config, v string) error {
+			c.NotificationKeyFile = v
+			return nil
+		}},
 	}
 }
 

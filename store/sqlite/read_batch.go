@@ -49,11 +49,12 @@ func scanBatch(r row) (job.Batch, error) {
 type queries struct {
 	q querier
 	accessQueries
+	notificationQueries
 	retentionQueries
 }
 
 func newQueries(q querier) queries {
-	return queries{q: q, accessQueries: accessQueries{q}, retentionQueries: retentionQueries{q}}
+	return queries{q: q, accessQueries: accessQueries{q}, notificationQueries: notificationQueries{q}, retentionQueries: retentionQueries{q}}
 }
 
 func (r queries) Batch(ctx context.Context, id string) (job.Batch, error) {

@@ -171,7 +171,7 @@ SELECT account, state, count(*), sum(waiting), sum(starting), sum(queued), sum(r
 }
 
 // resultsVersion is the number of the migration that made the table of results.
-const resultsVersion = 18
+const resultsVersion = 19
 
 // instanceOf reads the random name of a table; empty if it was never opened.
 func instanceOf(ctx context.Context, tx *sql.Tx) (id string, err error) {
