@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/internal/access"
+	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -72,6 +73,10 @@ type Reaper interface {
 	// ReapEntries removes entries of the audit log from before a time, at most limit, the oldest
 	// first. It returns how many it removed.
 	ReapEntries(ctx context.Context, before time.Time, limit int) (removed int64, err error)
+	// ReapDeliveries removes deliveries that ended before a time, at most limit.
+	ReapDeliveries(ctx context.Context, before time.Time, limit int) (removed int64, err error)
+	// RemoveOldestDeliveries removes deliveries of an endpoint in one state, at most limit, the oldest first.
+	RemoveOldestDeliveries(ctx context.Context, endpoint string, state notification.DeliveryState, limit int) error
 }
 
 // Reader is everything that can be asked of a job table. Single rows that do not exist are
@@ -84,6 +89,7 @@ type Reader interface {
 	QueueReader
 	SubmissionReader
 	AccountReader
+	NotificationReader
 }
 
 // BatchReader reads batches.
@@ -158,8 +164,9 @@ type QueueReader interface {
 	// QueueShares returns the shares of the same batches. Of each batch it counts at most
 	// maxBackedOff jobs that wait out a back-off.
 	QueueShares(ctx context.Context, accountID string, now time.Time, maxBackedOff int) ([]job.Share, error)
-	// CountWaiting returns the number of WAITING jobs in the batches that dispatch, by account.
-	CountWaiting(ctx context.Context) (map[string]int64, error)
+	// CountWaiting returns the number of WAITING jobs in the batches that dispatch, by account; with paused,
+	// in all batches that have not ended.
+	CountWaiting(ctx context.Context, paused bool) (map[string]int64, error)
 	// DueJobs returns the jobs of a batch that are ready or whose back-off is over, with numbers
 	// above afterNumber, at most limit, by number.
 	DueJobs(ctx context.Context, batchSeq, afterNumber int64, now time.Time, limit int) ([]job.Job, error)
@@ -215,9 +222,35 @@ type AccountReader interface {
 	AccountSettings(ctx context.Context, accountID string) (job.AccountSettings, error)
 	// DailyStarts returns the count of the latest day on which an account made starts.
 	DailyStarts(ctx context.Context, accountID string) (job.DailyStarts, error)
+	// PrincipalStarts returns the count of the latest day on which there were starts of a principal's batches.
+	PrincipalStarts(ctx context.Context, principal string) (job.DailyStarts, error)
 	// Orphans returns orphans of an account, at most limit, oldest first.
 	Orphans(ctx context.Context, accountID string, limit int) ([]job.Orphan, error)
 	// ListParameters returns the list parameters of an account by name.
 	ListParameters(ctx context.Context, accountID string) ([]job.ListParameter, error)
 	Resource(ctx context.Context, key ResourceKey) (remoteID string, saved time.Time, err error)
+}
+
+// NotificationReader reads the endpoints of notifications, and what is delivered to them.
+type NotificationReader interface {
+	// Endpoints returns all endpoints by name.
+	Endpoints(ctx context.Context) ([]notification.Endpoint, error)
+	Endpoint(ctx context.Context, name string) (notification.Endpoint, error)
+	// DueDeliveries returns pending deliveries of an endpoint that are due, at most limit, the longest due first.
+	// Those that jobs may still join are due at joining or earlier.
+	DueDeliveries(ctx context.Context, endpoint string, now, joining time.Time, limit int) ([]notification.Delivery, error)
+	// NextDeliveryTime returns when a delivery of an endpoint is due that is not due at after; zero if there is none.
+	NextDeliveryTime(ctx context.Context, endpoint string, after time.Time) (time.Time, error)
+	// Delivery returns a delivery by its Seq.
+	Delivery(ctx context.Context, seq int64) (notification.Delivery, error)
+	// Deliveries returns the deliveries that f chooses, the newest first.
+	Deliveries(ctx context.Context, f notification.DeliveryFilter) ([]notification.Delivery, error)
+	// OldestDeliveries returns deliveries of an endpoint in one state, at most limit, the oldest first.
+	OldestDeliveries(ctx context.Context, endpoint string, state notification.DeliveryState, limit int) ([]notification.Delivery, error)
+	// Backlogs returns what is pending of each endpoint that has pending deliveries, by name.
+	Backlogs(ctx context.Context) ([]notification.Backlog, error)
+	// CountDeliveries counts the deliveries of an endpoint in a state.
+	CountDeliveries(ctx context.Context, endpoint string, state notification.DeliveryState) (int64, error)
+	// Availability returns what endpoints were told last of an account.
+	Availability(ctx context.Context, accountID string) (notification.Availability, error)
 }

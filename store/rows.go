@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/internal/access"
+	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -24,7 +25,7 @@ type Want struct {
 // Loaded is the answer to a [Want]. What does not exist is missing.
 type Loaded struct {
 	// Headers are the batches by seq, with the fields that change with their jobs: ID, Seq,
-	// AccountID, State, StateReason, StateTime, Open, FailureLimit, FailuresForgiven, Counts,
+	// CreatedBy, AccountID, State, StateReason, StateTime, Open, FailureLimit, FailuresForgiven, Counts,
 	// Revision, StartTime and FinishTime.
 	Headers []job.Batch
 	Jobs    []job.Job
@@ -58,9 +59,10 @@ type Rows struct {
 	ReadyBlocks    []ReadyBlockChange
 	Causes         []CauseChange
 
-	Starts         []StartsChange
-	ForgivenStarts []ForgivenStarts
-	Settings       []SettingsRow
+	Starts          []StartsChange // of accounts
+	PrincipalStarts []StartsChange
+	ForgivenStarts  []ForgivenStarts
+	Settings        []SettingsRow
 	// Orphans are added unless they are known.
 	Orphans        []job.Orphan
 	DeletedOrphans []job.Orphan // by account and encoding
@@ -74,8 +76,28 @@ type Rows struct {
 	TokenUses []TokenUse
 	// Entries of the audit log replace earlier ones of the same id.
 	Entries []access.Entry
+	// Endpoints of notifications replace earlier ones of the same name. DeletedEndpoints, by name, take their
+	// deliveries with them.
+	Endpoints        []notification.Endpoint
+	DeletedEndpoints []string
+	// Deliveries are added to the outbox, and get the next [notification.Delivery.Seq] each.
+	Deliveries []notification.Delivery
+	JoinedJobs []JoinedJobs
+	// ChangedDeliveries are written by Seq and ID: Joining, State, Attempts, the times apart from the
+	// creation, HTTPStatus and Problem. One that does not exist any more is left out.
+	ChangedDeliveries []notification.Delivery
+	// Availabilities replace earlier ones of the same account.
+	Availabilities []notification.Availability
 	// ReconciledAccounts have nothing noted any more for [Tx.ReconcileSince].
 	ReconciledAccounts []string
+}
+
+// JoinedJobs are jobs of a batch to which an event has happened. They join the delivery of each endpoint that is
+// still [notification.Delivery.Joining] for that batch and event, or begin it.
+type JoinedJobs struct {
+	// Delivery is what is begun, without ID and Endpoint. Its numbers, JobCount and Revision are joined.
+	Delivery  notification.Delivery
+	Endpoints []string
 }
 
 // TokenUse says when a token was last used.
@@ -135,13 +157,13 @@ type CauseChange struct {
 	Change   int64
 }
 
-// StartsChange adds Change to the starts that an account has made on a day. A later day than the
-// stored one begins with no starts; on an earlier one, Change is added to the stored day. The
-// count does not go below zero, and no more starts are forgiven than were made.
+// StartsChange adds Change to the starts of a day. A later day than the stored one begins with no starts; on
+// an earlier one, Change is added to the stored day. The count does not go below zero, and no more
+// starts are forgiven than were made.
 type StartsChange struct {
-	AccountID string
-	Day       time.Time
-	Change    int
+	Of     string // the account that has made them, or the principal of whose batches they are
+	Day    time.Time
+	Change int
 }
 
 // ForgivenStarts forgives all starts that an account has made, unless the stored day is before Day.
@@ -175,10 +197,11 @@ type ListParameterRow struct {
 
 // DispatchableBatch is what decides when a batch may start its next job.
 type DispatchableBatch struct {
-	Seq      int64
-	Priority int
-	InFlight int64 // jobs that are starting, queued, running or being cancelled
-	Ended    int64 // jobs that have ended
+	Seq       int64
+	CreatedBy string
+	Priority  int
+	InFlight  int64 // jobs that are starting, queued, running or being cancelled
+	Ended     int64 // jobs that have ended
 }
 
 // SucceededJob is a job that has succeeded.
@@ -191,6 +214,7 @@ type SucceededJob struct {
 
 func (r *Rows) empty() bool {
 	return len(r.Jobs)+len(r.Attempts)+len(r.Events)+len(r.Headers)+len(r.Batches)+len(r.DeletedBatches)+len(r.ReadyBlocks)+len(r.Causes)+
-		len(r.Starts)+len(r.ForgivenStarts)+len(r.Settings)+len(r.Orphans)+len(r.DeletedOrphans)+len(r.Resources)+len(r.DeletedResources)+
-		len(r.ListParameters)+len(r.DeletedListParameters)+len(r.ReconciledAccounts)+len(r.Tokens)+len(r.TokenUses)+len(r.Entries) == 0
+		len(r.Starts)+len(r.PrincipalStarts)+len(r.ForgivenStarts)+len(r.Settings)+len(r.Orphans)+len(r.DeletedOrphans)+len(r.Resources)+len(r.DeletedResources)+
+		len(r.ListParameters)+len(r.DeletedListParameters)+len(r.ReconciledAccounts)+len(r.Tokens)+len(r.TokenUses)+len(r.Entries)+
+		len(r.Endpoints)+len(r.DeletedEndpoints)+len(r.Deliveries)+len(r.JoinedJobs)+len(r.ChangedDeliveries)+len(r.Availabilities) == 0
 }

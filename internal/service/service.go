@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,7 @@ type Service struct {
 	webhooks   *webhook.Receiver
 	server     *server.Server
 	identifier *identity.Identifier
+	notifier   notificationSender
 	manager    *systemd.Manager
 
 	certificates *transport.Certificates // nil: plain text
@@ -102,7 +104,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 	}
 	s.dispatcher, err = dispatcher.New(dispatcher.Config{
 		Store: s.store, Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval,
-		Inputs: dispatcherStorages(cfg.Inputs), Outputs: dispatcherStorages(cfg.Outputs), Secret: cfg.Secret,
+		Inputs: dispatcherStorages(cfg.Inputs), Outputs: dispatcherStorages(cfg.Outputs), Secret: cfg.Secret, MaxStartsOf: cfg.MaxStartsOf,
 	})
 	if err != nil {
 		return nil, err
@@ -111,11 +113,14 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 		return nil, err
 	}
 	access := store.NewAccessTable(s.store)
+	if s.notifier, err = newNotifier(ctx, cfg, s.store, log); err != nil {
+		return nil, err
+	}
 	if s.identifier, err = identity.New(ctx, cfg.Identity, access, log); err != nil {
 		return nil, err
 	}
 	s.server, err = server.New(server.Config{
-		Store: s.store, Access: access, Identifier: s.identifier, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(),
+		Store: s.store, Access: access, Notifications: s.notifier.table, Sender: s.notifier, Identifier: s.identifier, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(),
 		AllowInlineTemplates: cfg.AllowInlineTemplates, AuditRetention: cfg.AuditRetention, Limits: serverLimits(cfg.Limits),
 	})
 	if err != nil {
@@ -171,10 +176,12 @@ const settingGRPC, settingHTTP, settingWeb, settingAdmin = "--listen", "--http-l
 
 // listen opens the listeners. An error names the setting, such as --listen.
 func (s *Service) listen(ctx context.Context, cfg *config.Config) error {
+	limits := transport.Limits{Connections: cfg.Limits.Connections, ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress}
+	if cfg.TLS.Enabled() {
+		limits.HandshakesPerSecond = cmp.Or(cfg.Limits.HandshakesPerSecond, transport.DefaultHandshakes)
+	}
 	for _, l := range cfg.Listeners() {
-		opened, err := transport.Listen(ctx, l.Address, transport.Limits{
-			Connections: cfg.Limits.Connections, ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress,
-		}, func() { s.connectionsRefused.Add(1) })
+		opened, err := transport.Listen(ctx, l.Address, limits, func() { s.connectionsRefused.Add(1) })
 		if err != nil {
 			return fmt.Errorf("%s %s: %w", l.Setting, l.Address, err)
 		}
@@ -255,6 +262,7 @@ func (s *Service) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { return s.webhooks.Run(ctx) })
 	group.Go(func() error { return s.identifier.Run(ctx) })
+	group.Go(func() error { return s.notifier.Run(ctx) })
 	group.Go(func() error { return s.server.Run(working) })
 	group.Go(func() error {
 		<-ctx.Done()

@@ -22,6 +22,7 @@ func TestTellsTheServiceManager(t *testing.T) {
 	t.Setenv("WATCHDOG_USEC", "100000")
 	s := mustNew(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.Run(ctx) }()
 	var told []string

@@ -65,6 +65,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"jobs are listed by number", listJobs},
 		{"jobs are found among those of all batches", findJobs},
 		{"so are those of a batch that came in many parts, page by page", findManyJobs},
+		{"jobs are found by a part of an encoding", findPartsOfEncodings},
+		{"keys are found whatever became of their jobs", findEndedKeys},
 		{"a search ends with its context", searchEnds},
 		{"batches are found by name and id, and counted", findBatches},
 		{"the latest runs are known", latestRuns},
@@ -84,10 +86,17 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"resources are kept by account", resources},
 		{"settings are kept by account", accountSettings},
 		{"starts are counted per account and day", dailyStarts},
+		{"starts are counted per principal and day", principalStarts},
 
 		{"a request id belongs to who submitted with it", requestIDsBelongToTheirCreator},
 		{"tokens are kept, and what is new of them is found", tokensAreKept},
 		{"entries of the audit log come with their change or not at all", entriesComeWithTheirChange},
+
+		{"endpoints of notifications are kept", endpointsAreKept},
+		{"the end of a batch and its notification are both there, or neither", batchEventsAreWritten},
+		{"jobs that failed are joined to one notification", jobEventsAreJoined},
+		{"a notification is delivered until it is accepted or given up", deliveriesAreRetried},
+		{"that an account is unavailable is told once", availabilityIsToldOnce},
 
 		{"jobs are selected by state, key prefix and failure", selectJobs},
 		{"jobs named by number are changed together or not at all", updateNumbered},
