@@ -87,8 +87,13 @@ var rules = []rule{
 		is: "The job table: its methods, group commit, unit of work, accounts, and wakeups; no SQL.",
 	},
 	{
-		pkg: "store/sqlite", imports: []string{"job", "internal/access", "internal/notification", "store"}, uses: []string{sql, "modernc.org/sqlite", "github.com/pressly/goose/v3"},
+		pkg: "store/sqlite", imports: []string{"job", "internal/access", "internal/notification", "store"}, uses: []string{sql, "modernc.org/sqlite", "github.com/pressly/goose/v3", uuid},
 		is: "The job table in SQLite: all SQL, migrations, file lock, backup.",
+	},
+
+	{
+		pkg: "internal/housekeeping", imports: []string{"job", "store"}, uses: []string{xsync},
+		is: "Deletes what is kept no longer, and makes backups, while the service runs.",
 	},
 
 	{
@@ -200,7 +205,7 @@ var rules = []rule{
 		is: "What the messages of the contract look like: columns, explanations, the screen and the log of a watched batch.",
 	},
 	{
-		pkg: "internal/transport", uses: []string{grpc, "golang.org/x/time"},
+		pkg: "internal/transport", imports: []string{"internal/access"}, uses: []string{grpc, "golang.org/x/time"},
 		is: "How connections arrive: listeners, TLS whose files are taken up anew, limits that hold before anybody is known.",
 	},
 	{
