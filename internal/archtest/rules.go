@@ -87,8 +87,13 @@ var rules = []rule{
 		is: "The job table: its methods, group commit, unit of work, accounts, and wakeups; no SQL.",
 	},
 	{
-		pkg: "store/sqlite", imports: []string{"job", "internal/access", "internal/notification", "store"}, uses: []string{sql, "modernc.org/sqlite", "github.com/pressly/goose/v3"},
+		pkg: "store/sqlite", imports: []string{"job", "internal/access", "internal/notification", "store"}, uses: []string{sql, "modernc.org/sqlite", "github.com/pressly/goose/v3", uuid},
 		is: "The job table in SQLite: all SQL, migrations, file lock, backup.",
+	},
+
+	{
+		pkg: "internal/housekeeping", imports: []string{"job", "store"}, uses: []string{xsync},
+		is: "Deletes what is kept no longer, and makes backups, while the service runs.",
 	},
 
 	{

@@ -19,6 +19,7 @@ import (
 
 	"github.com/stokerd/stoker/dispatcher"
 	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/housekeeping"
 	"github.com/stokerd/stoker/internal/identity"
 	"github.com/stokerd/stoker/internal/systemd"
 	"github.com/stokerd/stoker/internal/transport"
@@ -43,14 +44,15 @@ const drainTimeout = 10 * time.Second
 // Service is the parts of Stoker in one process: job table, dispatcher, gRPC server, webhook receiver and
 // HTTP endpoints.
 type Service struct {
-	log        *slog.Logger
-	store      *store.Store
-	dispatcher *dispatcher.Dispatcher
-	webhooks   *webhook.Receiver
-	server     *server.Server
-	identifier *identity.Identifier
-	notifier   notificationSender
-	manager    *systemd.Manager
+	log         *slog.Logger
+	store       *store.Store
+	housekeeper *housekeeping.Housekeeper
+	dispatcher  *dispatcher.Dispatcher
+	webhooks    *webhook.Receiver
+	server      *server.Server
+	identifier  *identity.Identifier
+	notifier    notificationSender
+	manager     *systemd.Manager
 
 	certificates *transport.Certificates // nil: plain text
 	reload       <-chan struct{}
@@ -94,10 +96,12 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 	}
 	s.store, err = sqlite.Open(ctx, cfg.DB, store.Options{
 		Logger: log, MustExist: cfg.DBMustExist, AcceptNoLog: cfg.AcceptNoLog, OnLost: func(err error) { s.lost <- err },
+		DiskFloor: store.Floor(cfg.DiskFloor), MigrateWithoutCopy: cfg.MigrateWithoutCopy,
 	})
 	if err != nil {
 		return nil, err
 	}
+	s.housekeeper = s.newHousekeeper(cfg)
 	accounts, err := connectAccounts(cfg, log)
 	if err != nil {
 		return nil, err
@@ -146,7 +150,7 @@ func (s *Service) makeHTTPServers(cfg *config.Config) (err error) {
 		case settingHTTP:
 			h.server = s.certificates.NewHTTPServer(s.endpoints(), s.log)
 		case settingAdmin:
-			pages := s.adminEndpoints(metricsHandler(s.store.AccountStatuses, s.networkMetrics()...))
+			pages := s.adminEndpoints(metricsHandler(s.store.AccountStatuses, append(s.networkMetrics(), s.housekeepingMetrics())...))
 			if slices.Contains(cfg.Open(), config.Listener{Setting: settingAdmin, Address: cfg.AdminListen}) && s.identifier.Required() {
 				pages = withProof(s.identifier, pages)
 			}
@@ -264,6 +268,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.identifier.Run(ctx) })
 	group.Go(func() error { return s.notifier.Run(ctx) })
 	group.Go(func() error { return s.server.Run(working) })
+	group.Go(func() error { return s.housekeeper.Run(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
 		s.log.Info("stopping", "cause", context.Cause(ctx))

@@ -51,10 +51,11 @@ type queries struct {
 	accessQueries
 	scans *encodingScans // of searches; nil within a snapshot or transaction, where nobody searches
 	notificationQueries
+	retentionQueries
 }
 
 func newQueries(q querier) queries {
-	return queries{q: q, accessQueries: accessQueries{q}, notificationQueries: notificationQueries{q}}
+	return queries{q: q, accessQueries: accessQueries{q}, notificationQueries: notificationQueries{q}, retentionQueries: retentionQueries{q}}
 }
 
 func (r queries) Batch(ctx context.Context, id string) (job.Batch, error) {
