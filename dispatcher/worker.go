@@ -24,6 +24,7 @@ type worker struct {
 	log     *slog.Logger
 	clock   clock.Clock
 	settle  time.Duration
+	traces  taskTraces
 
 	// urgent is the highest priority of a job that waits to be started, as the loop decided last.
 	urgent atomic.Pointer[urgency]
@@ -44,7 +45,7 @@ type worker struct {
 
 func newWorker(c Config, a Account, log *slog.Logger) *worker {
 	return &worker{
-		account: a, store: c.Store, log: log, clock: c.Clock, settle: cmp.Or(c.Settle, a.Client.Timeout()+settleMargin),
+		account: a, store: c.Store, log: log, clock: c.Clock, settle: cmp.Or(c.Settle, a.Client.Timeout()+settleMargin), traces: taskTraces{c.Tracer},
 		provisioner: provision.New(c.provision(a, log)),
 		encodings:   newEncodingList(c.Store, a, c.Clock, log),
 	}

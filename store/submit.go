@@ -65,6 +65,7 @@ func (u *unit) submit(sub job.Submission, now time.Time) (job.Batch, error) {
 		u.outputs.keep(b.Seq, &batchOutputs{skipped: true})
 		u.addOutputs(b.Seq, 0, jobs, skipped)
 	}
+	u.noteSubmitted(b.AccountID, len(jobs))
 	u.wakeup(&b).Dispatch = true
 	return readBatch(u.ctx, u.tx, b.ID)
 }

@@ -128,6 +128,7 @@ func (u *unit) apply(h *batchHeader, before job.Job, update *job.Update, now tim
 	if update.Ended != nil {
 		u.rows.Attempts = append(u.rows.Attempts, AttemptRow{BatchSeq: h.Seq, Number: j.ID.Number, Attempt: *update.Ended})
 	}
+	u.noteStateChange(h, &before, update, now)
 	if n := update.Starts(); n != 0 {
 		if err := u.countStarts(h.AccountID, n, now); err != nil {
 			return job.Job{}, err
@@ -155,6 +156,7 @@ func (u *unit) apply(h *batchHeader, before job.Job, update *job.Update, now tim
 		}})
 		if h.moveJob(before.State, j.State, now) {
 			u.wakeup(h.Batch).Dispatch = true
+			u.noteBatchChange(h)
 		}
 		if requestedByUser(before.State, j.State) {
 			c := u.wakeup(h.Batch)
