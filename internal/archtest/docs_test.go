@@ -17,6 +17,7 @@ import (
 
 var (
 	mdLink     = regexp.MustCompile(`\]\(([^)#\s]*)(?:#([^)\s]*))?\)`)
+	mdCode     = regexp.MustCompile("`[^`\n]*`")
 	mdHeading  = regexp.MustCompile(`(?m)^#+ (.+)$`)
 	mdFile     = regexp.MustCompile("`([a-z]+/[a-z0-9_/]+\\.[a-z]+)`")
 	makeUse    = regexp.MustCompile("(?m)(?:`|^\\$ )make ([a-z][a-z/-]*)")
@@ -33,7 +34,7 @@ func TestDocs(t *testing.T) {
 	links, files, uses := 0, 0, 0
 	for _, page := range pages(t, root) {
 		text := read(t, root, page)
-		for _, m := range mdLink.FindAllStringSubmatch(text, -1) {
+		for _, m := range mdLink.FindAllStringSubmatch(mdCode.ReplaceAllString(text, ""), -1) {
 			if link, heading := m[1], m[2]; !strings.Contains(link, "://") {
 				links++
 				checkLink(t, root, page, link, heading)
