@@ -38,6 +38,7 @@ Run
   serve      backup     the service; a copy of its data
   demo       simulate   see it work; a stand-in for Bitmovin
   token      audit      who may call; who has changed what
+  notifications         who is told what has happened
 Set up
   context    whoami     which server to talk to; who it takes you for
   completion            for bash, zsh and fish

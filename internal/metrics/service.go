@@ -25,6 +25,7 @@ type Sources struct {
 		NotAfter() time.Time
 		Failed() bool
 	}
+	Notifications *Notifications // nil: there are none
 	// ConnectionsRefused is how many connections were closed at once because there were too many.
 	ConnectionsRefused func() int64
 	// LatestBackup is when the latest backup was finished; zero: there is none.
@@ -54,6 +55,9 @@ func (m *Metrics) Read(s Sources) {
 			Name: "stoker_build_info", Help: "1, with the version of the service.", ConstLabels: prometheus.Labels{"version": s.Version},
 		}, func() float64 { return 1 }),
 	)
+	if s.Notifications != nil {
+		m.registry.MustRegister(notificationCollector{*s.Notifications})
+	}
 	if c := s.Certificates; c != nil {
 		m.registry.MustRegister(
 			gaugeFunc("tls_certificate_not_after_seconds", "When the certificate in use expires, in Unix time.", func() float64 { return unix(c.NotAfter()) }),

@@ -67,7 +67,7 @@ func scrape(t *testing.T) string {
 	sim := &simulator.Simulator{Duration: 20 * time.Millisecond, Unlimited: true}
 	env := platform.Env(platform.Serve(t, sim))
 	env["STOKER_DB"] = filepath.Join(t.TempDir(), "stoker.db")
-	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"], env["STOKER_WEB_LISTEN"], env["STOKER_ADMIN_LISTEN"] = "127.0.0.1:0", "", "", "127.0.0.1:0"
+	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"], env["STOKER_WEB_LISTEN"], env["STOKER_ADMIN_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	file := filepath.Join(t.TempDir(), "stoker.yaml")
 	if err := os.WriteFile(file, []byte("tls: {cert_file: "+pair.Cert+", key_file: "+pair.Key+"}\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -51,6 +51,7 @@ type Service struct {
 	webhooks   *webhook.Receiver
 	server     *server.Server
 	identifier *identity.Identifier
+	notifier   notificationSender
 	manager    *systemd.Manager
 
 	certificates *transport.Certificates // nil: plain text
@@ -131,10 +132,13 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 		return nil, err
 	}
 	access := store.NewAccessTable(s.store)
+	if s.notifier, err = newNotifier(ctx, cfg, s.store, log); err != nil {
+		return nil, err
+	}
 	if s.identifier, err = identity.New(ctx, cfg.Identity, access, log); err != nil {
 		return nil, err
 	}
-	serving.Access, serving.Identifier = access, s.identifier
+	serving.Access, serving.Identifier, serving.Notifications, serving.Sender = access, s.identifier, s.notifier.table, s.notifier
 	if s.server, err = server.New(serving); err != nil {
 		return nil, err
 	}
@@ -155,7 +159,8 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 func (s *Service) metricSources(cfg *config.Config) metrics.Sources {
 	sources := metrics.Sources{
 		Accounts: s.store, Server: server.NewFigures(s.server), ConnectionsRefused: s.connectionsRefused.Load, DB: cfg.DB, Version: Version(), Log: s.log,
-		LatestBackup: func() time.Time { return time.Time{} },
+		Notifications: &metrics.Notifications{Table: s.notifier.table, Counts: s.notifier.Counts},
+		LatestBackup:  func() time.Time { return time.Time{} },
 		Writable:     s.readiness.writable, Degraded: func() bool { return s.readiness.whyDegraded() != "" },
 	}
 	if s.certificates != nil {
@@ -302,6 +307,7 @@ func (s *Service) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { return s.webhooks.Run(ctx) })
 	group.Go(func() error { return s.identifier.Run(ctx) })
+	group.Go(func() error { return s.notifier.Run(ctx) })
 	group.Go(func() error { return s.server.Run(working) })
 	group.Go(func() error {
 		<-ctx.Done()

@@ -111,7 +111,7 @@ func TestTraces(t *testing.T) {
 	})
 	env := platform.Env(web.URL + "/v1")
 	env["STOKER_DB"] = filepath.Join(t.TempDir(), "stoker.db")
-	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"], env["STOKER_WEB_LISTEN"], env["STOKER_ADMIN_LISTEN"] = "127.0.0.1:0", "", "", ""
+	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"], env["STOKER_WEB_LISTEN"], env["STOKER_ADMIN_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	cfg, err := config.Load(config.Sources{Getenv: func(name string) string { return env[name] }})
 	if err != nil {
 		t.Fatal(err)
