@@ -90,7 +90,7 @@ func (s *Server) streamLog(srv any, stream grpc.ServerStream, info *grpc.StreamS
 	ctx, code := stream.Context(), status.Code(err)
 	level, message, refusedBefore := slog.LevelDebug, "call finished", 0
 	if isRefused(code) {
-		log, left := s.callers.noteRefusal(addressOf(ctx))
+		log, left := s.refusedLines.note(networkName(addressOf(ctx)), time.Now())
 		if !log {
 			return err
 		}

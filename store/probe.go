@@ -6,7 +6,7 @@ import (
 )
 
 // CheckWritable writes something without a meaning, to find out whether the job table can be written.
-func (s *Store) CheckWritable(ctx context.Context) error {
+func CheckWritable(ctx context.Context, s *Store) error {
 	return writeOnly(ctx, s, op{what: "check the job table"}, func(u *unit) error {
 		u.rows.Probe = time.Now()
 		return nil

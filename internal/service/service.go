@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,14 +107,14 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 	if err != nil {
 		return nil, err
 	}
-	s.readiness.probe = s.store.CheckWritable
+	s.readiness.probe = func(ctx context.Context) error { return store.CheckWritable(ctx, s.store) }
 	accounts, err := s.connectAccounts(cfg)
 	if err != nil {
 		return nil, err
 	}
 	dispatching := dispatcher.Config{
 		Store: s.store, Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval,
-		Inputs: dispatcherStorages(cfg.Inputs), Outputs: dispatcherStorages(cfg.Outputs), Secret: cfg.Secret,
+		Inputs: dispatcherStorages(cfg.Inputs), Outputs: dispatcherStorages(cfg.Outputs), Secret: cfg.Secret, MaxStartsOf: cfg.MaxStartsOf,
 		OnFilled: s.metrics.NotePlaceFilled,
 	}
 	serving := server.Config{
@@ -161,7 +162,7 @@ func (s *Service) metricSources(cfg *config.Config) metrics.Sources {
 		Accounts: s.store, Server: server.NewFigures(s.server), ConnectionsRefused: s.connectionsRefused.Load, DB: cfg.DB, Version: Version(), Log: s.log,
 		Notifications: &metrics.Notifications{Table: s.notifier.table, Counts: s.notifier.Counts},
 		LatestBackup:  func() time.Time { return time.Time{} },
-		Writable:     s.readiness.writable, Degraded: func() bool { return s.readiness.whyDegraded() != "" },
+		Writable:      s.readiness.writable, Degraded: func() bool { return s.readiness.whyDegraded() != "" },
 	}
 	if s.certificates != nil {
 		sources.Certificates = s.certificates
@@ -222,10 +223,12 @@ const settingGRPC, settingHTTP, settingWeb, settingAdmin = "--listen", "--http-l
 
 // listen opens the listeners. An error names the setting, such as --listen.
 func (s *Service) listen(ctx context.Context, cfg *config.Config) error {
+	limits := transport.Limits{Connections: cfg.Limits.Connections, ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress}
+	if cfg.TLS.Enabled() {
+		limits.HandshakesPerSecond = cmp.Or(cfg.Limits.HandshakesPerSecond, transport.DefaultHandshakes)
+	}
 	for _, l := range cfg.Listeners() {
-		opened, err := transport.Listen(ctx, l.Address, transport.Limits{
-			Connections: cfg.Limits.Connections, ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress,
-		}, func() { s.connectionsRefused.Add(1) })
+		opened, err := transport.Listen(ctx, l.Address, limits, func() { s.connectionsRefused.Add(1) })
 		if err != nil {
 			return fmt.Errorf("%s %s: %w", l.Setting, l.Address, err)
 		}

@@ -68,7 +68,7 @@ func TestCommitsAreTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.CheckWritable(t.Context()); err != nil {
+	if err := store.CheckWritable(t.Context(), s); err != nil {
 		t.Error(err)
 	}
 	mu.Lock()

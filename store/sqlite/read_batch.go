@@ -50,6 +50,7 @@ type queries struct {
 	q querier
 	accessQueries
 	notificationQueries
+	scans *encodingScans // of searches; nil within a snapshot or transaction, where nobody searches
 }
 
 func newQueries(q querier) queries {
