@@ -88,8 +88,13 @@ var rules = []rule{
 		is: "The job table: its methods, group commit, unit of work, accounts, and wakeups; no SQL.",
 	},
 	{
-		pkg: "store/sqlite", imports: []string{"job", "internal/access", "internal/notification", "store"}, uses: []string{sql, "modernc.org/sqlite", "github.com/pressly/goose/v3"},
+		pkg: "store/sqlite", imports: []string{"job", "internal/access", "internal/notification", "store"}, uses: []string{sql, "modernc.org/sqlite", "github.com/pressly/goose/v3", uuid},
 		is: "The job table in SQLite: all SQL, migrations, file lock, backup.",
+	},
+
+	{
+		pkg: "internal/housekeeping", imports: []string{"job", "store"}, uses: []string{xsync},
+		is: "Deletes what is kept no longer, and makes backups, while the service runs.",
 	},
 
 	{
@@ -205,7 +210,7 @@ var rules = []rule{
 		is: "How connections arrive: listeners, TLS whose files are taken up anew, limits that hold before anybody is known.",
 	},
 	{
-		pkg: "internal/metrics", imports: []string{"job", "internal/notification", "bitmovin", "store", "dispatcher", "notifier", "server"},
+		pkg: "internal/metrics", imports: []string{"job", "internal/notification", "bitmovin", "store", "internal/housekeeping", "dispatcher", "notifier", "server"},
 		uses: []string{grpc, "github.com/prometheus/client_golang", "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus"},
 		is:   "Collects what /metrics tells.",
 	},

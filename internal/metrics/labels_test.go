@@ -3,7 +3,6 @@ package metrics
 import (
 	"context"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/dispatcher"
+	"github.com/stokerd/stoker/internal/housekeeping"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
@@ -26,7 +26,7 @@ var labelValues = map[string][]string{
 	"cause": append(texts(job.FailureKinds()), "NONE", "REQUESTED"),
 	"class": classNames(), "code": append(texts(bitmovin.Outcomes()), texts(job.WaitCodes())...),
 	"reason": texts(job.WaitCodes()), "way": texts(listingWays), "parameter": bitmovin.ListParameters(), "fault": texts(job.ParameterFaults()),
-	"kind": texts(bitmovin.UnknownKinds()), "call": dispatcher.TaskNames(), "limit": server.LimitNames(), "file": {"table", "log"},
+	"kind": texts(bitmovin.UnknownKinds()), "call": dispatcher.TaskNames(), "limit": server.LimitNames(),
 }
 
 func texts[T ~string](values []T) (list []string) {
@@ -66,9 +66,12 @@ func (wordy) CountWaitingJobs(context.Context) (map[server.WaitingJobs]int64, er
 func TestLabelsAreClosed(t *testing.T) {
 	m := New([]string{"archive", "default"})
 	m.Read(Sources{
-		Accounts: wordy{}, Server: wordy{}, Certificates: wordy{}, ConnectionsRefused: func() int64 { return 1 }, LatestBackup: time.Now,
-		Writable: func() bool { return true }, Degraded: func() bool { return false }, DB: filepath.Join(t.TempDir(), anything[:8]), Version: "v1.2.3",
-		Log: slog.New(slog.DiscardHandler),
+		Accounts: wordy{}, Server: wordy{}, Certificates: wordy{}, ConnectionsRefused: func() int64 { return 1 },
+		Housekeeping: Housekeeping{
+			Space: func(context.Context) (store.Space, error) { return store.Space{Total: 1}, nil },
+			State: func() housekeeping.State { return housekeeping.State{} },
+		},
+		Writable: func() bool { return true }, Version: "v1.2.3", Log: slog.New(slog.DiscardHandler),
 	})
 	m.NoteCommit(store.Commit{Writes: 3, Submitted: map[string]int64{anything: 1}, Jobs: []job.StateChange{
 		{AccountID: anything, From: anything, To: anything, Failure: anything}, {AccountID: anything, From: job.Running, To: job.Failed, Failure: anything},
@@ -104,7 +107,7 @@ func TestLabelsAreClosed(t *testing.T) {
 		}
 	}
 	for name := range labelValues {
-		if !used[name] && name != "file" { // there is no file
+		if !used[name] {
 			t.Errorf("no metric has a label %s", name)
 		}
 	}

@@ -3,7 +3,6 @@ package metrics
 import (
 	"context"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,14 +27,11 @@ type Sources struct {
 	Notifications *Notifications // nil: there are none
 	// ConnectionsRefused is how many connections were closed at once because there were too many.
 	ConnectionsRefused func() int64
-	// LatestBackup is when the latest backup was finished; zero: there is none.
-	LatestBackup func() time.Time
-	// Writable says whether the job table can be written, and Degraded whether the service takes no
-	// submissions for now.
-	Writable, Degraded func() bool
-	DB                 string // path of the job table
-	Version            string
-	Log                *slog.Logger
+	Housekeeping       Housekeeping
+	// Writable says whether the job table can be written.
+	Writable func() bool
+	Version  string
+	Log      *slog.Logger
 }
 
 // Read adds what is asked at each scrape.
@@ -44,13 +40,11 @@ func (m *Metrics) Read(s Sources) {
 		accountCollector{m.accounts, s.Accounts.AccountStatuses},
 		waitingCollector{m.accounts, s},
 		refusalCollector{newClosedSet(server.LimitNames()...), s.Server.RefusedByLimit},
-		diskCollector{s.DB},
+		housekeepingCollector{s.Housekeeping},
 		counterFunc("connections_refused_total", "Connections that were closed at once because there were too many.", func() float64 { return float64(s.ConnectionsRefused()) }),
 		counterFunc("callers_refused_total", "Calls without a valid proof of who calls.", func() float64 { return float64(s.Server.RefusedCallers()) }),
 		gaugeFunc("watches", "Watches that are open.", func() float64 { return float64(s.Server.CountWatches()) }),
 		gaugeFunc("database_writable", "1 while the job table can be written.", func() float64 { return indicator(s.Writable()) }),
-		gaugeFunc("degraded", "1 while the service takes no submissions, and does everything else; /readyz says why.", func() float64 { return indicator(s.Degraded()) }),
-		gaugeFunc("backup_time_seconds", "When the latest backup was finished, in Unix time; 0 if there is none.", func() float64 { return unix(s.LatestBackup()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "stoker_build_info", Help: "1, with the version of the service.", ConstLabels: prometheus.Labels{"version": s.Version},
 		}, func() float64 { return 1 }),
@@ -134,34 +128,5 @@ func (c waitingCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for w, n := range sums {
 		ch <- prometheus.MustNewConstMetric(waitingJobsDesc, prometheus.GaugeValue, float64(n), w.AccountID, string(w.Code))
-	}
-}
-
-var (
-	databaseDesc = prometheus.NewDesc("stoker_database_bytes", "Size of the job table and of its write-ahead log.", []string{"file"}, nil)
-	freeDesc     = prometheus.NewDesc("stoker_disk_free_bytes", "Room on the disk of the job table that the service may use.", nil, nil)
-	sizeDesc     = prometheus.NewDesc("stoker_disk_size_bytes", "Size of the disk of the job table.", nil, nil)
-)
-
-// diskCollector reads how large the files of the job table are, and how much room there is.
-type diskCollector struct{ db string }
-
-// Describe sends the descriptions of the metrics.
-func (diskCollector) Describe(ch chan<- *prometheus.Desc) {
-	ch <- databaseDesc
-	ch <- freeDesc
-	ch <- sizeDesc
-}
-
-// Collect sends what can be read.
-func (c diskCollector) Collect(ch chan<- prometheus.Metric) {
-	for file, suffix := range map[string]string{"table": "", "log": "-wal"} {
-		if info, err := os.Stat(c.db + suffix); err == nil {
-			ch <- prometheus.MustNewConstMetric(databaseDesc, prometheus.GaugeValue, float64(info.Size()), file)
-		}
-	}
-	if free, size, err := diskSpace(c.db); err == nil {
-		ch <- prometheus.MustNewConstMetric(freeDesc, prometheus.GaugeValue, float64(free))
-		ch <- prometheus.MustNewConstMetric(sizeDesc, prometheus.GaugeValue, float64(size))
 	}
 }

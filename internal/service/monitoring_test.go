@@ -34,6 +34,7 @@ const (
 	ruleTestsFile = "../../deploy/prometheus/stoker.rules_test.yml"
 	dashboardFile = "../../deploy/grafana/stoker.json"
 	monitorPage   = "../../docs/operations/monitor.md"
+	retentionPage = "../../docs/operations/retention.md" // has the metrics of what it is about
 	alertsPage    = "../../docs/operations/alerts.md"
 )
 
@@ -69,7 +70,7 @@ func scrape(t *testing.T) string {
 	env["STOKER_DB"] = filepath.Join(t.TempDir(), "stoker.db")
 	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"], env["STOKER_WEB_LISTEN"], env["STOKER_ADMIN_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	file := filepath.Join(t.TempDir(), "stoker.yaml")
-	if err := os.WriteFile(file, []byte("tls: {cert_file: "+pair.Cert+", key_file: "+pair.Key+"}\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("tls: {cert_file: "+pair.Cert+", key_file: "+pair.Key+"}\nbackup: {every: 6h, dir: "+t.TempDir()+"}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cfg, err := config.Load(config.Sources{File: file, Getenv: func(name string) string { return env[name] }})
@@ -160,7 +161,7 @@ func TestMonitoring(t *testing.T) {
 		}
 	}
 	documented := map[string]bool{}
-	for _, file := range []string{rulesFile, ruleTestsFile, dashboardFile, monitorPage, alertsPage} {
+	for _, file := range []string{rulesFile, ruleTestsFile, dashboardFile, monitorPage, retentionPage, alertsPage} {
 		names := metricName.FindAllString(mustRead(t, file), -1)
 		if len(names) == 0 {
 			t.Errorf("%s names no metric: the pattern does not fit it any more", file)
@@ -175,7 +176,7 @@ func TestMonitoring(t *testing.T) {
 			if !told[base] && !made[base] && !occasional[base] {
 				t.Errorf("%s names %s, which the service does not tell", file, name)
 			}
-			documented[base] = documented[base] || file == monitorPage
+			documented[base] = documented[base] || file == monitorPage || file == retentionPage
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(told)) {

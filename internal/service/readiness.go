@@ -19,7 +19,7 @@ type readiness struct {
 	// probe writes to the job table.
 	probe func(context.Context) error
 	// degraded says why no submissions are taken; empty if they are. Nil: they always are.
-	degraded func() string
+	degraded func(context.Context) string
 
 	mu       sync.Mutex
 	latest   time.Time // of the latest transaction
@@ -56,7 +56,7 @@ func (r *readiness) check(ctx context.Context) (ready bool, text string) {
 		}
 		return false, "the job table cannot be written; the log says why"
 	}
-	if why := r.whyDegraded(); why != "" {
+	if why := r.whyDegraded(ctx); why != "" {
 		return true, "degraded: " + why
 	}
 	return true, "ok"
@@ -86,9 +86,9 @@ func (r *readiness) writable() bool {
 }
 
 // whyDegraded says why no submissions are taken; empty if they are.
-func (r *readiness) whyDegraded() string {
+func (r *readiness) whyDegraded(ctx context.Context) string {
 	if r.degraded == nil {
 		return ""
 	}
-	return r.degraded()
+	return r.degraded(ctx)
 }

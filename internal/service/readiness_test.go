@@ -16,7 +16,7 @@ func TestReadiness(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		var broken error
 		probes, floor := 0, ""
-		r := &readiness{degraded: func() string { return floor }}
+		r := &readiness{degraded: func(context.Context) string { return floor }}
 		r.probe = func(context.Context) error {
 			probes++
 			r.noteCommit(broken) // as the job table does

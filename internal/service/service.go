@@ -20,6 +20,7 @@ import (
 
 	"github.com/stokerd/stoker/dispatcher"
 	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/housekeeping"
 	"github.com/stokerd/stoker/internal/identity"
 	"github.com/stokerd/stoker/internal/metrics"
 	"github.com/stokerd/stoker/internal/systemd"
@@ -46,14 +47,15 @@ const drainTimeout = 10 * time.Second
 // Service is the parts of Stoker in one process: job table, dispatcher, gRPC server, webhook receiver and
 // HTTP endpoints.
 type Service struct {
-	log        *slog.Logger
-	store      *store.Store
-	dispatcher *dispatcher.Dispatcher
-	webhooks   *webhook.Receiver
-	server     *server.Server
-	identifier *identity.Identifier
-	notifier   notificationSender
-	manager    *systemd.Manager
+	log         *slog.Logger
+	store       *store.Store
+	housekeeper *housekeeping.Housekeeper
+	dispatcher  *dispatcher.Dispatcher
+	webhooks    *webhook.Receiver
+	server      *server.Server
+	identifier  *identity.Identifier
+	notifier    notificationSender
+	manager     *systemd.Manager
 
 	certificates *transport.Certificates // nil: plain text
 	reload       <-chan struct{}
@@ -103,11 +105,14 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 	s.metrics, s.batchLog = metrics.New(accountNames(cfg)), newBatchLog(log)
 	s.store, err = sqlite.Open(ctx, cfg.DB, store.Options{
 		Logger: log, MustExist: cfg.DBMustExist, AcceptNoLog: cfg.AcceptNoLog, OnLost: func(err error) { s.lost <- err }, OnCommit: s.noteCommit,
+		DiskFloor: store.Floor(cfg.DiskFloor), MigrateWithoutCopy: cfg.MigrateWithoutCopy,
 	})
 	if err != nil {
 		return nil, err
 	}
+	s.housekeeper = s.newHousekeeper(cfg)
 	s.readiness.probe = func(ctx context.Context) error { return store.CheckWritable(ctx, s.store) }
+	s.readiness.degraded = s.whyDegraded
 	accounts, err := s.connectAccounts(cfg)
 	if err != nil {
 		return nil, err
@@ -159,15 +164,24 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 // metricSources is what is asked at each scrape of /metrics.
 func (s *Service) metricSources(cfg *config.Config) metrics.Sources {
 	sources := metrics.Sources{
-		Accounts: s.store, Server: server.NewFigures(s.server), ConnectionsRefused: s.connectionsRefused.Load, DB: cfg.DB, Version: Version(), Log: s.log,
+		Accounts: s.store, Server: server.NewFigures(s.server), ConnectionsRefused: s.connectionsRefused.Load, Version: Version(), Log: s.log,
 		Notifications: &metrics.Notifications{Table: s.notifier.table, Counts: s.notifier.Counts},
-		LatestBackup:  func() time.Time { return time.Time{} },
-		Writable:      s.readiness.writable, Degraded: func() bool { return s.readiness.whyDegraded() != "" },
+		Housekeeping:  metrics.Housekeeping{Space: store.NewKeeper(s.store).ReadSpace, State: s.housekeeper.ReadState},
+		Writable:      s.readiness.writable,
 	}
 	if s.certificates != nil {
 		sources.Certificates = s.certificates
 	}
 	return sources
+}
+
+// whyDegraded says why no submissions are taken; empty if they are.
+func (s *Service) whyDegraded(ctx context.Context) string {
+	space, err := store.NewKeeper(s.store).ReadSpace(ctx)
+	if err != nil || !space.Low() {
+		return ""
+	}
+	return (&job.SpaceError{Free: space.Free, Floor: space.Floor}).Error()
 }
 
 // noteCommit is told of every transaction of the job table.
@@ -312,6 +326,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.identifier.Run(ctx) })
 	group.Go(func() error { return s.notifier.Run(ctx) })
 	group.Go(func() error { return s.server.Run(working) })
+	group.Go(func() error { return s.housekeeper.Run(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
 		s.log.Info("stopping", "why", context.Cause(ctx))
