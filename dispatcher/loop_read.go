@@ -180,6 +180,9 @@ func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
 	if err == nil && len(jobs) == 0 && len(skipped.whileOthers) > 0 {
 		jobs, err = l.store.NextJobs(ctx, l.accountID, now, limit, skipped.always...)
 	}
+	if err == nil && len(jobs) < limit {
+		jobs, err = appendMisdated(ctx, l, jobs, now, limit, skipped.always)
+	}
 	if err != nil {
 		return err
 	}
@@ -198,6 +201,26 @@ func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
 	}
 	l.line, l.nextDueTime, l.outdated.nextJobs = newLine(jobs, limit, now), earlier(due, skipped.until), false
 	return nil
+}
+
+// appendMisdated adds the jobs whose back-off ends later than any back-off can: the machine's clock was ahead when it
+// began, and has been put right since. They would wait for years.
+func appendMisdated(ctx context.Context, l *accountLoop, jobs []job.Job, now time.Time, limit int, except []int64) ([]job.Job, error) {
+	until := now.Add(job.LongestBackoff)
+	misdated, err := l.store.NextDueTime(ctx, l.accountID, until)
+	if err != nil || misdated.IsZero() {
+		return jobs, err
+	}
+	list, err := l.store.NextJobs(ctx, l.accountID, misdated, limit, except...)
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range list {
+		if j.NextAttemptTime.After(until) {
+			jobs = append(jobs, j)
+		}
+	}
+	return jobs, nil
 }
 
 // readOrphans reads the orphans.
