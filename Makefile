@@ -140,8 +140,9 @@ generate: $(BUF) ## Generate gen/ and internal/gateway/openapi.yaml from proto/
 	cp "$$fresh/internal/gateway/openapi.yaml" internal/gateway/openapi.yaml
 
 .PHONY: generate/docs
-generate/docs: ## Write the parts of docs/architecture.md that are generated: package table, state diagram
+generate/docs: ## Write what is made from Go code: the schema of the configuration, parts of docs/architecture.md and docs/configuration.md
 	@go test -count=1 -run='^TestGeneratedParts$$' ./internal/archtest -update
+	go test -count=1 -run='^Test(Schema|Reference)$$' ./internal/config -update
 
 .PHONY: generate/check
 generate/check: $(BUF) ## Check that gen/ and internal/gateway/openapi.yaml are what proto/ generates

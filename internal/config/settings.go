@@ -42,6 +42,9 @@ func (s Setting) key() string {
 // tlsSection is the mapping of the file that has the settings of TLS.
 const tlsSection = "tls"
 
+// authSetting is the setting that says whether callers have to prove who they are. In the file it is a section too.
+const authSetting = "auth"
+
 // maxStartsPerDay bounds max_starts_per_day. The platform cannot start as many in a day.
 const maxStartsPerDay = 1_000_000
 
@@ -93,7 +96,7 @@ func Settings() []Setting {
 			}
 			return nil
 		}},
-		{"auth", "mode", "", "whether callers have to prove who they are: none or required; by default they have to if other machines can reach the service", func(c *Config, v string) error {
+		{authSetting, "mode", "", "whether callers have to prove who they are: none or required; by default they have to if other machines can reach the service", func(c *Config, v string) error {
 			c.Auth = Auth(v)
 			if v != "" && c.Auth != AuthNone && c.Auth != AuthRequired {
 				return errors.New("want none or required")
