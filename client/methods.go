@@ -63,6 +63,9 @@ var methodEffects = map[string]callEffect{
 
 	stokerv1.AuditService_ListEntries_FullMethodName: readOnly,
 
+	stokerv1.DiagnosticsService_RunChecks_FullMethodName: readOnly,
+	stokerv1.DiagnosticsService_GetReport_FullMethodName: readOnly,
+
 	stokerv1.CatalogService_ListProfiles_FullMethodName:  readOnly,
 	stokerv1.CatalogService_GetProfile_FullMethodName:    readOnly,
 	stokerv1.CatalogService_ListTemplates_FullMethodName: readOnly,

@@ -219,9 +219,11 @@ var walkRequests = map[string]func(target) proto.Message{
 	"AccessService/CreateToken": func(target) proto.Message {
 		return &stokerv1.CreateTokenRequest{Name: "made", Role: stokerv1.Role_ROLE_VIEWER}
 	},
-	"AccessService/ListTokens":  func(target) proto.Message { return &stokerv1.ListTokensRequest{} },
-	"AccessService/RevokeToken": func(t target) proto.Message { return &stokerv1.RevokeTokenRequest{TokenId: t.token} },
-	"AuditService/ListEntries":  func(target) proto.Message { return &stokerv1.ListEntriesRequest{} },
+	"AccessService/ListTokens":     func(target) proto.Message { return &stokerv1.ListTokensRequest{} },
+	"AccessService/RevokeToken":    func(t target) proto.Message { return &stokerv1.RevokeTokenRequest{TokenId: t.token} },
+	"DiagnosticsService/RunChecks": func(target) proto.Message { return &stokerv1.RunChecksRequest{} },
+	"DiagnosticsService/GetReport": func(target) proto.Message { return &stokerv1.GetReportRequest{} },
+	"AuditService/ListEntries":     func(target) proto.Message { return &stokerv1.ListEntriesRequest{} },
 }
 
 // methodRules is what the contract says of a method.

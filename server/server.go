@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -34,6 +35,7 @@ type Config struct {
 	AuditRetention time.Duration
 	Logger         *slog.Logger // default: discards
 	Limits         Limits
+	Diagnostics    Diagnostics // default: says nothing
 	// BatchURL says where browsers show the batch of a number. Nil: there is no page.
 	BatchURL func(number int64) string
 }
@@ -91,7 +93,8 @@ type Server struct {
 	gate         *gate
 	audit        *auditLog
 	access       *accessService
-	catalog      Catalog
+	diagnostics  Diagnostics
+	catalog      atomic.Pointer[Catalog] // replaced by Reconfigure
 	log          *slog.Logger
 	limits       Limits
 	contract     contract
@@ -133,13 +136,17 @@ func New(c Config) (*Server, error) {
 		gate:         &gate{identifier: c.Identifier, methods: methods, strangers: newStrangers(), audit: audit, log: log},
 		audit:        audit,
 		access:       &accessService{store: c.Access, identifier: c.Identifier, accounts: c.Store, inlineTemplates: c.AllowInlineTemplates},
-		catalog:      c.Catalog,
+		diagnostics:  c.Diagnostics,
 		log:          log,
 		contract:     contract,
 		health:       health.NewServer(),
 		accountLines: newAccountLines(c.Store),
 		batchURL:     c.BatchURL,
 		limits:       c.Limits.withDefaults(),
+	}
+	s.catalog.Store(&c.Catalog)
+	if s.diagnostics == nil {
+		s.diagnostics = noDiagnostics{}
 	}
 	s.hub = newHub(s.limits)
 	s.callers = newCallers(s.limits)
@@ -160,14 +167,16 @@ func (s *Server) Register(server *grpc.Server) {
 	g := registrar{server, s}
 	stokerv1.RegisterBatchServiceServer(g, s)
 	stokerv1.RegisterAccountServiceServer(g, s.AccountService())
-	stokerv1.RegisterCatalogServiceServer(g, &catalogService{catalog: s.catalog})
+	stokerv1.RegisterCatalogServiceServer(g, &catalogService{current: &s.catalog})
 	stokerv1.RegisterAccessServiceServer(g, s.access)
 	stokerv1.RegisterAuditServiceServer(g, s.access)
+	stokerv1.RegisterDiagnosticsServiceServer(g, &diagnosticsService{diagnostics: s.diagnostics})
 	stokerv1.RegisterSubmissionServiceServer(g, &submissionService{server: s})
 	for _, name := range []string{
 		"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName,
 		stokerv1.CatalogService_ServiceDesc.ServiceName, stokerv1.SubmissionService_ServiceDesc.ServiceName,
 		stokerv1.AccessService_ServiceDesc.ServiceName, stokerv1.AuditService_ServiceDesc.ServiceName,
+		stokerv1.DiagnosticsService_ServiceDesc.ServiceName,
 	} {
 		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	}

@@ -34,6 +34,13 @@ func (s *Service) networkMetrics() []prometheus.Collector {
 			Name: "stoker_callers_refused_total", Help: "Calls without a valid proof of who calls.",
 		}, func() float64 { return float64(s.server.RefusedCallers()) }),
 	}
+	all = append(all,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "stoker_config_taken_up_seconds", Help: "When the configuration in force was taken up, in Unix time.",
+		}, func() float64 { return float64(s.reloader.taken.Load()) / 1000 }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "stoker_config_reload_failed", Help: "1 while the configuration that was read last was refused, so that the one before stays in force.",
+		}, func() float64 { return indicator(s.reloader.failed.Load()) }))
 	if c := s.certificates; c != nil {
 		all = append(all,
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{

@@ -48,7 +48,12 @@ type Service struct {
 	identifier *identity.Identifier
 
 	certificates *transport.Certificates // nil: plain text
-	reload       <-chan struct{}
+	reloader     *reloader
+	keys         apiKeys
+	accounts     []dispatcher.Account
+	started      time.Time
+	logTail      *LogTail // nil: the lines of the log are not kept
+	metrics      http.Handler
 
 	grpc         *grpc.Server
 	grpcListener net.Listener
@@ -68,11 +73,11 @@ type Service struct {
 // call is answered and none is made to the platform. Run also closes the service. A service that is never
 // run has to be closed with [Service.Close].
 //
-// A value of reload makes the service read its certificates anew at once; reload may be nil.
+// With process the configuration can be changed while the service runs; it may be nil.
 //
 // If the job table cannot be opened, the error is that of [sqlite.Open].
-func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-chan struct{}) (_ *Service, err error) {
-	s := &Service{log: log, webURL: cfg.WebURL, reload: reload, lost: make(chan error, 1)}
+func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Process) (_ *Service, err error) {
+	s := &Service{log: log, webURL: cfg.WebURL, started: time.Now(), lost: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -93,13 +98,14 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 	if err != nil {
 		return nil, err
 	}
-	accounts, err := connectAccounts(cfg, log)
+	s.keys.set(cfg.Accounts)
+	accounts, err := connectAccounts(cfg, &s.keys, log)
 	if err != nil {
 		return nil, err
 	}
+	s.accounts = accounts
 	s.dispatcher, err = dispatcher.New(dispatcher.Config{
-		Store: s.store, Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval,
-		Inputs: dispatcherStorages(cfg.Inputs), Outputs: dispatcherStorages(cfg.Outputs), Secret: cfg.Secret,
+		Store: s.store, Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval, Sources: dispatcherSources(cfg),
 	})
 	if err != nil {
 		return nil, err
@@ -112,7 +118,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 		return nil, err
 	}
 	s.server, err = server.New(server.Config{
-		Store: s.store, Access: access, Identifier: s.identifier, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(),
+		Store: s.store, Access: access, Identifier: s.identifier, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(), Diagnostics: &diagnostics{service: s},
 		AllowInlineTemplates: cfg.AllowInlineTemplates, AuditRetention: cfg.AuditRetention, Limits: serverLimits(cfg.Limits),
 	})
 	if err != nil {
@@ -124,6 +130,11 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 	})
 	s.grpc = grpc.NewServer(append(s.server.Options(), grpc.Creds(s.certificates.Credentials()))...)
 	s.server.Register(s.grpc)
+	s.reloader = newReloader(s, cfg, process)
+	if process != nil {
+		s.logTail = process.LogTail
+	}
+	s.metrics = metricsHandler(s.store.AccountStatuses, s.networkMetrics()...)
 	if err := s.makeHTTPServers(cfg); err != nil {
 		return nil, err
 	}
@@ -138,7 +149,7 @@ func (s *Service) makeHTTPServers(cfg *config.Config) (err error) {
 		case settingHTTP:
 			h.server = s.certificates.NewHTTPServer(s.endpoints(), s.log)
 		case settingAdmin:
-			pages := s.adminEndpoints(metricsHandler(s.store.AccountStatuses, s.networkMetrics()...))
+			pages := s.adminEndpoints(s.metrics)
 			if slices.Contains(cfg.Open(), config.Listener{Setting: settingAdmin, Address: cfg.AdminListen}) && s.identifier.Required() {
 				pages = withProof(s.identifier, pages)
 			}
@@ -168,9 +179,11 @@ const settingGRPC, settingHTTP, settingWeb, settingAdmin = "--listen", "--http-l
 
 // listen opens the listeners. An error names the setting, such as --listen.
 func (s *Service) listen(ctx context.Context, cfg *config.Config) error {
+	_, descriptors := readDescriptors()
+	connections := limitConnections(cfg, descriptors, s.log)
 	for _, l := range cfg.Listeners() {
 		opened, err := transport.Listen(ctx, l.Address, transport.Limits{
-			Connections: cfg.Limits.Connections, ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress,
+			Connections: connections, ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress,
 		}, func() { s.connectionsRefused.Add(1) })
 		if err != nil {
 			return fmt.Errorf("%s %s: %w", l.Setting, l.Address, err)
@@ -239,8 +252,10 @@ func (s *Service) Run(ctx context.Context) error {
 		group.Go(func() error { return transport.ServeHTTP(h.server, h.listener) })
 	}
 	if s.certificates != nil {
-		group.Go(func() error { return s.certificates.Watch(ctx, s.reload) })
+		group.Go(func() error { return s.certificates.Watch(ctx) })
 	}
+	group.Go(func() error { return s.reloader.run(ctx) })
+	group.Go(func() error { return newMachine(s.log, s.dispatcher.ClockMoved).run(ctx) })
 	group.Go(func() error { return s.dispatcher.Run(working) })
 	group.Go(func() error {
 		select {
