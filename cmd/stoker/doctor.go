@@ -167,12 +167,15 @@ func isUnreachable(err error) bool {
 }
 
 // followConfiguration takes the address of the service from its configuration, unless something else names a server.
+// What the command line says of the configuration comes before the current context, and the environment after it.
 func (d *examination) followConfiguration() {
-	if d.sources.File == "" && d.getenv("STOKER_CONFIG") == "" && d.getenv("STOKER_LISTEN") == "" && len(d.sources.Flags) == 0 {
-		return
-	}
 	if d.connection.Server != "" || d.connection.context != "" || d.getenv("STOKER_SERVER") != "" || d.getenv("STOKER_CONTEXT") != "" {
 		return
+	}
+	if d.sources.File == "" && len(d.sources.Flags) == 0 {
+		if current, err := d.findContext(""); err != nil || current.Server != "" {
+			return
+		}
 	}
 	s := d.sources
 	s.WithoutPlatform, s.WithoutSecrets = true, true
