@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
 )
@@ -44,7 +45,7 @@ func readBundle(t *testing.T, path string) map[string]string {
 
 // The doctor asks the service that runs, and its bundle has what a report needs.
 func TestDoctorOfAService(t *testing.T) {
-	env := serviceEnv(t, &simulator.Simulator{Unlimited: true})
+	env := serviceEnv(t, &simulator.Simulator{Unlimited: true, Duration: 50 * time.Millisecond})
 	s := startService(t, env)
 	defer s.stop()
 	c := command{env: map[string]string{"STOKER_SERVER": s.grpc}, stdin: "input_path\na.mov\nb.mov\n"}
