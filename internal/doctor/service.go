@@ -53,7 +53,7 @@ func Loaded(cfg *config.Config) Finding {
 // JobTable is the finding of a job table that was read with the given result.
 func JobTable(db string, err error) Finding {
 	if err != nil {
-		return fail(AboutJobTable, db, "see docs/operations.md, Backup and restore", "cannot be used: %v", err)
+		return fail(AboutJobTable, db, "see docs/operations/backup.md", "cannot be used: %v", err)
 	}
 	return ok(AboutJobTable, db, "can be read")
 }

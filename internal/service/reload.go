@@ -67,6 +67,8 @@ func (r *reloader) run(ctx context.Context) error {
 // reload reads the configuration and takes it up. A wrong one changes nothing, and the log says what is wrong.
 func (r *reloader) reload(ctx context.Context) {
 	log := r.service.log
+	r.service.manager.Reloading()
+	defer r.service.manager.Ready()
 	cfg, err := r.source.Load()
 	if err == nil {
 		err = r.check(ctx, cfg)
