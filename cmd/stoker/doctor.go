@@ -195,7 +195,7 @@ func (d *examination) examineConfiguration(ctx context.Context, ports bool) []do
 		return findings
 	}
 	d.cfg = cfg
-	findings := []doctor.Finding{doctor.Loaded(cfg), doctor.CheckDisk(cfg.DB), doctor.CheckMemory(), doctor.CheckDescriptors()}
+	findings := append([]doctor.Finding{doctor.Loaded(cfg), doctor.CheckDisk(cfg.DB)}, doctor.CheckSecrets(cfg)...)
 	findings = append(findings, doctor.CheckFileModes(cfg)...)
 	findings = append(findings, doctor.CheckCertificates(cfg, false, time.Now())...)
 	findings = append(findings, doctor.CheckListeners(cfg)...)

@@ -154,6 +154,14 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// Summarize returns an error that says how many mistakes there are, and the first of them.
+func (e *Error) Summarize() error {
+	if more := len(e.Mistakes) - 1; more > 0 {
+		return fmt.Errorf("%s (and %d more)", e.Mistakes[0], more)
+	}
+	return errors.New(e.Mistakes[0].String())
+}
+
 // Load reads the configuration. Its only error is an [*Error].
 func Load(s Sources) (*Config, error) {
 	l := newLoader(s)

@@ -50,7 +50,7 @@ func (l *loader) collectValues() {
 	}
 	if l.yaml != nil {
 		for _, v := range l.yaml.values {
-			if v.path != "auth.mode" { // it is the setting auth
+			if _, setting := l.file.Settings[v.path]; !setting && v.path != "auth.mode" {
 				l.addValue(v.path, v.text, l.yaml.location(v.path))
 			}
 		}

@@ -152,35 +152,26 @@ var jobTableFiles = []string{"", "-wal", "-shm", ".id", ".lock"}
 
 // CheckFileModes looks at who may read the files with secrets, and read or write those of the job table.
 func CheckFileModes(cfg *config.Config) (findings []Finding) {
-	look := func(name string, mask fs.FileMode, outcome Outcome) {
+	look := func(name string, mask fs.FileMode, outcome Outcome) (found bool) {
 		info, err := os.Stat(name)
-		if err != nil || !info.Mode().IsRegular() {
-			return
+		if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&mask == 0 {
+			return false
 		}
-		if open := info.Mode().Perm() & mask; open != 0 {
-			f := fail(AboutFileMode, name, "chmod 600 "+name, "other users of this machine may read or change it (mode %04o)", info.Mode().Perm())
-			f.Outcome = outcome
-			findings = append(findings, f)
-		}
+		f := fail(AboutFileMode, name, "chmod 600 "+name, "other users of this machine may read or change it (mode %04o)", info.Mode().Perm())
+		f.Outcome = outcome
+		findings = append(findings, f)
+		return true
 	}
 	for _, name := range cfg.SecretFiles {
-		look(name, 0o007, Fail)
-		look(name, 0o060, Warn)
+		if !look(name, 0o007, Fail) {
+			look(name, 0o060, Warn)
+		}
 	}
 	for _, suffix := range jobTableFiles {
 		look(cfg.DB+suffix, 0o077, Warn)
 	}
 	if len(findings) == 0 {
-		findings = append(findings, ok(AboutFileMode, "", "%d files with secrets and of the job table are for their owner alone", len(cfg.SecretFiles)+countFiles(cfg.DB)))
+		findings = append(findings, ok(AboutFileMode, "", "files with secrets, and those of the job table, are for their owner alone"))
 	}
 	return findings
-}
-
-func countFiles(db string) (n int) {
-	for _, suffix := range jobTableFiles {
-		if _, err := os.Stat(db + suffix); err == nil {
-			n++
-		}
-	}
-	return n
 }

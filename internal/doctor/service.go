@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -24,7 +23,7 @@ func Stopped(address string, err error) Finding {
 // is what is wrong with it, and d what it would change. refused says that the service has refused it already.
 func Configuration(err error, d config.Difference, refused bool) Finding {
 	if wrong, is := errors.AsType[*config.Error](err); is {
-		f := warn(AboutConfiguration, "", "stoker config check says what is wrong; until it is right the service would not start again", "%d mistakes in the configuration; the service goes on with the one before: %s", len(wrong.Mistakes), wrong.Mistakes[0])
+		f := warn(AboutConfiguration, "", "stoker config check says what is wrong; until it is right the service would not start again", "is wrong, and the service goes on with the one before: %v", wrong.Summarize())
 		if refused {
 			f.Outcome = Fail
 		}
@@ -43,11 +42,20 @@ func Configuration(err error, d config.Difference, refused bool) Finding {
 
 // Loaded is the finding of a configuration that can be read, of a service that does not run.
 func Loaded(cfg *config.Config) Finding {
-	text := fmt.Sprintf("is right: %d accounts, %d inputs, %d outputs", len(cfg.Accounts), len(cfg.Inputs), len(cfg.Outputs))
 	if len(cfg.Warnings) > 0 {
-		return warn(AboutConfiguration, "", "stoker config check lists them", "%s; %d things are odd, the first: %s", text, len(cfg.Warnings), cfg.Warnings[0])
+		return warn(AboutConfiguration, "", "stoker config check lists them", "can be loaded, and is odd: %s", cfg.Warnings[0])
 	}
-	return ok(AboutConfiguration, "", "%s", text)
+	return ok(AboutConfiguration, "", "is right")
+}
+
+// CheckSecrets looks for the secrets that templates may name. Jobs wait for one that is missing.
+func CheckSecrets(cfg *config.Config) (findings []Finding) {
+	for _, name := range cfg.SecretNames {
+		if _, err := cfg.Secret(name); err != nil {
+			findings = append(findings, warn(AboutConfiguration, "secrets."+name, "put it there; it is read anew for each start", "jobs of templates that name it wait: %v", err))
+		}
+	}
+	return findings
 }
 
 // JobTable is the finding of a job table that was read with the given result.

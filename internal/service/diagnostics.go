@@ -65,7 +65,7 @@ func (d *diagnostics) check(ctx context.Context) []server.Finding {
 	s, cfg := d.service, d.service.reloader.current.Load()
 	found := slices.Concat(
 		[]doctor.Finding{doctor.Service(Version(), s.started), s.reloader.finding(), d.jobTable(ctx), doctor.CheckDisk(cfg.DB), doctor.CheckMemory(), doctor.CheckDescriptors()},
-		doctor.CheckFileModes(cfg), doctor.CheckCertificates(cfg, s.certificates != nil && s.certificates.Failed(), time.Now()), doctor.CheckListeners(cfg),
+		doctor.CheckSecrets(cfg), doctor.CheckFileModes(cfg), doctor.CheckCertificates(cfg, s.certificates != nil && s.certificates.Failed(), time.Now()), doctor.CheckListeners(cfg),
 	)
 	var mu sync.Mutex
 	var group sync.WaitGroup

@@ -83,7 +83,7 @@ func (r *reloader) reload(ctx context.Context) {
 		for _, m := range wrong.Mistakes {
 			log.ErrorContext(ctx, "a mistake in the configuration", "where", m.Where, "what", m.Text)
 		}
-		err = fmt.Errorf("%d mistakes", len(wrong.Mistakes))
+		err = wrong.Summarize()
 	}
 	if err != nil {
 		log.ErrorContext(ctx, "the new configuration is not taken up; the one before stays in force: correct it and send SIGHUP again", "err", err)
