@@ -84,7 +84,9 @@ func (d *examination) collect(ctx context.Context, batch string) ([]bundleFile, 
 	}
 	files := []bundleFile{
 		{"service.txt", []byte(fmt.Sprintf("version\t%s\nbuilt with\t%s\ninstance\t%s\nstarted\t%s\n", report.GetVersion(), report.GetPlatform(), report.GetInstanceId(), report.GetStartTime().AsTime().Format(time.RFC3339)))},
-		{"configuration.txt", configurationText(values)}, {"log.txt", []byte(report.GetLog())}, {"metrics.txt", []byte(report.GetMetrics())},
+		{"configuration.txt", configurationText(values)},
+		{"log.txt", []byte(report.GetLog())},
+		{"metrics.txt", []byte(report.GetMetrics())},
 	}
 	accounts, err := d.conn.Accounts().ListAccounts(ctx, &stokerv1.ListAccountsRequest{})
 	if err == nil {

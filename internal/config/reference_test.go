@@ -38,11 +38,26 @@ func TestReference(t *testing.T) {
 
 // headings are the headings of the tables, by the types of the schema.
 var headings = []struct{ def, heading string }{
-	{"auth", "auth"}, {"rule", "auth: certificates and proxy.principals"}, {"oidc", "auth.oidc"}, {"claimRule", "auth.oidc.roles"}, {"proxy", "auth.proxy"},
-	{"limits", "limits"}, {"account", "accounts"}, {"storage", "storages"}, {"secret", "secrets"}, {"profile", "profiles"},
-	{"video", "profiles: videos"}, {"audio", "profiles: audios"}, {"muxing", "profiles: muxings"}, {"manifest", "profiles: manifests"},
-	{"perTitle", "profiles: per_title"}, {"deinterlace", "profiles: deinterlace"}, {"thumbnail", "profiles: thumbnails"}, {"sprite", "profiles: sprites"},
-	{"template", "templates"}, {"variable", "templates: variables"},
+	{"auth", "auth"},
+	{"rule", "auth: certificates and proxy.principals"},
+	{"oidc", "auth.oidc"},
+	{"claimRule", "auth.oidc.roles"},
+	{"proxy", "auth.proxy"},
+	{"limits", "limits"},
+	{"account", "accounts"},
+	{"storage", "storages"},
+	{"secret", "secrets"},
+	{"profile", "profiles"},
+	{"video", "profiles: videos"},
+	{"audio", "profiles: audios"},
+	{"muxing", "profiles: muxings"},
+	{"manifest", "profiles: manifests"},
+	{"perTitle", "profiles: per_title"},
+	{"deinterlace", "profiles: deinterlace"},
+	{"thumbnail", "profiles: thumbnails"},
+	{"sprite", "profiles: sprites"},
+	{"template", "templates"},
+	{"variable", "templates: variables"},
 }
 
 func referenceTables(t *testing.T) string {

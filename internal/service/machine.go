@@ -35,9 +35,10 @@ type machine struct {
 
 // supply is something that the process has a limited amount of.
 type supply struct {
-	read          func() (used, limit uint64) // limit 0: there is none, or it is not known
-	short, enough string                      // what the log says
-	isShort       bool
+	read func() (used, limit uint64) // limit 0: there is none, or it is not known
+	// note says that it runs short, or that there is enough of it again.
+	note    func(ctx context.Context, short bool, used, limit uint64)
+	isShort bool
 }
 
 func newMachine(log *slog.Logger, onJump func()) *machine {
@@ -45,16 +46,22 @@ func newMachine(log *slog.Logger, onJump func()) *machine {
 	m := &machine{
 		log: log, onJump: onJump, wall: func() time.Time { return time.Now().Round(0) }, passed: func() time.Duration { return time.Since(began) },
 		supplies: []*supply{
-			{
-				read:   readDescriptors,
-				short:  "the file descriptors of this process run out, and new connections and calls to the platform may fail: set LimitNOFILE=65536 in the unit, or ulimit -n; nothing is lost, and work goes on when some are free",
-				enough: "there are enough file descriptors again",
-			},
-			{
-				read:   doctor.Memory,
-				short:  "the memory of this process runs out: raise MemoryMax of the unit, or lower limits.receive_bytes and limits.answer_bytes; if the system ends the process, the next one goes on where it was",
-				enough: "there is enough memory again",
-			},
+			{read: readDescriptors, note: func(ctx context.Context, short bool, used, limit uint64) {
+				if !short {
+					log.InfoContext(ctx, "there are enough file descriptors again", "used", used, "limit", limit)
+					return
+				}
+				log.ErrorContext(ctx, "the file descriptors of this process run out, and new connections and calls to the platform may fail: set"+
+					" LimitNOFILE=65536 in the unit, or ulimit -n; nothing is lost, and work goes on when some are free", "used", used, "limit", limit)
+			}},
+			{read: doctor.Memory, note: func(ctx context.Context, short bool, used, limit uint64) {
+				if !short {
+					log.InfoContext(ctx, "there is enough memory again", "used", used, "limit", limit)
+					return
+				}
+				log.ErrorContext(ctx, "the memory of this process runs out: raise MemoryMax of the unit, or lower limits.receive_bytes and"+
+					" limits.answer_bytes; if the system ends the process, the next one goes on where it was", "used", used, "limit", limit)
+			}},
 		},
 	}
 	m.lastWall, m.lastTime = m.wall(), m.passed()
@@ -93,10 +100,10 @@ func (m *machine) look(ctx context.Context) {
 		switch {
 		case !s.isShort && limit > 0 && used*100 >= limit*shortAt:
 			s.isShort = true
-			m.log.ErrorContext(ctx, s.short, "used", used, "limit", limit)
+			s.note(ctx, true, used, limit)
 		case s.isShort && used*100 < limit*enoughAt:
 			s.isShort = false
-			m.log.InfoContext(ctx, s.enough, "used", used, "limit", limit)
+			s.note(ctx, false, used, limit)
 		}
 	}
 	wall, passed := m.wall(), m.passed()

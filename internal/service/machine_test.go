@@ -14,24 +14,31 @@ import (
 func TestShortSupplies(t *testing.T) {
 	var log bytes.Buffer
 	m := newMachine(slog.New(slog.NewTextHandler(&log, nil)), func() {})
-	used := uint64(0)
-	m.supplies = []*supply{{read: func() (uint64, uint64) { return used, 1000 }, short: "runs out", enough: "enough again"}}
-	for _, tt := range []struct {
-		used uint64
-		want string // the line that is written
-	}{{100, ""}, {899, ""}, {900, "runs out"}, {1000, ""}, {850, ""}, {799, "enough again"}, {950, "runs out"}} {
-		log.Reset()
-		used = tt.used
-		m.look(t.Context())
-		if got := log.String(); (tt.want == "") != (got == "") || !strings.Contains(got, tt.want) {
-			t.Errorf("with %d used the log says %q, want %q", tt.used, got, tt.want)
-		}
+	if len(m.supplies) != 2 {
+		t.Fatalf("%d supplies", len(m.supplies))
 	}
-	m.supplies[0].read = func() (uint64, uint64) { return 5, 0 }
-	log.Reset()
-	m.look(t.Context())
-	if strings.Contains(log.String(), "runs out") {
-		t.Errorf("without a limit: %s", log.String())
+	for n, what := range []string{"file descriptors", "memory"} {
+		one := *m.supplies[n]
+		used, limit := uint64(0), uint64(1000)
+		one.read = func() (uint64, uint64) { return used, limit }
+		alone := *m
+		alone.supplies = []*supply{&one}
+		for _, tt := range []struct {
+			used uint64
+			want string // in the line that is written
+		}{{100, ""}, {899, ""}, {900, what + " of this process run"}, {1000, ""}, {850, ""}, {799, "enough " + what + " again"}, {950, what + " of this process run"}} {
+			log.Reset()
+			used = tt.used
+			alone.look(t.Context())
+			if got := log.String(); (tt.want == "") != (got == "") || !strings.Contains(got, tt.want) {
+				t.Errorf("with %d used the log says %q, want %q", tt.used, got, tt.want)
+			}
+		}
+		log.Reset()
+		one.isShort, limit = false, 0
+		if alone.look(t.Context()); log.Len() > 0 {
+			t.Errorf("without a limit: %s", log.String())
+		}
 	}
 }
 
