@@ -53,6 +53,7 @@ type Client struct {
 	access       stokerv1.AccessServiceClient
 	audit        stokerv1.AuditServiceClient
 	diagnostics  stokerv1.DiagnosticsServiceClient
+	notification stokerv1.NotificationServiceClient
 	catalog      stokerv1.CatalogServiceClient
 	submissions  stokerv1.SubmissionServiceClient
 	messageBytes int
@@ -97,7 +98,7 @@ func Dial(target string, o Options) (*Client, error) {
 	c.diagnostics = stokerv1.NewDiagnosticsServiceClient(conn)
 	c.access, c.audit = stokerv1.NewAccessServiceClient(conn), stokerv1.NewAuditServiceClient(conn)
 	c.batches, c.accounts, c.catalog = stokerv1.NewBatchServiceClient(conn), stokerv1.NewAccountServiceClient(conn), stokerv1.NewCatalogServiceClient(conn)
-	c.submissions = stokerv1.NewSubmissionServiceClient(conn)
+	c.submissions, c.notification = stokerv1.NewSubmissionServiceClient(conn), stokerv1.NewNotificationServiceClient(conn)
 	return c, nil
 }
 
@@ -144,6 +145,9 @@ func (c *Client) Audit() stokerv1.AuditServiceClient { return c.audit }
 
 // Diagnostics is the generated client of DiagnosticsService. Its calls are repeated as the package comment says.
 func (c *Client) Diagnostics() stokerv1.DiagnosticsServiceClient { return c.diagnostics }
+
+// Notifications is the generated client of NotificationService. Its calls are repeated as the package comment says.
+func (c *Client) Notifications() stokerv1.NotificationServiceClient { return c.notification }
 
 // Close ends the connection and every call on it.
 func (c *Client) Close() error {

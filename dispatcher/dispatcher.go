@@ -34,6 +34,9 @@ type Config struct {
 	Logger   *slog.Logger // default: discard
 	Accounts []Account
 	Sources
+	// MaxStartsOf returns how many starts a day (UTC) may have for the batches that a principal has submitted,
+	// on all accounts together; 0: any number. Default: there is no limit.
+	MaxStartsOf func(principal string) int
 	// PollInterval is the usual time between two lists of the running encodings, and between two
 	// counts of the platform's queue. A single encoding is polled when it is expected to change.
 	// Default [DefaultPollInterval].

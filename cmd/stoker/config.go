@@ -66,13 +66,13 @@ Exit codes: 0 right; 1 the platform says no (--online); 2 mistakes.`,
 			if len(args) > 0 {
 				from.file = args[0]
 			}
-			sources := c.sourcesOf(from)
+			sources := sourcesOf(c, from)
 			sources.WithoutSecrets = withoutSecrets
 			cfg, mistakes := loadWhole(sources)
-			if err := c.printCheck(sources, cfg, mistakes); err != nil || !online {
+			if err := printCheck(c, sources, cfg, mistakes); err != nil || !online {
 				return err
 			}
-			return c.checkOnline(cmd.Context(), cfg)
+			return checkOnline(cmd.Context(), c, cfg)
 		},
 	}
 	cmd.Flags().BoolVar(&online, "online", false, "ask the platform about keys, rights and outputs as well")
@@ -95,7 +95,7 @@ func atMostOneArg(cmd *cobra.Command, args []string) error {
 const standardInput = "-"
 
 // sourcesOf are the sources of the configuration that a command line names.
-func (c *cli) sourcesOf(from configuration) config.Sources {
+func sourcesOf(c *cli, from configuration) config.Sources {
 	s := c.configSources(from.file, from.settings)
 	s.ReadFile = func(name string) ([]byte, error) {
 		if name == standardInput {
@@ -130,7 +130,7 @@ func certificateFiles(cfg *config.Config) transport.Files {
 }
 
 // printCheck prints what a check has found. Mistakes are an error.
-func (c *cli) printCheck(s config.Sources, cfg *config.Config, mistakes []config.Mistake) error {
+func printCheck(c *cli, s config.Sources, cfg *config.Config, mistakes []config.Mistake) error {
 	var warnings []config.Mistake
 	if cfg != nil {
 		warnings = cfg.Warnings
@@ -139,7 +139,7 @@ func (c *cli) printCheck(s config.Sources, cfg *config.Config, mistakes []config
 		}
 	}
 	if c.out.ForPrograms() {
-		if err := c.printCheckDocument(mistakes, warnings); err != nil || len(mistakes) == 0 {
+		if err := printCheckDocument(c, mistakes, warnings); err != nil || len(mistakes) == 0 {
 			return err
 		}
 		return &exitError{code: exitUsage}
@@ -180,7 +180,7 @@ func missingKeys(cfg *config.Config) (warnings []config.Mistake) {
 }
 
 // printCheckDocument prints mistakes and warnings for programs.
-func (c *cli) printCheckDocument(mistakes, warnings []config.Mistake) error {
+func printCheckDocument(c *cli, mistakes, warnings []config.Mistake) error {
 	type place struct {
 		Where string `json:"where"`
 		Text  string `json:"text"`
@@ -218,7 +218,7 @@ secret it says only whether there is one.`,
 			if err != nil {
 				return err
 			}
-			cfg, err := config.Load(c.sourcesOf(from))
+			cfg, err := config.Load(sourcesOf(c, from))
 			if err != nil {
 				return err
 			}

@@ -48,7 +48,7 @@ Exit codes, as monitors want them: 0 all is well; 1 something is to be looked at
 			if err != nil {
 				return err
 			}
-			d := &examination{cli: c, sources: c.sourcesOf(from)}
+			d := &examination{cli: c, sources: sourcesOf(c, from)}
 			results, err := d.run(cmd.Context(), stopped)
 			if err != nil {
 				return &exitError{code: exitUnknown, err: err}
@@ -227,7 +227,7 @@ func examinePlatform(ctx context.Context, cfg *config.Config) (findings []doctor
 }
 
 // checkOnline asks the platform about a configuration that is right otherwise.
-func (c *cli) checkOnline(ctx context.Context, cfg *config.Config) error {
+func checkOnline(ctx context.Context, c *cli, cfg *config.Config) error {
 	findings := examinePlatform(ctx, cfg)
 	doctor.Sort(findings)
 	to, err := checkResults().NewWriter(c.stdout, c.look(c.stdout), c.out)

@@ -29,6 +29,16 @@ type authNode struct {
 	OIDC *oidcNode `yaml:"oidc"`
 	// A header that names who called a proxy.
 	Proxy *proxyNode `yaml:"proxy"`
+	// Limits on the starts of a day, by principal; the first rule that matches counts.
+	MaxStarts []startsNode `yaml:"max_starts_per_day"`
+}
+
+// startsNode limits the starts of a day for the batches of each principal with a name.
+type startsNode struct {
+	// The name of the principal with its kind, such as token:ci; * stands for any end of a name.
+	Principal string `yaml:"principal"`
+	// How many starts a day (UTC) may have for the batches of each such principal, on all accounts together.
+	Starts int `yaml:"starts"`
 }
 
 // ruleNode says what principals with a name may do.
@@ -96,6 +106,7 @@ func (l *loader) loadAccess() {
 	if len(c.Certificates) > 0 && l.config.TLS.ClientCAFile == "" {
 		l.mistakeAt("auth.certificates", "nobody can show a certificate: set tls.client_ca_file, which says whose certificates are accepted")
 	}
+	l.config.PrincipalStarts = l.readPrincipalStarts("auth.max_starts_per_day", node.MaxStarts)
 	if node.OIDC != nil {
 		c.OIDC = l.readOIDC(node.OIDC)
 	}

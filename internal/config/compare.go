@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/stokerd/stoker/internal/notification"
 )
 
 // Difference says what a changed configuration changes in a service that runs.
@@ -35,6 +37,9 @@ func Compare(before, after *Config) (d Difference) {
 	changedNames(keys, "storages.", before.Outputs, after.Outputs)
 	changedNames(keys, "templates.", before.Templates, after.Templates)
 	changedNames(keys, "profiles.", before.Profiles, after.Profiles)
+	if !reflect.DeepEqual(endpointsOf(before), endpointsOf(after)) {
+		keys["notifications"] = true
+	}
 	if !slices.EqualFunc(before.Accounts, after.Accounts, func(a, b Account) bool { return a.WebhookKey == b.WebhookKey }) {
 		keys["webhook_key"] = true
 	}
@@ -48,6 +53,14 @@ func Compare(before, after *Config) (d Difference) {
 	slices.Sort(d.Changed)
 	slices.Sort(d.Restart)
 	return d
+}
+
+// endpointsOf are the endpoints of notifications of a configuration.
+func endpointsOf(c *Config) (list []notification.Endpoint) {
+	for _, e := range c.Notifications {
+		list = append(list, e.Endpoint)
+	}
+	return list
 }
 
 // valuesByPath are the values of a configuration. Those of storages are compared by name, wherever they stand in
@@ -92,7 +105,7 @@ func accountPath(c *Config, path string) string {
 func entryKey(path string) string {
 	section, rest, ok := strings.Cut(path, ".")
 	switch {
-	case !ok, section == tlsSection, section == "limits":
+	case !ok, section == "limits", slices.Contains(settingSections, section):
 		return path
 	case section == "profiles", section == "templates", section == "secrets":
 		name, _, _ := strings.Cut(rest, ".")
@@ -126,7 +139,7 @@ var taken = map[string]bool{
 func needsRestart(key string) bool {
 	section, rest, _ := strings.Cut(key, ".")
 	switch section {
-	case "profiles", "templates", "secrets", "storages":
+	case "profiles", "templates", "secrets", "storages", "notifications":
 		return false
 	case "accounts":
 		at := strings.LastIndexByte(rest, '.')

@@ -29,6 +29,9 @@ type document struct {
 	Profiles map[string]profileNode `yaml:"profiles"`
 	// Bitmovin encoding templates, each in a file of its own.
 	Templates map[string]templateNode `yaml:"templates"`
+
+	// Who is told what has happened.
+	Notifications []notificationNode `yaml:"notifications"`
 }
 
 // profileNode is a recipe, and who may use it.

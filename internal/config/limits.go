@@ -13,6 +13,7 @@ type Limits struct {
 	AnswerBytes               int // of all answers that are being sent
 	Connections               int // of each listener
 	ConnectionsPerAddress     int // of each listener
+	HandshakesPerSecond       int // of one address, where a listener has TLS
 	WaitingJobsPerAccount     int
 }
 
@@ -38,6 +39,8 @@ type limitsNode struct {
 	Connections int `yaml:"connections"`
 	// Connections of each listener from one address.
 	ConnectionsPerAddress int `yaml:"connections_per_address"`
+	// TLS handshakes that one address may make in a second, of each listener.
+	HandshakesPerSecond int `yaml:"handshakes_per_second"`
 	// Jobs of one account that may wait to be started.
 	WaitingJobsPerAccount int `yaml:"waiting_jobs_per_account"`
 }
@@ -61,6 +64,7 @@ func limitRules() []limitRule {
 		{"answer_bytes", 4 << 20, 16 << 30, 64 << 20},
 		{"connections", 1, 1_000_000, 10_000},
 		{"connections_per_address", 1, 1_000_000, 2_000},
+		{"handshakes_per_second", 1, 1_000_000, 100},
 		{"waiting_jobs_per_account", 1, 1_000_000_000, 10_000_000},
 	}
 }

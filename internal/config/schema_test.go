@@ -22,6 +22,7 @@ import (
 
 	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/internal/capability"
+	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -165,7 +166,8 @@ func texts[T ~string](values ...T) []string {
 func closedValues() map[string][]string {
 	roles := access.RoleNames()
 	return map[string][]string{
-		"auth.mode": texts(AuthRequired, AuthNone), "rule.role": roles, "claimRule.role": roles,
+		"notification.events": notification.EventNames(),
+		"auth.mode":           texts(AuthRequired, AuthNone), "rule.role": roles, "claimRule.role": roles,
 		"storage.type": capability.StorageTypes(), "storage.use": {"input", "output", "both"},
 		"variable.type":    texts(job.TextVariable, job.NumberVariable, job.BoolVariable),
 		"video.codec":      texts(job.H264, job.H265, job.VP9, job.AV1),
@@ -197,6 +199,7 @@ func openValues() map[string][]string {
 func requiredKeys() map[string][]string {
 	return map[string][]string{
 		"account": {"id"}, "storage": {"name", "type"}, "rule": {"name", "role"}, "claimRule": {"value", "role"},
+		"notification": {"name", "url"}, "starts": {"principal", "starts"},
 		"oidc": {"issuer", "audience", "roles"}, "proxy": {"header", "from", "principals"}, "profile": {"videos", "muxings"},
 		"video": {"codec"}, "audio": {"codec", "bitrate"}, "muxing": {"container"}, "manifest": {"format"},
 	}
@@ -221,7 +224,11 @@ func property(t *testing.T, root *jsonschema.Schema, key string) *jsonschema.Sch
 func addValues(t *testing.T, root *jsonschema.Schema) {
 	t.Helper()
 	for key, values := range closedValues() {
-		property(t, root, key).Enum = anys(values)
+		p := property(t, root, key)
+		if p.Items != nil {
+			p = p.Items
+		}
+		p.Enum = anys(values)
 	}
 	for key, values := range openValues() {
 		p := property(t, root, key)
@@ -251,6 +258,7 @@ func addValues(t *testing.T, root *jsonschema.Schema) {
 	bound(property(t, root, "account.queue_target"), 1, job.MaxQueueTarget)
 	bound(property(t, root, "account.max_starts_per_day"), 0, maxStartsPerDay)
 	bound(property(t, root, "storage.port"), 1, 65535)
+	bound(property(t, root, "starts.starts"), 1, maxStartsPerDay)
 }
 
 func anys(values []string) []any {
@@ -270,7 +278,7 @@ func bound(s *jsonschema.Schema, least, most int) *jsonschema.Schema {
 // settings take.
 var settingBounds = map[string][2]int{
 	"queue-target": {1, job.MaxQueueTarget}, "queue-target-max": {1, job.MaxQueueTarget}, "max-starts-per-day": {0, maxStartsPerDay},
-	"max-retries": {0, job.MaxRetryLimit}, "audit-retention": {0, maxAuditDays},
+	"max-retries": {0, job.MaxRetryLimit}, "audit-retention": {0, maxAuditDays}, "keep-jobs": {0, 1_000_000_000}, "backup-keep": {1, 100_000},
 }
 
 // settingValues are the values of the settings that have no others. TestSettingBounds holds them to what the
@@ -283,17 +291,18 @@ var settingValues = map[string][]string{
 func addSettings(root *jsonschema.Schema) {
 	sections := root.Properties
 	root.Properties = jsonschema.NewProperties()
-	inTLS := jsonschema.NewProperties()
+	within := map[string]*jsonschema.Schema{} // the mappings that have settings in them
 	for _, s := range Settings() {
 		key := s.key()
 		if _, isSection := sections.Get(key); isSection {
 			continue // auth
 		}
-		if name, ok := strings.CutPrefix(key, tlsSection+"."); ok {
-			if inTLS.Len() == 0 {
-				root.Properties.Set(tlsSection, &jsonschema.Schema{Type: "object", Description: "Encryption of all listeners.", Properties: inTLS, AdditionalProperties: jsonschema.FalseSchema})
+		if mapping, name, ok := strings.Cut(key, "."); ok {
+			if within[mapping] == nil {
+				within[mapping] = &jsonschema.Schema{Type: "object", Properties: jsonschema.NewProperties(), AdditionalProperties: jsonschema.FalseSchema}
+				root.Properties.Set(mapping, within[mapping])
 			}
-			inTLS.Set(name, settingSchema(s))
+			within[mapping].Properties.Set(name, settingSchema(s))
 			continue
 		}
 		root.Properties.Set(key, settingSchema(s))

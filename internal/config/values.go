@@ -65,7 +65,7 @@ func (l *loader) collectValues() {
 }
 
 // sections are the sections of the file behind the settings, in the order in which values are listed.
-var sections = []string{"auth", "limits", "accounts", "storages", "secrets", "profiles", "templates"}
+var sections = []string{"auth", "limits", "accounts", "storages", "notifications", "secrets", "profiles", "templates"}
 
 // sectionRank orders paths by their sections. Settings come first.
 func sectionRank(path string) int {

@@ -141,7 +141,11 @@ func (r *reloader) check(ctx context.Context, cfg *config.Config) error {
 func (r *reloader) apply(ctx context.Context, cfg *config.Config) error {
 	s := r.service
 	server.Reconfigure(s.server, server.Reconfiguration{Catalog: serverCatalog(cfg), Limits: serverLimits(cfg.Limits)})
-	if err := r.checkNeeded(ctx, cfg); err != nil {
+	err := r.checkNeeded(ctx, cfg)
+	if err == nil {
+		err = s.notifier.configure(ctx, cfg.Notifications)
+	}
+	if err != nil {
 		before := r.current.Load()
 		server.Reconfigure(s.server, server.Reconfiguration{Catalog: serverCatalog(before), Limits: serverLimits(before.Limits)})
 		return err

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/stokerd/stoker/dispatcher"
 	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/housekeeping"
 	"github.com/stokerd/stoker/internal/identity"
 	"github.com/stokerd/stoker/internal/systemd"
 	"github.com/stokerd/stoker/internal/transport"
@@ -42,13 +44,15 @@ const drainTimeout = 10 * time.Second
 // Service is the parts of Stoker in one process: job table, dispatcher, gRPC server, webhook receiver and
 // HTTP endpoints.
 type Service struct {
-	log        *slog.Logger
-	store      *store.Store
-	dispatcher *dispatcher.Dispatcher
-	webhooks   *webhook.Receiver
-	server     *server.Server
-	identifier *identity.Identifier
-	manager    *systemd.Manager
+	log         *slog.Logger
+	store       *store.Store
+	housekeeper *housekeeping.Housekeeper
+	dispatcher  *dispatcher.Dispatcher
+	webhooks    *webhook.Receiver
+	server      *server.Server
+	identifier  *identity.Identifier
+	notifier    notificationSender
+	manager     *systemd.Manager
 
 	certificates *transport.Certificates // nil: plain text
 	reloader     *reloader
@@ -97,18 +101,20 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 	}
 	s.store, err = sqlite.Open(ctx, cfg.DB, store.Options{
 		Logger: log, MustExist: cfg.DBMustExist, AcceptNoLog: cfg.AcceptNoLog, OnLost: func(err error) { s.lost <- err },
+		DiskFloor: store.Floor(cfg.DiskFloor), MigrateWithoutCopy: cfg.MigrateWithoutCopy,
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.keys.set(cfg.Accounts)
+	s.housekeeper = s.newHousekeeper(cfg)
 	accounts, err := connectAccounts(cfg, &s.keys, log)
 	if err != nil {
 		return nil, err
 	}
 	s.accounts = accounts
 	s.dispatcher, err = dispatcher.New(dispatcher.Config{
-		Store: s.store, Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval, Sources: dispatcherSources(cfg),
+		Store: s.store, Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval, Sources: dispatcherSources(cfg), MaxStartsOf: cfg.MaxStartsOf,
 	})
 	if err != nil {
 		return nil, err
@@ -117,11 +123,15 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 		return nil, err
 	}
 	access := store.NewAccessTable(s.store)
+	if s.notifier, err = newNotifier(ctx, cfg, s.store, log); err != nil {
+		return nil, err
+	}
 	if s.identifier, err = identity.New(ctx, cfg.Identity, access, log); err != nil {
 		return nil, err
 	}
 	s.server, err = server.New(server.Config{
-		Store: s.store, Access: access, Identifier: s.identifier, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(), Diagnostics: &diagnostics{service: s},
+		Store: s.store, Access: access, Notifications: s.notifier.table, Sender: s.notifier, Identifier: s.identifier, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(),
+		Diagnostics:          &diagnostics{service: s},
 		AllowInlineTemplates: cfg.AllowInlineTemplates, AuditRetention: cfg.AuditRetention, Limits: serverLimits(cfg.Limits),
 	})
 	if err != nil {
@@ -137,7 +147,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 	if process != nil {
 		s.logTail = process.LogTail
 	}
-	s.metrics = metricsHandler(s.store.AccountStatuses, s.networkMetrics()...)
+	s.metrics = metricsHandler(s.store.AccountStatuses, append(s.networkMetrics(), s.housekeepingMetrics())...)
 	if err := s.makeHTTPServers(cfg); err != nil {
 		return nil, err
 	}
@@ -183,11 +193,12 @@ const settingGRPC, settingHTTP, settingWeb, settingAdmin = "--listen", "--http-l
 // listen opens the listeners. An error names the setting, such as --listen.
 func (s *Service) listen(ctx context.Context, cfg *config.Config) error {
 	_, descriptors := readDescriptors()
-	connections := limitConnections(cfg, descriptors, s.log)
+	limits := transport.Limits{Connections: limitConnections(cfg, descriptors, s.log), ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress}
+	if cfg.TLS.Enabled() {
+		limits.HandshakesPerSecond = cmp.Or(cfg.Limits.HandshakesPerSecond, transport.DefaultHandshakes)
+	}
 	for _, l := range cfg.Listeners() {
-		opened, err := transport.Listen(ctx, l.Address, transport.Limits{
-			Connections: connections, ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress,
-		}, func() { s.connectionsRefused.Add(1) })
+		opened, err := transport.Listen(ctx, l.Address, limits, func() { s.connectionsRefused.Add(1) })
 		if err != nil {
 			return fmt.Errorf("%s %s: %w", l.Setting, l.Address, err)
 		}
@@ -270,7 +281,9 @@ func (s *Service) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { return s.webhooks.Run(ctx) })
 	group.Go(func() error { return s.identifier.Run(ctx) })
+	group.Go(func() error { return s.notifier.Run(ctx) })
 	group.Go(func() error { return s.server.Run(working) })
+	group.Go(func() error { return s.housekeeper.Run(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
 		s.log.Info("stopping", "cause", context.Cause(ctx))
