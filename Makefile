@@ -148,8 +148,9 @@ generate: $(BUF) ## Generate gen/, internal/gateway/openapi.yaml and docs/api.md
 	cp "$$fresh/docs/api.md" docs/api.md
 
 .PHONY: generate/docs
-generate/docs: ## Write the parts of docs/architecture.md that are generated: package table, state diagram
+generate/docs: ## Write what is made from Go code: the schema of the configuration, parts of docs/architecture.md and docs/configuration.md
 	@go test -count=1 -run='^TestGeneratedParts$$' ./internal/archtest -update
+	go test -count=1 -run='^Test(Schema|Reference)$$' ./internal/config -update
 
 .PHONY: generate/check
 generate/check: $(BUF) ## Check that gen/, internal/gateway/openapi.yaml and docs/api.md are what proto/ generates

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -175,10 +176,11 @@ type call struct {
 	query   url.Values
 	omit    []string // parameters that list must not send
 	class   Class
-	urgency urgency  // among the calls of the class
-	body    any      // encoded as JSON; nil sends no body, or {} with a POST
-	secrets []Secret // credentials in the body, which must not appear in an error
-	permit  Permit   // nil unless the call costs money
+	urgency urgency      // among the calls of the class
+	body    any          // encoded as JSON; nil sends no body, or {} with a POST
+	secrets []Secret     // credentials in the body, which must not appear in an error
+	permit  Permit       // nil unless the call costs money
+	header  *http.Header // gets the header of the answer; nil: it is not needed
 }
 
 // do waits for the Governor, checks the permit, makes the call and decodes its result into out.
@@ -215,6 +217,9 @@ func (c *Client) do(ctx context.Context, cl call, out any) error {
 	if err == nil {
 		err = resp.decode(out)
 		c.recordUnknown(resp, out, err)
+	}
+	if cl.header != nil {
+		*cl.header = resp.header
 	}
 	throttled := Throttled(err)
 	c.governor.observe(cl.class, ticket, resp.header, throttled)
@@ -296,6 +301,9 @@ func (c *Client) roundTrip(ctx context.Context, cl call, key Secret, body []byte
 		// A url.Error repeats the method and the path, which the TransportError names.
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err
+		}
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) { // not the platform's fault
+			err = fmt.Errorf("this process has no file descriptor left: raise LimitNOFILE of its unit, or ulimit -n: %w", err)
 		}
 		return resp, &TransportError{Method: cl.method, Path: cl.path, Sent: !trace.neverSent(), Err: resp.redact.err(err)}
 	}

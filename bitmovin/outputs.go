@@ -26,6 +26,13 @@ func (c *Client) FindOutput(ctx context.Context, t StorageType, name string) (id
 	return findStorage[OutputID](ctx, c, outputsPath, t, name)
 }
 
+// DeleteOutput deletes an output of a type. What was written to it stays.
+func DeleteOutput(ctx context.Context, c *Client, t StorageType, id OutputID) error {
+	return c.do(ctx, call{
+		method: http.MethodDelete, path: outputsPath + "/" + t.segment() + "/" + escape(id), class: ClassResourceWrite,
+	}, nil)
+}
+
 // PermissionCheck is the platform's answer whether it may write to an output.
 type PermissionCheck struct {
 	// Passed is nil if the answer does not say.

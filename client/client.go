@@ -52,6 +52,7 @@ type Client struct {
 	accounts     stokerv1.AccountServiceClient
 	access       stokerv1.AccessServiceClient
 	audit        stokerv1.AuditServiceClient
+	diagnostics  stokerv1.DiagnosticsServiceClient
 	notification stokerv1.NotificationServiceClient
 	catalog      stokerv1.CatalogServiceClient
 	submissions  stokerv1.SubmissionServiceClient
@@ -94,6 +95,7 @@ func Dial(target string, o Options) (*Client, error) {
 		return nil, fmt.Errorf("dial %s: %w", target, err)
 	}
 	c.conn = conn
+	c.diagnostics = stokerv1.NewDiagnosticsServiceClient(conn)
 	c.access, c.audit = stokerv1.NewAccessServiceClient(conn), stokerv1.NewAuditServiceClient(conn)
 	c.batches, c.accounts, c.catalog = stokerv1.NewBatchServiceClient(conn), stokerv1.NewAccountServiceClient(conn), stokerv1.NewCatalogServiceClient(conn)
 	c.submissions, c.notification = stokerv1.NewSubmissionServiceClient(conn), stokerv1.NewNotificationServiceClient(conn)
@@ -140,6 +142,9 @@ func (c *Client) Access() stokerv1.AccessServiceClient { return c.access }
 
 // Audit is the generated client of AuditService. Its calls are repeated as the package comment says.
 func (c *Client) Audit() stokerv1.AuditServiceClient { return c.audit }
+
+// Diagnostics is the generated client of DiagnosticsService. Its calls are repeated as the package comment says.
+func (c *Client) Diagnostics() stokerv1.DiagnosticsServiceClient { return c.diagnostics }
 
 // Notifications is the generated client of NotificationService. Its calls are repeated as the package comment says.
 func (c *Client) Notifications() stokerv1.NotificationServiceClient { return c.notification }

@@ -63,6 +63,9 @@ var methodEffects = map[string]callEffect{
 
 	stokerv1.AuditService_ListEntries_FullMethodName: readOnly,
 
+	stokerv1.DiagnosticsService_RunChecks_FullMethodName: readOnly,
+	stokerv1.DiagnosticsService_GetReport_FullMethodName: readOnly,
+
 	stokerv1.NotificationService_ListEndpoints_FullMethodName:  readOnly,
 	stokerv1.NotificationService_CreateEndpoint_FullMethodName: notRepeatable, // the secret would be lost
 	stokerv1.NotificationService_UpdateEndpoint_FullMethodName: idempotent,

@@ -33,14 +33,10 @@ type Config struct {
 	Store    Store
 	Logger   *slog.Logger // default: discard
 	Accounts []Account
-	// Inputs and Outputs hold the storages by the name that batches use. The input
-	// and the output of one name may be different storages.
-	Inputs, Outputs map[string]Storage
+	Sources
 	// MaxStartsOf returns how many starts a day (UTC) may have for the batches that a principal has submitted,
 	// on all accounts together; 0: any number. Default: there is no limit.
 	MaxStartsOf func(principal string) int
-	// Secret returns the present value of a secret that configured templates may name. Default: there are none.
-	Secret func(name string) (string, error)
 	// PollInterval is the usual time between two lists of the running encodings, and between two
 	// counts of the platform's queue. A single encoding is polled when it is expected to change.
 	// Default [DefaultPollInterval].
@@ -80,6 +76,9 @@ type Account struct {
 // Storage is an input or output at the platform, with the base path of all paths on it.
 type Storage = provision.Storage
 
+// Sources are the storages, by the name that batches use, and the secrets that configured templates may name.
+type Sources = provision.Sources
+
 // Dispatcher keeps the queues of its accounts filled with the jobs of the job table.
 type Dispatcher struct {
 	loops        map[string]*accountLoop // by account
@@ -102,11 +101,7 @@ func New(c Config) (*Dispatcher, error) {
 		if _, taken := d.loops[a.ID]; taken || a.ID == "" {
 			return nil, fmt.Errorf("account %q: every account needs an id of its own", a.ID)
 		}
-		if a.AutoTarget {
-			a.MaxAutoTarget = cmp.Or(a.QueueTarget, a.MaxAutoTarget)
-		}
-		a.MaxAutoTarget = cmp.Or(a.MaxAutoTarget, DefaultAutoTarget)
-		a.QueueTarget = cmp.Or(a.QueueTarget, DefaultQueueTarget)
+		a = a.withDefaults()
 		if timeout := a.Client.Timeout(); c.Settle != 0 && c.Settle < timeout {
 			return nil, fmt.Errorf("account %q: the settle time of %v is less than the time-out of a call, %v", a.ID, c.Settle, timeout)
 		}

@@ -168,14 +168,16 @@ func (w *world) prepare(c clock.Clock) {
 		Logger:       slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Accounts:     accounts,
 		PollInterval: w.poll, Clock: c, MaxStartsOf: w.maxStartsOf,
-		Inputs: map[string]Storage{
-			"in":    {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTP, Host: "storage.example"}},
-			"based": {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTPS, Host: "storage.example"}, BasePath: "masters//2026"},
-			"https": {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTPS, Host: "storage.example"}},
-		},
-		Outputs: map[string]Storage{
-			"out": {Storage: bitmovin.Storage{Type: bitmovin.StorageS3, Bucket: "bucket", AccessKey: "a", SecretKey: "s"}, BasePath: "base"},
-			"gcs": {Storage: bitmovin.Storage{Type: bitmovin.StorageGCS, Bucket: "bucket", AccessKey: "a", SecretKey: "s"}},
+		Sources: Sources{
+			Inputs: map[string]Storage{
+				"in":    {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTP, Host: "storage.example"}},
+				"based": {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTPS, Host: "storage.example"}, BasePath: "masters//2026"},
+				"https": {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTPS, Host: "storage.example"}},
+			},
+			Outputs: map[string]Storage{
+				"out": {Storage: bitmovin.Storage{Type: bitmovin.StorageS3, Bucket: "bucket", AccessKey: "a", SecretKey: "s"}, BasePath: "base"},
+				"gcs": {Storage: bitmovin.Storage{Type: bitmovin.StorageGCS, Bucket: "bucket", AccessKey: "a", SecretKey: "s"}},
+			},
 		},
 	}
 	if w.disp, err = New(config); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/stokerd/stoker/internal/clock"
@@ -37,6 +38,9 @@ type accountLoop struct {
 	hints     *hintQueue
 	tasks     *taskRunner
 	publisher *statusPublisher
+	// reconfigured is what the configuration has changed to since the last decision; nil: nothing.
+	reconfigured atomic.Pointer[Account]
+	clockMoved   atomic.Bool // since the last decision
 
 	// From the job table.
 	outdated    outdated
@@ -144,6 +148,7 @@ func (l *accountLoop) shutDown(stop context.CancelCauseFunc) {
 // decideOnce reads what is out of date, decides, acts, and returns when to do so again.
 func (l *accountLoop) decideOnce(work context.Context) (wake time.Time, err error) {
 	now := l.now()
+	takeReconfiguration(l)
 	l.outdated.note(l.changes.take(), l.jobs)
 	if err := l.read(work, now); err != nil {
 		return now, err

@@ -182,6 +182,9 @@ func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
 	}
 	limit := 2 * l.lineNeeded(l.limit.wanted, now)
 	jobs, err := readLine(ctx, l, skipped, limit, now)
+	if err == nil && len(jobs) < limit {
+		jobs, err = appendMisdated(ctx, l, jobs, now, limit, skipped.always)
+	}
 	if err != nil {
 		return err
 	}
@@ -195,6 +198,26 @@ func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
 	}
 	l.line, l.nextDueTime, l.outdated.nextJobs = newLine(jobs, limit, now), earlier(due, earlier(skipped.until, l.principals.until(now))), false
 	return nil
+}
+
+// appendMisdated adds the jobs whose back-off ends later than any back-off can: the machine's clock was ahead when it
+// began, and has been put right since. They would wait for years.
+func appendMisdated(ctx context.Context, l *accountLoop, jobs []job.Job, now time.Time, limit int, skipped []int64) ([]job.Job, error) {
+	until := now.Add(job.LongestBackoff)
+	misdated, err := l.store.NextDueTime(ctx, l.accountID, until)
+	if err != nil || misdated.IsZero() {
+		return jobs, err
+	}
+	list, err := l.store.NextJobs(ctx, l.accountID, misdated, limit, job.Except{Batches: skipped, Principals: l.principals.listUsedUp(now)})
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range list {
+		if j.NextAttemptTime.After(until) {
+			jobs = append(jobs, j)
+		}
+	}
+	return jobs, nil
 }
 
 // readLine reads the jobs that are next, without those of skipped batches and of principals that have made all of

@@ -163,7 +163,7 @@ func (l *accountLoop) makeCandidate(j *job.Job, now time.Time) (c candidate, wai
 		return c, true
 	}
 	if t.job.Version > j.Version {
-		if t.job.State != job.Waiting || t.job.NextAttemptTime.After(now) {
+		if t.job.State != job.Waiting || t.job.IsBackingOff(now) {
 			return c, false
 		}
 		c.prepared = t.job.Prepared()

@@ -56,7 +56,7 @@ func newWorker(c Config, a Account, log *slog.Logger) *worker {
 // provision is what the account's provisioner works with.
 func (c Config) provision(a Account, log *slog.Logger) provision.Config {
 	return provision.Config{
-		Logger: log, AccountID: a.ID, Platform: a.Client, Store: c.Store, Inputs: c.Inputs, Outputs: c.Outputs, Secret: c.Secret, Clock: c.Clock,
+		Logger: log, AccountID: a.ID, Platform: a.Client, Store: c.Store, Sources: c.Sources, Clock: c.Clock,
 	}
 }
 

@@ -67,7 +67,7 @@ func (e WaitExplainer) waitingWait(j *Job, rank int64) Wait {
 	}
 	note, problem := a.Notes[j.ID], a.Problems[e.Batch.ID]
 	switch {
-	case j.NextAttemptTime.After(e.Now):
+	case j.IsBackingOff(e.Now):
 		return Wait{Code: WaitBackoff, Attempt: j.Attempt + 1, Until: j.NextAttemptTime}
 	case !problem.Until.IsZero(): // without a next try, the problem is that of another job of the batch
 		return problem.asWait()

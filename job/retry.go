@@ -30,6 +30,15 @@ const (
 	DefaultMaxBackoff     = 10 * time.Minute
 )
 
+// LongestBackoff is the longest that a policy may have.
+const LongestBackoff = 24 * time.Hour
+
+// IsBackingOff reports whether the job waits out a back-off. One that ends later than any back-off can was begun while
+// the machine's clock was wrong, and is over.
+func (j *Job) IsBackingOff(now time.Time) bool {
+	return j.NextAttemptTime.After(now) && !j.NextAttemptTime.After(now.Add(LongestBackoff))
+}
+
 // Backoff is the back-off after the given number of failures; 1 is the first. It is between half and
 // all of the longest back-off: jitter, in [0, 1), says where, so that jobs that failed together are
 // not retried together.

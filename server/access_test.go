@@ -244,6 +244,8 @@ var walkRequests = map[string]func(target) proto.Message{
 	"NotificationService/Redeliver": func(t target) proto.Message {
 		return &stokerv1.RedeliverRequest{Endpoint: t.endpoint, FailedSince: timestamppb.Now()}
 	},
+	"DiagnosticsService/RunChecks": func(target) proto.Message { return &stokerv1.RunChecksRequest{} },
+	"DiagnosticsService/GetReport": func(target) proto.Message { return &stokerv1.GetReportRequest{} },
 }
 
 // methodRules is what the contract says of a method.

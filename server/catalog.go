@@ -5,7 +5,7 @@ import (
 )
 
 // Catalog has the parts of the configuration that a submission can name. It must not change after
-// [New].
+// [New]; [Reconfigure] puts another in its place.
 type Catalog struct {
 	Profiles  map[string]job.Recipe   // by name
 	Templates map[string]job.Template // by name

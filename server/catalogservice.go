@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync/atomic"
 
 	"github.com/goccy/go-yaml"
 	"google.golang.org/protobuf/proto"
@@ -20,11 +21,16 @@ import (
 type catalogService struct {
 	stokerv1.UnimplementedCatalogServiceServer
 
-	catalog Catalog
+	current *atomic.Pointer[Catalog]
+	catalog *Catalog // of one call
 }
+
+// forCall returns the service with the catalog of this moment, for one call.
+func (s *catalogService) forCall() *catalogService { return &catalogService{catalog: s.current.Load()} }
 
 // ListProfiles lists the profiles, sorted by name.
 func (s *catalogService) ListProfiles(ctx context.Context, req *stokerv1.ListProfilesRequest) (*stokerv1.ListProfilesResponse, error) {
+	s = s.forCall()
 	names := visible(ctx, maps.Keys(s.catalog.Profiles), s.catalog.profileAccounts)
 	list, next, err := catalogPage(req, names, func(name string) string { return name }, s.profile)
 	return &stokerv1.ListProfilesResponse{Profiles: list, NextPageToken: next}, err
@@ -32,6 +38,7 @@ func (s *catalogService) ListProfiles(ctx context.Context, req *stokerv1.ListPro
 
 // GetProfile returns a profile with its recipe.
 func (s *catalogService) GetProfile(ctx context.Context, req *stokerv1.GetProfileRequest) (*stokerv1.GetProfileResponse, error) {
+	s = s.forCall()
 	r, ok := s.catalog.Profiles[req.GetName()]
 	if !ok || !grantOf(ctx).principal.MayUseAny(s.catalog.profileAccounts(req.GetName())) {
 		return nil, fmt.Errorf("profile %q: %w", req.GetName(), job.ErrNotFound)
@@ -45,6 +52,7 @@ func (s *catalogService) GetProfile(ctx context.Context, req *stokerv1.GetProfil
 
 // ListTemplates lists the templates with their variables, sorted by name.
 func (s *catalogService) ListTemplates(ctx context.Context, req *stokerv1.ListTemplatesRequest) (*stokerv1.ListTemplatesResponse, error) {
+	s = s.forCall()
 	names := visible(ctx, maps.Keys(s.catalog.Templates), s.catalog.templateAccounts)
 	list, next, err := catalogPage(req, names, func(name string) string { return name }, s.template)
 	return &stokerv1.ListTemplatesResponse{Templates: list, NextPageToken: next}, err
@@ -52,6 +60,7 @@ func (s *catalogService) ListTemplates(ctx context.Context, req *stokerv1.ListTe
 
 // GetTemplate returns a template with its text.
 func (s *catalogService) GetTemplate(ctx context.Context, req *stokerv1.GetTemplateRequest) (*stokerv1.GetTemplateResponse, error) {
+	s = s.forCall()
 	t, ok := s.catalog.Templates[req.GetName()]
 	if !ok || !grantOf(ctx).principal.MayUseAny(s.catalog.templateAccounts(req.GetName())) {
 		return nil, fmt.Errorf("template %q: %w", req.GetName(), job.ErrNotFound)
@@ -61,6 +70,7 @@ func (s *catalogService) GetTemplate(ctx context.Context, req *stokerv1.GetTempl
 
 // ListStorages lists the storages without their secrets, sorted by name.
 func (s *catalogService) ListStorages(ctx context.Context, req *stokerv1.ListStoragesRequest) (*stokerv1.ListStoragesResponse, error) {
+	s = s.forCall()
 	var storages []*stokerv1.Storage
 	usable := s.catalog.visibleStorages(ctx)
 	for _, name := range slices.Sorted(maps.Keys(usable)) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -40,6 +41,7 @@ type Config struct {
 	// TraceParent returns the trace of a call, to be kept with the batch that it submits; empty without one.
 	// Nil: no call is traced.
 	TraceParent func(context.Context) string
+	Diagnostics Diagnostics // default: says nothing
 	// BatchURL says where browsers show the batch of a number. Nil: there is no page.
 	BatchURL func(number int64) string
 }
@@ -98,8 +100,9 @@ type Server struct {
 	gate         *gate
 	audit        *auditLog
 	access       *accessService
-	notification *notificationService // nil: it is not served
-	catalog      Catalog
+	diagnostics  Diagnostics
+	notification *notificationService    // nil: it is not served
+	catalog      atomic.Pointer[Catalog] // replaced by Reconfigure
 	log          *slog.Logger
 	limits       Limits
 	contract     contract
@@ -146,7 +149,7 @@ func New(c Config) (*Server, error) {
 		refusedLines: lines,
 		audit:        audit,
 		access:       &accessService{store: c.Access, identifier: c.Identifier, accounts: c.Store, inlineTemplates: c.AllowInlineTemplates},
-		catalog:      c.Catalog,
+		diagnostics:  c.Diagnostics,
 		log:          log,
 		contract:     contract,
 		health:       health.NewServer(),
@@ -157,6 +160,10 @@ func New(c Config) (*Server, error) {
 	}
 	if s.traceParent == nil {
 		s.traceParent = func(context.Context) string { return "" }
+	}
+	s.catalog.Store(&c.Catalog)
+	if s.diagnostics == nil {
+		s.diagnostics = noDiagnostics{}
 	}
 	if c.Notifications != nil {
 		s.notification = &notificationService{store: &notificationBoundary{store: c.Notifications, accounts: s.store}, sender: c.Sender}
@@ -181,9 +188,10 @@ func (s *Server) Register(server *grpc.Server) {
 	g := registrar{server, s}
 	stokerv1.RegisterBatchServiceServer(g, s)
 	stokerv1.RegisterAccountServiceServer(g, s.AccountService())
-	stokerv1.RegisterCatalogServiceServer(g, &catalogService{catalog: s.catalog})
+	stokerv1.RegisterCatalogServiceServer(g, &catalogService{current: &s.catalog})
 	stokerv1.RegisterAccessServiceServer(g, s.access)
 	stokerv1.RegisterAuditServiceServer(g, s.access)
+	stokerv1.RegisterDiagnosticsServiceServer(g, &diagnosticsService{diagnostics: s.diagnostics})
 	stokerv1.RegisterSubmissionServiceServer(g, &submissionService{server: s})
 	if s.notification != nil {
 		stokerv1.RegisterNotificationServiceServer(g, s.notification)
@@ -193,6 +201,7 @@ func (s *Server) Register(server *grpc.Server) {
 		"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName,
 		stokerv1.CatalogService_ServiceDesc.ServiceName, stokerv1.SubmissionService_ServiceDesc.ServiceName,
 		stokerv1.AccessService_ServiceDesc.ServiceName, stokerv1.AuditService_ServiceDesc.ServiceName,
+		stokerv1.DiagnosticsService_ServiceDesc.ServiceName,
 	} {
 		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	}

@@ -43,7 +43,7 @@ type submission struct {
 }
 
 func (s *Server) newSubmission(ctx context.Context) *submission {
-	return &submission{contract: s.contract, catalog: s.catalog, caller: grantOf(ctx).principal, accounts: func() []string {
+	return &submission{contract: s.contract, catalog: *s.catalog.Load(), caller: grantOf(ctx).principal, accounts: func() []string {
 		return mapSlice(s.store.AccountStatuses(ctx), func(a job.AccountStatus) string { return a.ID })
 	}}
 }

@@ -133,7 +133,7 @@ func (s *Server) jobRanks(ctx context.Context, at job.WaitExplainer, jobs []job.
 	}
 	var numbers []int64
 	for _, j := range jobs {
-		if j.State == job.Waiting && !j.NextAttemptTime.After(at.Now) {
+		if j.State == job.Waiting && !j.IsBackingOff(at.Now) {
 			numbers = append(numbers, j.ID.Number)
 		}
 	}

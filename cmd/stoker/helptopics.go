@@ -36,6 +36,7 @@ Steer
   update     delete     priority, name, labels; remove a batch
 Run
   serve      backup     the service; a copy of its data
+  config     doctor     check its configuration; see what is wrong
   demo       simulate   see it work; a stand-in for Bitmovin
   token      audit      who may call; who has changed what
   notifications         who is told what has happened

@@ -154,7 +154,7 @@ func TestHostileAnswers(t *testing.T) {
 func TestHostileLog(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		var log bytes.Buffer
-		lines := newLogHandler(&log, &config.Config{LogJSON: asJSON})
+		lines := newLogHandler(&log, &config.Config{LogJSON: asJSON}, slog.LevelInfo)
 		slog.New(lines).Info("job failed", "reason", hostile.Text)
 		if err := lines.Close(); err != nil {
 			t.Error(err)

@@ -16,8 +16,7 @@ import (
 )
 
 func serveCommand(c *cli) *cobra.Command {
-	var file string
-	settings := map[string]string{}
+	var from configuration
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the service",
@@ -35,8 +34,12 @@ environment, or in ~/.bitmovin/examples.properties. The API key is read again fo
 call. Without a key the service starts, and its jobs wait for one.
 
 An address that other machines can reach needs a certificate (tls) and auth: required.
-The files of the certificate are read anew within a minute after they have changed, and
-at SIGHUP.
+The files of the certificate are read anew within a minute after they have changed.
+
+SIGHUP reads the configuration anew. What can change while the service runs is taken up,
+all of it or, if anything is wrong, nothing: profiles, templates, storages, secrets, queue
+targets, limits, the log level, certificates, and where API keys are read from. The log says what
+changed, and what needs a restart.
 
 SIGTERM or Ctrl-C stops the service: it takes no more work, finishes the calls in
 flight, and ends with exit code 0. A second signal ends it at once (130 or 143). Nothing
@@ -49,34 +52,31 @@ configuration; 130 and 143 stopped by a second signal.`,
   stoker serve --bitmovin-url http://127.0.0.1:7080/v1 --db trial.db`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(c.configSources(file, settings))
+			load := func() (*config.Config, error) { return config.Load(c.configSources(from.file, from.settings)) }
+			cfg, err := load()
 			if err != nil {
 				return err
 			}
-			return c.serve(cmd.Context(), cfg)
+			return c.serve(cmd.Context(), cfg, load)
 		},
 	}
-	cmd.Flags().StringVar(&file, "config", "", "configuration file in YAML; also $STOKER_CONFIG")
-	for _, s := range config.Settings() {
-		flag := cmd.Flags().VarPF(&settingFlag{Setting: s, values: settings}, s.Name, "", s.Usage+"; $"+s.Env())
-		if s.Kind == "bool" {
-			flag.NoOptDefVal = "true"
-		}
-	}
-	cmd.Flags().SortFlags = false
+	addConfigFlags(cmd, &from, true)
 	return cmd
 }
 
 // serve runs the service until ctx ends.
-func (c *cli) serve(ctx context.Context, cfg *config.Config) error {
+func (c *cli) serve(ctx context.Context, cfg *config.Config, load func() (*config.Config, error)) error {
 	if err := cfg.CheckReach(); err != nil {
 		return usageError(err)
 	}
-	handler := newLogHandler(c.stderr, cfg)
+	level := new(slog.LevelVar)
+	level.Set(cfg.LogLevel)
+	tail := service.NewLogTail()
+	handler := newLogHandler(io.MultiWriter(c.stderr, tail), cfg, level)
 	defer func() { _ = handler.Close() }() // a log that cannot be written cannot say so
 	log := slog.New(handler)
 	defer runtime.KeepAlive(tuneCollector())
-	s, err := service.New(ctx, cfg, log, hangups(ctx))
+	s, err := service.New(ctx, cfg, log, &service.Process{Reloads: hangups(ctx), Load: load, LogLevel: level, LogTail: tail})
 	if err != nil {
 		return runError(explainJobTable(cfg.DB, "--db", err))
 	}
@@ -98,8 +98,8 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config) error {
 
 // newLogHandler makes the handler of the service's log, which writes repeated lines once, with a count. The
 // caller has to close it.
-func newLogHandler(w io.Writer, cfg *config.Config) *logdedup.Handler {
-	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+func newLogHandler(w io.Writer, cfg *config.Config, level slog.Leveler) *logdedup.Handler {
+	options := &slog.HandlerOptions{Level: level}
 	if cfg.LogJSON {
 		return logdedup.New(slog.NewJSONHandler(output.EscapingWriter{W: w}, options), logdedup.Options{})
 	}

@@ -175,6 +175,10 @@ var rules = []rule{
 		is: "Reads the configuration of the service.",
 	},
 	{
+		pkg: "internal/doctor", imports: []string{"job", "bitmovin", "internal/config", "internal/provision", "webhook"},
+		is: "Looks at all that a service depends on, and says what is wrong and what to do.",
+	},
+	{
 		pkg: "internal/logdedup", imports: []string{"job"},
 		is: "Writes a run of equal log lines as one line with a count.",
 	},
@@ -329,7 +333,10 @@ const sql = "database/sql"
 var guarded = []string{sql}
 
 // testModules lists the modules that tests may import although no package uses them.
-var testModules = []string{gocmp, "golang.org/x/net", "modernc.org/libc", "pgregory.net/rapid", "go.opentelemetry.io/proto/otlp"}
+var testModules = []string{
+	gocmp, "golang.org/x/net", "modernc.org/libc", "pgregory.net/rapid", "go.opentelemetry.io/proto/otlp",
+	"github.com/invopop/jsonschema", "github.com/santhosh-tekuri/jsonschema/v6", // make and check the schema of the configuration
+}
 
 // coined lists words that this code once made up, each with the word of the trade to say instead. They
 // name no identifier and no file, and stand in no comment.

@@ -16,14 +16,21 @@ import (
 	"github.com/stokerd/stoker/internal/spelling"
 )
 
-// authNode is the section auth. One that says nothing but whether proof is required may be that word alone.
+// authNode says who may call, and what. One that says nothing but whether proof is required may be that word alone.
 type authNode struct {
-	Mode                 string       `yaml:"mode" single:"true"`
-	AllowInlineTemplates bool         `yaml:"allow_inline_templates"`
-	Certificates         []ruleNode   `yaml:"certificates"`
-	OIDC                 *oidcNode    `yaml:"oidc"`
-	Proxy                *proxyNode   `yaml:"proxy"`
-	MaxStarts            []startsNode `yaml:"max_starts_per_day"`
+	// Whether callers have to prove who they are. Default: required where other machines can reach the service, where a
+	// proof is named below and where web_url is set; otherwise none.
+	Mode string `yaml:"mode" single:"true"`
+	// Submitters may use what the API key may use, and not only what is in this file. Default: false.
+	AllowInlineTemplates bool `yaml:"allow_inline_templates"`
+	// Rules for names in client certificates; the first that matches counts.
+	Certificates []ruleNode `yaml:"certificates"`
+	// An issuer of signed tokens.
+	OIDC *oidcNode `yaml:"oidc"`
+	// A header that names who called a proxy.
+	Proxy *proxyNode `yaml:"proxy"`
+	// Limits on the starts of a day, by principal; the first rule that matches counts.
+	MaxStarts []startsNode `yaml:"max_starts_per_day"`
 }
 
 // startsNode limits the starts of a day for the batches of each principal with a name.
@@ -36,32 +43,47 @@ type startsNode struct {
 
 // ruleNode says what principals with a name may do.
 type ruleNode struct {
-	Name     string   `yaml:"name"`
-	Role     string   `yaml:"role"`
+	// The name; * stands for one element.
+	Name string `yaml:"name"`
+	// What the principal may do.
+	Role string `yaml:"role"`
+	// The accounts that the principal is bound to. Default: none, which is all accounts.
 	Accounts []string `yaml:"accounts"`
 }
 
 // oidcNode is an issuer of OpenID Connect.
 type oidcNode struct {
-	Issuer    string          `yaml:"issuer"`
-	Audience  string          `yaml:"audience"`
-	NameClaim string          `yaml:"name_claim"`
-	RoleClaim string          `yaml:"role_claim"`
-	CAFile    string          `yaml:"ca_file"`
-	Roles     []claimRuleNode `yaml:"roles"`
+	// The URL of the issuer.
+	Issuer string `yaml:"issuer"`
+	// For whom tokens have to be made out.
+	Audience string `yaml:"audience"`
+	// The claim with the name of the caller. Default: sub.
+	NameClaim string `yaml:"name_claim"`
+	// The claim whose values say what the caller may do, or one within another: realm_access.roles. Default: groups.
+	RoleClaim string `yaml:"role_claim"`
+	// The file with the certificate of the CA that vouches for the issuer. Default: the CAs of the system.
+	CAFile string `yaml:"ca_file"`
+	// Rules for the values of that claim; the first that matches counts.
+	Roles []claimRuleNode `yaml:"roles"`
 }
 
 // claimRuleNode says what principals may do whose claim has a value.
 type claimRuleNode struct {
-	Value    string   `yaml:"value"`
-	Role     string   `yaml:"role"`
+	// The value of the claim.
+	Value string `yaml:"value"`
+	// What the principal may do.
+	Role string `yaml:"role"`
+	// The accounts that the principal is bound to. Default: none, which is all accounts.
 	Accounts []string `yaml:"accounts"`
 }
 
 // proxyNode is a header that names callers, and the proxies that are trusted to set it.
 type proxyNode struct {
-	Header     string     `yaml:"header"`
-	From       []string   `yaml:"from"`
+	// The name of the header, such as X-Forwarded-User.
+	Header string `yaml:"header"`
+	// The proxies: their addresses, networks, names of their certificates, or unix.
+	From []string `yaml:"from"`
+	// Rules for the names in the header; the first that matches counts.
 	Principals []ruleNode `yaml:"principals"`
 }
 

@@ -81,12 +81,18 @@ type Config struct {
 	// that it can be replaced while the service runs.
 	Secret func(name string) (string, error)
 
+	// SecretNames are the names that Secret knows, sorted.
+	SecretNames []string
+
 	// SecretFiles are the files with secrets that the configuration names. Nobody else should be able to read
 	// them.
 	SecretFiles []string
 
 	// Warnings are what is allowed but odd.
 	Warnings []Mistake
+
+	// Values are the effective values, each with where it comes from.
+	Values []Value
 }
 
 // Account is one API key with its queue target.
@@ -133,6 +139,9 @@ type Sources struct {
 	// WithoutPlatform leaves out accounts and storages, and with them all secrets. It is for
 	// commands that do not use the platform.
 	WithoutPlatform bool
+	// WithoutSecrets looks for no secret and no certificate: those that are named count as being there. It is for a
+	// check on another machine than the service's.
+	WithoutSecrets bool
 }
 
 // Error holds all mistakes of a configuration.
@@ -155,6 +164,14 @@ func (e *Error) Error() string {
 		lines[i] = m.String()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Summarize returns an error that says how many mistakes there are, and the first of them.
+func (e *Error) Summarize() error {
+	if more := len(e.Mistakes) - 1; more > 0 {
+		return fmt.Errorf("%s (and %d more)", e.Mistakes[0], more)
+	}
+	return errors.New(e.Mistakes[0].String())
 }
 
 // Load reads the configuration. Its only error is an [*Error].
@@ -180,6 +197,7 @@ func Load(s Sources) (*Config, error) {
 	if len(l.mistakes) > 0 {
 		return nil, &Error{Mistakes: l.mistakes}
 	}
+	l.collectValues()
 	return &l.config, nil
 }
 
@@ -192,8 +210,10 @@ type loader struct {
 	yaml     *yamlTree // nil without a file
 	mistakes []Mistake
 	sources  map[string]string // the source of each setting, by its name
+	texts    map[string]string // the text of each setting, by its name
 
 	accountNames []namedAccounts // to which something is bound
+	sampled      []Value         // storages that come from a [Sample]
 }
 
 func newLoader(s Sources) *loader {
@@ -204,7 +224,7 @@ func newLoader(s Sources) *loader {
 		s.ReadFile = os.ReadFile
 	}
 	s.File = cmp.Or(s.File, s.Getenv("STOKER_CONFIG"))
-	l := &loader{Sources: s, sample: NewSample(s), sources: map[string]string{}}
+	l := &loader{Sources: s, sample: NewSample(s), sources: map[string]string{}, texts: map[string]string{}}
 	l.config = Config{
 		Inputs:    map[string]Storage{},
 		Outputs:   map[string]Storage{},
@@ -265,7 +285,7 @@ func (l *loader) loadSettings() {
 		if text, ok := l.Flags[s.Name]; ok {
 			value, where, name = text, "--"+s.Name, ""
 		}
-		l.sources[s.Name] = where
+		l.sources[s.Name], l.texts[s.Name] = where, strings.TrimSpace(value)
 		if err := s.set(&l.config, strings.TrimSpace(value)); err != nil {
 			l.mistake(where, "%s%s: %v", name, quoteValue(value), err)
 		}
@@ -340,7 +360,7 @@ func (l *loader) readAccount(path string, a accountNode) Account {
 		l.checkEnvName(path+".api_key_env", a.APIKeyEnv)
 		account.APIKey = func() (string, error) { return l.keyFromEnv(a.APIKeyEnv) }
 	case a.APIKeyFile != "":
-		name := l.secretFile(a.APIKeyFile)
+		name := l.secretFile(path+".api_key_file", a.APIKeyFile)
 		account.APIKey = func() (string, error) { return l.keyFromFile(name) }
 	case a.ID == job.DefaultName:
 		_, _ = l.sampleValue("BITMOVIN_API_KEY") // notes a mistake; the value is read again for every call
@@ -352,7 +372,7 @@ func (l *loader) readAccount(path string, a accountNode) Account {
 }
 
 func (l *loader) keyFromEnv(name string) (string, error) {
-	if key := strings.TrimSpace(l.Getenv(name)); key != "" {
+	if key, _ := l.readVariable(name); key != "" {
 		return key, nil
 	}
 	return "", fmt.Errorf("environment variable %s is not set", name)
@@ -412,17 +432,10 @@ func (l *loader) loadTemplates() {
 	}
 }
 
-// secretFile is resolvePath for a file with a secret, which it notes.
-func (l *loader) secretFile(path string) string {
-	name := l.resolvePath(path)
-	l.config.SecretFiles = append(l.config.SecretFiles, name)
-	return name
-}
-
 // resolvePath resolves a path that the configuration file contains. A relative path begins at the
-// directory of the configuration file.
+// directory of the configuration file. One of a credential is left as it is.
 func (l *loader) resolvePath(path string) string {
-	if filepath.IsAbs(path) {
+	if filepath.IsAbs(path) || strings.HasPrefix(path, credentialsPrefix) {
 		return path
 	}
 	return filepath.Join(filepath.Dir(l.File), path)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -91,27 +90,6 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-func TestEverySettingIsInTheExample(t *testing.T) {
-	example, err := os.ReadFile("example.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range config.Settings() {
-		if s.Name == "insecure-listen" || s.Name == "bitmovin-url" {
-			continue // nothing to recommend
-		}
-		key := "\n" + strings.ReplaceAll(s.Name, "-", "_")
-		for _, section := range []string{"tls-", "backup-"} {
-			if name, ok := strings.CutPrefix(s.Name, section); ok {
-				key = "\n  " + strings.ReplaceAll(name, "-", "_")
-			}
-		}
-		if !strings.Contains(string(example), key+": ") {
-			t.Errorf("example.yaml does not show %s", s.Name)
-		}
-	}
-}
-
 // perTitle is the least that a template can be.
 const perTitle = `
 metadata: {type: VOD}
@@ -138,13 +116,9 @@ encodings: {main:
 `
 
 func TestExample(t *testing.T) {
-	example, err := os.ReadFile("example.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
 	w := environment{
 		files: map[string]string{
-			"/etc/stoker/stoker.yaml":              string(example),
+			"/etc/stoker/stoker.yaml":              config.Uncommented(config.ExampleFile),
 			"/etc/stoker/secrets/encodes":          "s3cret\n",
 			"/etc/stoker/templates/per-title.yaml": perTitle,
 			"/etc/stoker/templates/trailer.yaml":   trailer,
@@ -155,7 +129,7 @@ func TestExample(t *testing.T) {
 		env: map[string]string{
 			"ARCHIVE_API_KEY": "archive-key", "MASTERS_PASSWORD": "pw", "ENCODES_ACCESS_KEY": "AKIA",
 			"PARTNER_KEY": "azure", "LAB_SECRET_KEY": "lab",
-			"ARCHIVE_WEBHOOK_KEY": "the key of the archive",
+			"ARCHIVE_WEBHOOK_KEY": "the key of the archive", "CREDENTIALS_DIRECTORY": "/run/credentials/stoker",
 		},
 	}
 	c := mustLoad(t, w.sources("/etc/stoker/stoker.yaml"))
@@ -256,7 +230,7 @@ func TestExample(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	w := environment{files: map[string]string{"stoker.yaml": "limits:\n  calls_per_second: 7\n  waiting_jobs_per_account: 100\n"}}
-	if c := mustLoad(t, w.sources("stoker.yaml")); c.Limits != (config.Limits{CallsPerSecond: 7, WaitingJobsPerAccount: 100}) {
+	if c := mustLoad(t, w.sources("stoker.yaml")); c.Limits.CallsPerSecond != 7 || c.Limits.WaitingJobsPerAccount != 100 || c.Limits.CallBurst != 20_000 {
 		t.Errorf("limits: %+v", c.Limits)
 	}
 	w.files["stoker.yaml"] = "limits:\n  watches: 0\n  request_bytes: 2_000_000\n  receive_bytes: 1_000_000\n  calls: 1\n"
@@ -486,11 +460,9 @@ func TestMissingFile(t *testing.T) {
 }
 
 func FuzzLoad(f *testing.F) {
-	example, err := os.ReadFile("example.yaml")
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(string(example))
+	f.Add(config.ExampleFile)
+	f.Add(config.Uncommented(config.ExampleFile))
+	f.Add("profiles: {a: &a {videos: []}, b: {<<: [*a, {x: 1}], <<: *b}}")
 	f.Add("accounts: &a\n  - <<: *a\nprofiles: {x: {videos: [1, {codec: ~}]}}\n")
 	f.Add("? [a]\n: !!str b\n---\n...")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -1,6 +1,8 @@
 package config
 
-// Limits limit what callers may do. 0 stands for the default.
+import "reflect"
+
+// Limits limit what callers may do. [Load] fills in the defaults.
 type Limits struct {
 	CallsPerSecond, CallBurst int // of one caller
 	CallsUnderWay             int // of one caller, besides watches
@@ -17,51 +19,72 @@ type Limits struct {
 
 // limitsNode is the section limits.
 type limitsNode struct {
-	CallsPerSecond        int `yaml:"calls_per_second"`
-	CallBurst             int `yaml:"call_burst"`
-	CallsUnderWay         int `yaml:"calls_under_way"`
-	WatchesPerCaller      int `yaml:"watches_per_caller"`
-	Watches               int `yaml:"watches"`
-	RequestBytes          int `yaml:"request_bytes"`
-	ReceiveBytes          int `yaml:"receive_bytes"`
-	AnswerBytes           int `yaml:"answer_bytes"`
-	Connections           int `yaml:"connections"`
+	// Calls that one caller may make in a second.
+	CallsPerSecond int `yaml:"calls_per_second"`
+	// Calls that one caller may make at once, after a pause.
+	CallBurst int `yaml:"call_burst"`
+	// Calls that one caller may have under way, besides watches.
+	CallsUnderWay int `yaml:"calls_under_way"`
+	// Watches that one caller may hold.
+	WatchesPerCaller int `yaml:"watches_per_caller"`
+	// Watches that all callers together may hold.
+	Watches int `yaml:"watches"`
+	// The size of the largest request, in bytes.
+	RequestBytes int `yaml:"request_bytes"`
+	// What all requests that are being received may take up, in bytes.
+	ReceiveBytes int `yaml:"receive_bytes"`
+	// What all answers that are being sent may take up, in bytes.
+	AnswerBytes int `yaml:"answer_bytes"`
+	// Connections of each listener.
+	Connections int `yaml:"connections"`
+	// Connections of each listener from one address.
 	ConnectionsPerAddress int `yaml:"connections_per_address"`
-	HandshakesPerSecond   int `yaml:"handshakes_per_second"`
+	// TLS handshakes that one address may make in a second, of each listener.
+	HandshakesPerSecond int `yaml:"handshakes_per_second"`
+	// Jobs of one account that may wait to be started.
 	WaitingJobsPerAccount int `yaml:"waiting_jobs_per_account"`
 }
 
-// loadLimits checks the section limits. A key that is absent leaves the default.
-func (l *loader) loadLimits() {
-	node := l.file.Limits
-	for _, limit := range []struct {
-		key         string
-		value       int
-		least, most int
-	}{
-		{"calls_per_second", node.CallsPerSecond, 1, 1_000_000},
-		{"call_burst", node.CallBurst, 1, 10_000_000},
-		{"calls_under_way", node.CallsUnderWay, 1, 100_000},
-		{"watches_per_caller", node.WatchesPerCaller, 1, 1_000_000},
-		{"watches", node.Watches, 1, 1_000_000},
-		{"request_bytes", node.RequestBytes, 64 << 10, 256 << 20},
-		{"receive_bytes", node.ReceiveBytes, 64 << 10, 16 << 30},
-		{"answer_bytes", node.AnswerBytes, 4 << 20, 16 << 30},
-		{"connections", node.Connections, 1, 1_000_000},
-		{"connections_per_address", node.ConnectionsPerAddress, 1, 1_000_000},
-		{"handshakes_per_second", node.HandshakesPerSecond, 1, 1_000_000},
-		{"waiting_jobs_per_account", node.WaitingJobsPerAccount, 1, 1_000_000_000},
-	} {
-		path := "limits." + limit.key
-		if !l.yaml.has(path) {
-			continue
-		}
-		if err := inRange(limit.value, limit.least, limit.most); err != nil {
-			l.mistakeAt(path, "%d: %v", limit.value, err)
-		}
+// limitRule says what a limit may be.
+type limitRule struct {
+	key                string // below limits
+	least, most, usual int
+}
+
+// limitRules returns the rules of all limits, in the order of the fields of limitsNode.
+func limitRules() []limitRule {
+	return []limitRule{
+		{"calls_per_second", 1, 1_000_000, 5_000},
+		{"call_burst", 1, 10_000_000, 20_000},
+		{"calls_under_way", 1, 100_000, 500},
+		{"watches_per_caller", 1, 1_000_000, 1_000},
+		{"watches", 1, 1_000_000, 10_000},
+		{"request_bytes", 64 << 10, 256 << 20, 32 << 20},
+		{"receive_bytes", 64 << 10, 16 << 30, 64 << 20},
+		{"answer_bytes", 4 << 20, 16 << 30, 64 << 20},
+		{"connections", 1, 1_000_000, 10_000},
+		{"connections_per_address", 1, 1_000_000, 2_000},
+		{"handshakes_per_second", 1, 1_000_000, 100},
+		{"waiting_jobs_per_account", 1, 1_000_000_000, 10_000_000},
 	}
+}
+
+// loadLimits checks the section limits, and gives the limits that it leaves out their defaults.
+func (l *loader) loadLimits() {
+	node := &l.file.Limits
 	if node.ReceiveBytes != 0 && node.ReceiveBytes < node.RequestBytes {
 		l.mistakeAt("limits.receive_bytes", "%d is less than one request may have: want at least request_bytes, %d", node.ReceiveBytes, node.RequestBytes)
 	}
-	l.config.Limits = Limits(node)
+	fields := fieldsOf(reflect.ValueOf(node).Elem()).byName
+	for _, rule := range limitRules() {
+		path, field := "limits."+rule.key, fields[rule.key]
+		if !l.yaml.has(path) {
+			field.SetInt(int64(rule.usual))
+			continue
+		}
+		if n := int(field.Int()); inRange(n, rule.least, rule.most) != nil {
+			l.mistakeAt(path, "%d: %v", n, inRange(n, rule.least, rule.most))
+		}
+	}
+	l.config.Limits = Limits(*node)
 }

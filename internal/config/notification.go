@@ -19,13 +19,21 @@ type NotificationEndpoint struct {
 
 // notificationNode is an entry of notifications.
 type notificationNode struct {
-	Name         string   `yaml:"name"`
-	URL          string   `yaml:"url"`
-	Events       []string `yaml:"events"`   // default: all but job.succeeded
-	Accounts     []string `yaml:"accounts"` // whose events are told; nil: all
-	AllowPrivate bool     `yaml:"allow_private"`
-	SecretEnv    string   `yaml:"secret_env"`
-	SecretFile   string   `yaml:"secret_file"`
+	// The name of the endpoint.
+	Name string `yaml:"name"`
+	// The address that messages are posted to.
+	URL string `yaml:"url"`
+	// What is told. Default: all but job.succeeded.
+	Events []string `yaml:"events"`
+	// The accounts whose events are told. Default: all.
+	Accounts []string `yaml:"accounts"`
+	// The address may be one in the network of the service, and the url http. Default: false.
+	AllowPrivate bool `yaml:"allow_private"`
+	// The name of the environment variable with the secrets that sign the messages.
+	SecretEnv string `yaml:"secret_env"`
+	// The file with the secrets that sign the messages, one in each line, the newest first. It is read anew for every
+	// message.
+	SecretFile string `yaml:"secret_file"`
 }
 
 // loadNotifications reads the endpoints of notifications.
@@ -76,14 +84,14 @@ func (l *loader) readNotification(path string, n notificationNode) NotificationE
 	case n.SecretEnv != "" && n.SecretFile == "" && !l.checkEnvName(path+".secret_env", n.SecretEnv):
 		return e
 	case n.SecretFile != "":
-		file := l.secretFile(n.SecretFile)
+		file := l.secretFile(path+".secret_file", n.SecretFile)
 		e.Secrets = func() ([]notification.Secret, error) { return parseSecrets(l.keyFromFile(file)) }
 	default:
 		e.Secrets = func() ([]notification.Secret, error) { return parseSecrets(l.keyFromEnv(n.SecretEnv)) }
 	}
 	if n.SecretEnv != "" && n.SecretFile != "" {
 		l.mistakeAt(path+".secret_file", "an environment variable and a file exclude each other")
-	} else if _, err := e.Secrets(); err != nil {
+	} else if _, err := e.Secrets(); err != nil && !l.WithoutSecrets {
 		key := ".secret_env"
 		if n.SecretFile != "" {
 			key = ".secret_file"

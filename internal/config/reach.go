@@ -40,6 +40,7 @@ func (l *loader) checkTLS() {
 		if *path.file != "" && l.fromFile(path.setting) {
 			*path.file = l.resolvePath(*path.file)
 		}
+		*path.file = l.expandCredentials(l.sources[path.setting], *path.file)
 	}
 	if t.KeyFile != "" {
 		l.config.SecretFiles = append(l.config.SecretFiles, t.KeyFile)

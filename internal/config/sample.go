@@ -9,17 +9,15 @@ import (
 )
 
 // Sample reads the variables of Bitmovin's own examples, such as BITMOVIN_API_KEY. It looks in
-// ./examples.properties, the environment and ~/.bitmovin/examples.properties, in this order, anew
-// with each call.
+// ./examples.properties, the environment, systemd's credentials and ~/.bitmovin/examples.properties, in this
+// order, anew with each call.
 type Sample struct {
-	getenv   func(string) string
-	readFile func(string) ([]byte, error)
-	home     string
+	sources Sources
 }
 
 // NewSample returns a Sample that reads by Getenv, ReadFile and Home of s.
 func NewSample(s Sources) Sample {
-	return Sample{getenv: s.Getenv, readFile: s.ReadFile, home: s.Home}
+	return Sample{s}
 }
 
 // Get returns the value of a variable and the place where it was found. Both are empty if the
@@ -30,23 +28,22 @@ func (s Sample) Get(name string) (value, where string, err error) {
 	if value, where, err = s.property(local, name); value != "" || err != nil {
 		return value, where, err
 	}
-	if text := strings.TrimSpace(s.getenv(name)); text != "" {
-		where = "environment variable " + name
+	if text, where := s.sources.readVariable(name); text != "" {
 		value, problem := plainValue(name, text)
 		if problem != "" {
 			return "", where, &Error{Mistakes: []Mistake{{where, problem}}}
 		}
 		return value, where, nil
 	}
-	if s.home != "" {
-		return s.property(filepath.Join(s.home, ".bitmovin", "examples.properties"), name)
+	if s.sources.Home != "" {
+		return s.property(filepath.Join(s.sources.Home, ".bitmovin", "examples.properties"), name)
 	}
 	return "", "", nil
 }
 
 // property returns a variable of a properties file. A file that cannot be read has no variables.
 func (s Sample) property(file, name string) (value, where string, err error) {
-	text, err := s.readFile(file)
+	text, err := s.sources.ReadFile(file)
 	if err != nil {
 		return "", "", nil //nolint:nilerr // most people have no such file
 	}

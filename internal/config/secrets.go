@@ -13,7 +13,8 @@ import (
 // mistakes: jobs wait for it.
 func (l *loader) loadSecrets() {
 	read := map[string]func() (string, error){}
-	for _, name := range slices.Sorted(maps.Keys(l.file.Secrets)) {
+	l.config.SecretNames = slices.Sorted(maps.Keys(l.file.Secrets))
+	for _, name := range l.config.SecretNames {
 		path, node := "secrets."+name, l.file.Secrets[name]
 		switch {
 		case node.Env != "" && node.File != "":
@@ -22,7 +23,7 @@ func (l *loader) loadSecrets() {
 			l.checkEnvName(path+".env", node.Env)
 			read[name] = func() (string, error) { return l.keyFromEnv(node.Env) }
 		case node.File != "":
-			file := l.secretFile(node.File)
+			file := l.secretFile(path+".file", node.File)
 			read[name] = func() (string, error) { return l.keyFromFile(file) }
 		default:
 			l.mistakeAt(path, "say where the secret is: env, the name of an environment variable, or file")

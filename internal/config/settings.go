@@ -45,6 +45,9 @@ func (s Setting) key() string {
 // settingSections are the mappings of the file that have settings in them.
 var settingSections = []string{"tls", "backup"}
 
+// authSetting is the setting that says whether callers have to prove who they are. In the file it is a section too.
+const authSetting = "auth"
+
 // maxStartsPerDay bounds max_starts_per_day. The platform cannot start as many in a day.
 const maxStartsPerDay = 1_000_000
 
@@ -101,7 +104,7 @@ func serviceSettings() []Setting {
 			}
 			return nil
 		}},
-		{"auth", "mode", "", "whether callers have to prove who they are: none or required; by default they have to if other machines can reach the service", func(c *Config, v string) error {
+		{authSetting, "mode", "", "whether callers have to prove who they are: none or required; by default they have to if other machines can reach the service", func(c *Config, v string) error {
 			c.Auth = Auth(v)
 			if v != "" && c.Auth != AuthNone && c.Auth != AuthRequired {
 				return errors.New("want none or required")

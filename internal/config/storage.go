@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -128,13 +129,17 @@ func (l *loader) readSecret(at, env, file string) bitmovin.Secret {
 		if !l.checkEnvName(at+"_env", env) {
 			return ""
 		}
-		value := strings.TrimSpace(l.Getenv(env))
-		if value == "" {
+		value, _ := l.readVariable(env)
+		if value == "" && !l.WithoutSecrets {
 			l.mistakeAt(at+"_env", "environment variable %s is not set", env)
 		}
-		return bitmovin.Secret(value)
+		return cmp.Or(bitmovin.Secret(value), unreadSecret)
 	case file != "":
-		text, err := l.ReadFile(l.secretFile(file))
+		name := l.secretFile(at+"_file", file)
+		if l.WithoutSecrets || name == "" {
+			return unreadSecret
+		}
+		text, err := l.ReadFile(name)
 		value := strings.TrimSpace(string(text))
 		switch {
 		case err != nil:
@@ -188,6 +193,7 @@ func (l *loader) sampleInput() {
 		return
 	}
 	l.config.Inputs[job.DefaultName] = Storage{Storage: s}
+	l.sampled = append(l.sampled, Value{"storages." + job.DefaultName + ".input", "http://" + host, where})
 }
 
 // sampleOutput makes the bucket of the [Sample] the output named default, unless the file has one.
@@ -209,6 +215,7 @@ func (l *loader) sampleOutput() {
 	case (access == "" || secret == "") && len(l.mistakes) == before:
 		l.mistake(where, "a bucket needs S3_OUTPUT_ACCESS_KEY and S3_OUTPUT_SECRET_KEY as well")
 	}
+	l.sampled = append(l.sampled, Value{"storages." + job.DefaultName + ".output", "s3://" + bucket, where})
 	l.config.Outputs[job.DefaultName] = Storage{
 		BasePath: strings.Trim(base, "/"),
 		Storage: bitmovin.Storage{

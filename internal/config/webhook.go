@@ -35,11 +35,17 @@ func (l *loader) loadWebhooks() {
 // sharedWebhookKey reads the webhook key of the accounts without one of their own.
 func (l *loader) sharedWebhookKey() bitmovin.Secret {
 	const setting = "webhook-key-file"
-	file, key := l.config.WebhookKeyFile, strings.TrimSpace(l.Getenv(webhookKeyEnv))
+	file, key := l.config.WebhookKeyFile, ""
+	if key, _ = l.readVariable(webhookKeyEnv); key == "" && l.WithoutSecrets {
+		return unreadSecret
+	}
 	switch {
 	case file != "" && key != "":
 		l.mistake(l.sources[setting], "--%s and %s exclude each other", setting, webhookKeyEnv)
 	case file != "":
+		if file = l.expandCredentials(l.sources[setting], file); file == "" {
+			return ""
+		}
 		l.config.SecretFiles = append(l.config.SecretFiles, file)
 		text, err := l.ReadFile(file)
 		if key = strings.TrimSpace(string(text)); err != nil {

@@ -22,15 +22,19 @@ type yamlTree struct {
 	name     string
 	lines    map[string]int // by path, such as storages[0].bucket
 	anchors  map[string]ast.Node
+	values   []fileValue // in the order of the file
 	mistakes []Mistake
 }
+
+// fileValue is a single value of the file.
+type fileValue struct{ path, text string }
 
 // decode decodes text into d as far as possible, and collects the mistakes in the tree that it
 // returns.
 func decode(name string, text []byte, d *document) *yamlTree {
 	t := &yamlTree{name: name, lines: map[string]int{}, anchors: map[string]ast.Node{}}
 	d.Settings = map[string]string{}
-	file, err := parser.ParseBytes(text, 0)
+	file, err := parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey()) // readMapping finds them, and goes on
 	if err != nil {
 		line, message := syntaxError(err)
 		t.mistake(line, "not YAML: %s", message)
@@ -157,11 +161,36 @@ func (t *yamlTree) readMapping(node ast.Node, path string, each func(key string,
 		t.mistake(line(node), "%swant a mapping, key: value", prefix(path))
 		return
 	}
+	for entries := m.MapRange(); entries.Next(); { // what is merged comes first, so that the mapping's own keys override it
+		if entries.Key().IsMergeKey() {
+			t.readMerged(entries.Value(), path, each)
+		}
+	}
+	seen := map[string]int{}
 	for entries := m.MapRange(); entries.Next(); {
-		key := keyText(entries.Key())
-		t.lines[join(path, key)] = line(entries.Key())
+		if entries.Key().IsMergeKey() {
+			continue
+		}
+		key, at := keyText(entries.Key()), line(entries.Key())
+		if first, twice := seen[key]; twice {
+			t.mistake(at, "%s%q is there twice, and first in line %d: leave one of them out", prefix(path), key, first)
+		} else {
+			seen[key] = at
+		}
+		t.lines[join(path, key)] = at
 		each(key, entries.Value())
 	}
+}
+
+// readMerged reads what << merges into a mapping: another mapping, or a list of them, of which the first counts.
+func (t *yamlTree) readMerged(node ast.Node, path string, each func(key string, value ast.Node)) {
+	if list, ok := t.resolve(node).(*ast.SequenceNode); ok {
+		for _, one := range slices.Backward(list.Values) {
+			t.readMapping(one, path, each)
+		}
+		return
+	}
+	t.readMapping(node, path, each)
 }
 
 // readValue decodes a node into v.
@@ -251,7 +280,9 @@ func (t *yamlTree) readScalar(node ast.Node, path string, v reflect.Value) {
 	}
 	if err != nil {
 		t.mistake(line(node), "%s%q: %v", prefix(path), text, err)
+		return
 	}
+	t.values = append(t.values, fileValue{path, text})
 }
 
 // unknownKey adds the mistake of a key that does not exist. If the key is the name of a secret, the

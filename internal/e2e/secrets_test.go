@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"archive/tar"
+	"compress/gzip"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -146,11 +149,24 @@ storages:
 	} {
 		call(args...)
 	}
+	bundle := filepath.Join(home, "report.tar.gz")
+	_, stdout, stderr := admin.types("doctor", "--bundle", bundle, "--batch", drm, "--tls-ca", ca.File, "--token-file", tokenFile)
+	out.add("doctor", stdout+stderr)
+	out.addBundle(t, bundle)
+	for _, args := range [][]string{{"config", "show", "--config", config}, {"config", "check", config}, {"doctor", "--stopped", "--config", config}} {
+		cmd := admin.command(args...)
+		cmd.Env = append(cmd.Env, env...)
+		text, _ := cmd.CombinedOutput() // doctor ends with 2: the platform breaks calls
+		if len(text) == 0 {
+			t.Errorf("%v printed nothing", args)
+		}
+		out.add(strings.Join(args, " "), string(text))
+	}
 	for _, wrong := range []string{secrets["wrong token"], secrets["token in the header"]} {
 		_, stdout, stderr := admin.types("queue", "--tls-ca", ca.File, "--token-file", write("wrong", wrong))
 		out.add("a wrong token", stdout+stderr)
 	}
-	_, stdout, stderr := admin.types("queue", "--server", "https://me:"+secrets["password in a URL"]+"@stoker.example.com:7070")
+	_, stdout, stderr = admin.types("queue", "--server", "https://me:"+secrets["password in a URL"]+"@stoker.example.com:7070")
 	out.add("a URL in place of a server", stdout+stderr)
 	_, stdout, stderr = admin.types("serve", "--bitmovin-url", "https://me:"+secrets["password in a URL"]+"@api.example.com")
 	out.add("a URL with a password", stdout+stderr)
@@ -222,6 +238,38 @@ type output []struct{ where, text string }
 
 func (o *output) add(where, text string) {
 	*o = append(*o, struct{ where, text string }{where, text})
+}
+
+// addBundle adds the files of a bundle.
+func (o *output) addBundle(t *testing.T, path string) {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	zipped, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for archive := tar.NewReader(zipped); ; n++ {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(archive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.add(header.Name, string(text))
+	}
+	if n < 10 {
+		t.Errorf("the bundle has %d files", n)
+	}
 }
 
 // check looks for secrets.

@@ -24,6 +24,11 @@ type Sources struct {
 		NotAfter() time.Time
 		Failed() bool
 	}
+	// Configuration says when the configuration in force was taken up, and whether one after it was refused.
+	Configuration interface {
+		TakenUp() time.Time
+		Refused() bool
+	}
 	Notifications *Notifications // nil: there are none
 	// ConnectionsRefused is how many connections were closed at once because there were too many.
 	ConnectionsRefused func() int64
@@ -49,6 +54,12 @@ func (m *Metrics) Read(s Sources) {
 			Name: "stoker_build_info", Help: "1, with the version of the service.", ConstLabels: prometheus.Labels{"version": s.Version},
 		}, func() float64 { return 1 }),
 	)
+	if c := s.Configuration; c != nil {
+		m.registry.MustRegister(
+			gaugeFunc("config_taken_up_seconds", "When the configuration in force was taken up, in Unix time.", func() float64 { return unix(c.TakenUp()) }),
+			gaugeFunc("config_reload_failed", "1 while the configuration that was read last was refused, so that the one before stays in force.", func() float64 { return indicator(c.Refused()) }),
+		)
+	}
 	if s.Notifications != nil {
 		m.registry.MustRegister(notificationCollector{*s.Notifications})
 	}

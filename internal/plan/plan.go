@@ -188,9 +188,11 @@ func (p Options) dispatcher(sim *clock.Simulation, table *store.Store, platform 
 	return dispatcher.New(dispatcher.Config{
 		Store: table, Clock: sim, Logger: slog.New(slog.DiscardHandler), PollInterval: p.PollInterval,
 		Accounts: []dispatcher.Account{{ID: accountID, Client: client, QueueTarget: p.QueueTarget, AutoTarget: p.AutoTarget}},
-		Inputs:   map[string]dispatcher.Storage{job.DefaultName: {Storage: input}},
-		Outputs:  map[string]dispatcher.Storage{job.DefaultName: {Storage: output}},
-		Secret:   func(string) (string, error) { return "secret", nil }, // the platform of a plan does not mind
+		Sources: dispatcher.Sources{
+			Inputs:  map[string]dispatcher.Storage{job.DefaultName: {Storage: input}},
+			Outputs: map[string]dispatcher.Storage{job.DefaultName: {Storage: output}},
+			Secret:  func(string) (string, error) { return "secret", nil }, // the platform of a plan does not mind
+		},
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -40,9 +41,15 @@ type resourceCache struct {
 	calls      singleflight.Group
 
 	mu       sync.Mutex
-	verified map[string]string   // ids by resource key
-	refusals map[string]refusal  // of storages, by resource key
-	storages map[string]resource // by kind and name, because hashing one is slow
+	verified map[string]string           // ids by resource key
+	refusals map[string]refusal          // of storages, by resource key
+	storages map[string]describedStorage // by kind and name, because hashing one is slow
+}
+
+// describedStorage is a storage as it was when it was described.
+type describedStorage struct {
+	storage bitmovin.Storage
+	resource
 }
 
 // refusal is the platform's refusal of a storage.
@@ -158,8 +165,8 @@ func (c *resourceCache) storage(kind resourceKind, name string, s bitmovin.Stora
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	key := string(kind) + "/" + name
-	if known, ok := c.storages[key]; ok {
-		return known, nil
+	if known, ok := c.storages[key]; ok && reflect.DeepEqual(known.storage, s) { // the configuration may have changed
+		return known.resource, nil
 	}
 	hash, err := c.storageHash(s)
 	if err != nil {
@@ -169,7 +176,7 @@ func (c *resourceCache) storage(kind resourceKind, name string, s bitmovin.Stora
 	if kind == kindInput {
 		described = inputResource(c.platform, name, hash, s)
 	}
-	c.storages[key] = described
+	c.storages[key] = describedStorage{s, described}
 	return described, nil
 }
 

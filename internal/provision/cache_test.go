@@ -91,7 +91,7 @@ func newFake() (*fakePlatform, *fakeStore, func() *Provisioner) {
 	return platform, store, func() *Provisioner {
 		return New(Config{
 			AccountID: "default", Platform: platform, Store: store, HashRounds: 1,
-			Inputs: map[string]Storage{"in": {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTPS, Host: "example.com"}, BasePath: "masters"}},
+			Sources: Sources{Inputs: map[string]Storage{"in": {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTPS, Host: "example.com"}, BasePath: "masters"}}},
 		})
 	}
 }

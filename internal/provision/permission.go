@@ -149,7 +149,7 @@ func (c *permissionChecker) sayUnavailable(ctx context.Context, err error) {
 // is paid for. It asks about the base path of the storage. Without one it asks, once for each batch,
 // about the directory of one job.
 func (p *Provisioner) checkOutput(ctx context.Context, b *job.Batch, s Shared, outputPath string) error {
-	storage := p.storages[kindOutput][b.Output.Name]
+	storage, _ := p.storage(kindOutput, b.Output.Name)
 	if b.Output.ID == "" && (storage.SkipPermissionCheck || !checksPermissions(storage.Type)) {
 		return nil
 	}
@@ -166,4 +166,14 @@ func (p *Provisioner) checkOutput(ctx context.Context, b *job.Batch, s Shared, o
 // checksPermissions reports whether the platform may have a check of rights for a type of output.
 func checksPermissions(t bitmovin.StorageType) bool {
 	return t == bitmovin.StorageS3 || t == bitmovin.StorageS3RoleBased
+}
+
+// CheckOutput asks the platform whether it may write to a configured output, whatever it has answered before. The
+// output is made at the platform if it is not there yet. No job waits for the answer.
+func (p *Provisioner) CheckOutput(ctx context.Context, name string) (bitmovin.PermissionCheck, error) {
+	var s Shared
+	if err := p.ensureOutput(ctx, &s, job.StorageRef{Name: name}); err != nil {
+		return bitmovin.PermissionCheck{}, err
+	}
+	return p.platform.CheckPermissions(ctx, s.output, s.outputBase)
 }

@@ -49,12 +49,12 @@ func newRights(log *bytes.Buffer) (*rightsPlatform, *Provisioner) {
 	s3 := bitmovin.Storage{Type: bitmovin.StorageS3, Bucket: "b", AccessKey: "a", SecretKey: "s"}
 	return platform, New(Config{
 		Platform: platform, Store: &fakeStore{}, Logger: slog.New(slog.NewTextHandler(log, nil)),
-		Outputs: map[string]Storage{
+		Sources: Sources{Outputs: map[string]Storage{
 			"s3":    {Storage: s3, BasePath: "base"},
 			"flat":  {Storage: s3},
 			"off":   {Storage: s3, SkipPermissionCheck: true},
 			"azure": {Storage: bitmovin.Storage{Type: bitmovin.StorageAzure}},
-		},
+		}},
 	})
 }
 

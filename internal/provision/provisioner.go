@@ -3,6 +3,7 @@ package provision
 import (
 	"cmp"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/internal/clock"
@@ -17,16 +18,21 @@ type Storage struct {
 	SkipPermissionCheck bool
 }
 
-// Config is what a [Provisioner] works with.
-type Config struct {
-	AccountID string
-	Platform  Platform
-	Store     ResourceStore
+// Sources are the parts of the configuration that the jobs of a batch refer to.
+type Sources struct {
 	// Inputs and Outputs hold the configured storages by the name that batches use. The
 	// input and the output of one name may be different storages.
 	Inputs, Outputs map[string]Storage
 	// Secret returns the present value of a secret that configured templates may name. Default: there are none.
 	Secret func(name string) (string, error)
+}
+
+// Config is what a [Provisioner] works with.
+type Config struct {
+	AccountID string
+	Platform  Platform
+	Store     ResourceStore
+	Sources
 	Clock  clock.Clock  // default: the system's clock
 	Logger *slog.Logger // default: none
 	// HashRounds is the number of rounds of the hash that identifies a storage. Default
@@ -41,28 +47,43 @@ type Provisioner struct {
 	platform  Platform
 	store     ResourceStore
 	clock     clock.Clock
-	storages  map[resourceKind]map[string]Storage // by name
 	resources *resourceCache
-	secret    func(name string) (string, error)
+
+	sources atomic.Pointer[Sources]
 
 	permissions *permissionChecker
 }
 
 // New returns a provisioner. It makes no call; the first use of each stored id verifies it.
 func New(c Config) *Provisioner {
-	return &Provisioner{
-		accountID: c.AccountID, platform: c.Platform, store: c.Store, clock: clock.Or(c.Clock), secret: c.Secret,
-		storages: map[resourceKind]map[string]Storage{kindInput: c.Inputs, kindOutput: c.Outputs},
+	p := &Provisioner{
+		accountID: c.AccountID, platform: c.Platform, store: c.Store, clock: clock.Or(c.Clock),
 		resources: &resourceCache{
 			accountID: c.AccountID, platform: c.Platform, store: c.Store, clock: clock.Or(c.Clock),
 			hashRounds: cmp.Or(c.HashRounds, DefaultHashRounds),
-			verified:   map[string]string{}, refusals: map[string]refusal{}, storages: map[string]resource{},
+			verified:   map[string]string{}, refusals: map[string]refusal{}, storages: map[string]describedStorage{},
 		},
 		permissions: &permissionChecker{
 			api: c.Platform, clock: clock.Or(c.Clock), log: cmp.Or(c.Logger, slog.New(slog.DiscardHandler)),
 			answers: map[permissionKey]permissionAnswer{},
 		},
 	}
+	p.SetSources(c.Sources)
+	return p
+}
+
+// SetSources changes to other storages and secrets. Calls under way go on with those that they began with. What is
+// configured at the platform already stays as it is.
+func (p *Provisioner) SetSources(s Sources) { p.sources.Store(&s) }
+
+// storage returns the configured storage of a kind with a name.
+func (p *Provisioner) storage(kind resourceKind, name string) (Storage, bool) {
+	all := p.sources.Load().Inputs
+	if kind == kindOutput {
+		all = p.sources.Load().Outputs
+	}
+	s, ok := all[name]
+	return s, ok
 }
 
 // labels are the labels of every encoding of this job table.

@@ -21,12 +21,12 @@ encodings:
 // taken for one.
 func TestSecretsOfTemplates(t *testing.T) {
 	value, missing := "first", error(nil)
-	p := New(Config{Store: &fakeStore{}, Secret: func(name string) (string, error) {
+	p := New(Config{Store: &fakeStore{}, Sources: Sources{Secret: func(name string) (string, error) {
 		if name != "drm" {
 			t.Errorf("secret %q was asked for", name)
 		}
 		return value, missing
-	}})
+	}}})
 	b := &job.Batch{Template: &job.Template{Name: "drm", Text: withSecret}}
 	parsed, err := ParseTemplate(b.Template)
 	if err != nil {

@@ -112,7 +112,7 @@ func (p *Provisioner) ensureStorage(ctx context.Context, s *Shared, kind resourc
 	if ref.ID != "" {
 		return ref.ID, "", nil
 	}
-	storage, ok := p.storages[kind][ref.Name]
+	storage, ok := p.storage(kind, ref.Name)
 	if !ok {
 		return "", "", SharedError{fmt.Errorf("storage %q is no longer in the server's configuration", ref.Name)}
 	}
@@ -189,7 +189,7 @@ func (p *Provisioner) sharedResources(b *job.Batch) (all []resource) {
 		kind resourceKind
 		ref  job.StorageRef
 	}{{kindInput, b.Input}, {kindOutput, b.Output}} {
-		if s, ok := p.storages[storage.kind][storage.ref.Name]; ok {
+		if s, ok := p.storage(storage.kind, storage.ref.Name); ok {
 			add(p.resources.storage(storage.kind, storage.ref.Name, s.Storage))
 		}
 	}

@@ -44,12 +44,13 @@ func (p *Provisioner) Secrets(t *template.Template, b *job.Batch) (map[string]st
 	if len(names) == 0 {
 		return nil, nil
 	}
-	if b.Template.Name == "" || p.secret == nil {
+	secret := p.sources.Load().Secret
+	if b.Template.Name == "" || secret == nil {
 		return nil, fmt.Errorf("the template uses the secret %q, and only templates of the configuration may use secrets", names[0])
 	}
 	values := map[string]string{}
 	for _, name := range names {
-		value, err := p.secret(name)
+		value, err := secret(name)
 		if err != nil {
 			return nil, fmt.Errorf("secret %s: %w", name, err)
 		}

@@ -3,6 +3,7 @@ package service
 import (
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/dispatcher"
@@ -14,7 +15,7 @@ import (
 // connectAccounts makes a client of the platform for every account, in the order of cfg. It makes no
 // call. Accounts with the same API key share a rate governor, because the platform's rate limits are per
 // key.
-func (s *Service) connectAccounts(cfg *config.Config) ([]dispatcher.Account, error) {
+func (s *Service) connectAccounts(cfg *config.Config, keys *apiKeys) ([]dispatcher.Account, error) {
 	var accounts []dispatcher.Account
 	governors := map[string]*bitmovin.Governor{}
 	for _, a := range cfg.Accounts {
@@ -26,7 +27,7 @@ func (s *Service) connectAccounts(cfg *config.Config) ([]dispatcher.Account, err
 			governors[key] = bitmovin.NewGovernor(nil)
 		}
 		options := bitmovin.Options{
-			BaseURL: a.URL, APIKey: a.APIKey, TenantOrgID: a.TenantOrgID, Governor: governors[key],
+			BaseURL: a.URL, APIKey: func() (string, error) { return keys.read(a.ID) }, TenantOrgID: a.TenantOrgID, Governor: governors[key],
 			Logger: s.log.With("account", a.ID), UserAgent: "stoker/" + Version(), OnCall: s.metrics.CountPlatformCalls(a.ID),
 		}
 		if s.tracing != nil {
@@ -36,11 +37,37 @@ func (s *Service) connectAccounts(cfg *config.Config) ([]dispatcher.Account, err
 		if err != nil {
 			return nil, fmt.Errorf("account %s: %w", a.ID, err)
 		}
-		accounts = append(accounts, dispatcher.Account{
-			ID: a.ID, Client: client, QueueTarget: a.QueueTarget, AutoTarget: a.AutoTarget, MaxAutoTarget: cfg.MaxQueueTarget, MaxStartsPerDay: a.MaxStarts,
-		})
+		account := dispatcherAccount(cfg, a)
+		account.Client = client
+		accounts = append(accounts, account)
 	}
 	return accounts, nil
+}
+
+// dispatcherAccount converts a configured account to the dispatcher's type, without a client.
+func dispatcherAccount(cfg *config.Config, a config.Account) dispatcher.Account {
+	return dispatcher.Account{
+		ID: a.ID, QueueTarget: a.QueueTarget, AutoTarget: a.AutoTarget, MaxAutoTarget: cfg.MaxQueueTarget, MaxStartsPerDay: a.MaxStarts,
+	}
+}
+
+// apiKeys reads the API keys of accounts from where the configuration in force says. Each call to the platform reads
+// its key anew.
+type apiKeys struct {
+	accounts atomic.Pointer[[]config.Account]
+}
+
+// set changes where keys are read from.
+func (k *apiKeys) set(accounts []config.Account) { k.accounts.Store(&accounts) }
+
+// read returns the key of an account.
+func (k *apiKeys) read(id string) (string, error) {
+	for _, a := range *k.accounts.Load() {
+		if a.ID == id {
+			return a.APIKey()
+		}
+	}
+	return "", fmt.Errorf("account %s is no longer in the configuration", id)
 }
 
 // newWebhookReceiver makes a receiver of webhooks for the accounts that have a webhook key. accounts has

@@ -21,6 +21,11 @@ func dispatcherStorages(storages map[string]config.Storage) map[string]dispatche
 	return converted
 }
 
+// dispatcherSources are the storages and secrets of a configuration.
+func dispatcherSources(cfg *config.Config) dispatcher.Sources {
+	return dispatcher.Sources{Inputs: dispatcherStorages(cfg.Inputs), Outputs: dispatcherStorages(cfg.Outputs), Secret: cfg.Secret}
+}
+
 // serverCatalog lists the profiles, templates and storages that a batch can name, and the default retry
 // policy.
 func serverCatalog(cfg *config.Config) server.Catalog {

@@ -58,7 +58,11 @@ type Service struct {
 	manager     *systemd.Manager
 
 	certificates *transport.Certificates // nil: plain text
-	reload       <-chan struct{}
+	reloader     *reloader
+	keys         apiKeys
+	accounts     []dispatcher.Account
+	started      time.Time
+	logTail      *LogTail // nil: the lines of the log are not kept
 
 	grpc         *grpc.Server
 	grpcListener net.Listener
@@ -80,11 +84,11 @@ type Service struct {
 // call is answered and none is made to the platform. Run also closes the service. A service that is never
 // run has to be closed with [Service.Close].
 //
-// A value of reload makes the service read its certificates anew at once; reload may be nil.
+// With process the configuration can be changed while the service runs; it may be nil.
 //
 // If the job table cannot be opened, the error is that of [sqlite.Open].
-func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-chan struct{}) (_ *Service, err error) {
-	s := &Service{log: log, webURL: cfg.WebURL, reload: reload, lost: make(chan error, 1), manager: systemd.New(log)}
+func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Process) (_ *Service, err error) {
+	s := &Service{log: log, webURL: cfg.WebURL, started: time.Now(), lost: make(chan error, 1), manager: systemd.New(log)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -110,21 +114,23 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 	if err != nil {
 		return nil, err
 	}
+	s.keys.set(cfg.Accounts)
 	s.housekeeper = s.newHousekeeper(cfg)
 	s.readiness.probe = func(ctx context.Context) error { return store.CheckWritable(ctx, s.store) }
 	s.readiness.degraded = s.whyDegraded
-	accounts, err := s.connectAccounts(cfg)
+	accounts, err := s.connectAccounts(cfg, &s.keys)
 	if err != nil {
 		return nil, err
 	}
+	s.accounts = accounts
 	dispatching := dispatcher.Config{
 		Store: s.store, Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval,
-		Inputs: dispatcherStorages(cfg.Inputs), Outputs: dispatcherStorages(cfg.Outputs), Secret: cfg.Secret, MaxStartsOf: cfg.MaxStartsOf,
+		Sources: dispatcherSources(cfg), MaxStartsOf: cfg.MaxStartsOf,
 		OnFilled: s.metrics.NotePlaceFilled,
 	}
 	serving := server.Config{
 		Store: s.store, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(),
-		AllowInlineTemplates: cfg.AllowInlineTemplates, AuditRetention: cfg.AuditRetention, Limits: serverLimits(cfg.Limits),
+		AllowInlineTemplates: cfg.AllowInlineTemplates, AuditRetention: cfg.AuditRetention, Limits: serverLimits(cfg.Limits), Diagnostics: &diagnostics{service: s},
 	}
 	options := []grpc.ServerOption{grpc.ChainStreamInterceptor(s.metrics.CountCalls()), grpc.Creds(s.certificates.Credentials())}
 	if s.tracing != nil {
@@ -154,6 +160,10 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 	})
 	s.grpc = grpc.NewServer(append(options, s.server.Options()...)...)
 	s.server.Register(s.grpc)
+	s.reloader = newReloader(s, cfg, process)
+	if process != nil {
+		s.logTail = process.LogTail
+	}
 	s.metrics.Read(s.metricSources(cfg))
 	if err := s.makeHTTPServers(cfg); err != nil {
 		return nil, err
@@ -172,6 +182,7 @@ func (s *Service) metricSources(cfg *config.Config) metrics.Sources {
 	if s.certificates != nil {
 		sources.Certificates = s.certificates
 	}
+	sources.Configuration = s.reloader
 	return sources
 }
 
@@ -237,7 +248,8 @@ const settingGRPC, settingHTTP, settingWeb, settingAdmin = "--listen", "--http-l
 
 // listen opens the listeners. An error names the setting, such as --listen.
 func (s *Service) listen(ctx context.Context, cfg *config.Config) error {
-	limits := transport.Limits{Connections: cfg.Limits.Connections, ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress}
+	_, descriptors := readDescriptors()
+	limits := transport.Limits{Connections: limitConnections(cfg, descriptors, s.log), ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress}
 	if cfg.TLS.Enabled() {
 		limits.HandshakesPerSecond = cmp.Or(cfg.Limits.HandshakesPerSecond, transport.DefaultHandshakes)
 	}
@@ -310,8 +322,10 @@ func (s *Service) Run(ctx context.Context) error {
 		group.Go(func() error { return transport.ServeHTTP(h.server, h.listener) })
 	}
 	if s.certificates != nil {
-		group.Go(func() error { return s.certificates.Watch(ctx, s.reload) })
+		group.Go(func() error { return s.certificates.Watch(ctx) })
 	}
+	group.Go(func() error { return s.reloader.run(ctx) })
+	group.Go(func() error { return newMachine(s.log, s.dispatcher.ClockMoved).run(ctx) })
 	group.Go(func() error { return s.dispatcher.Run(working) })
 	group.Go(func() error { return s.batchLog.run(working) })
 	group.Go(func() error {

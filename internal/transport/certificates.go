@@ -69,9 +69,8 @@ func LoadCertificates(files Files, log *slog.Logger) (*Certificates, error) {
 	return c, nil
 }
 
-// Watch takes up the files when they have changed, until ctx ends: every 20 seconds, and at each value of
-// reload.
-func (c *Certificates) Watch(ctx context.Context, reload <-chan struct{}) error {
+// Watch takes up the files when they have changed, until ctx ends: every 20 seconds.
+func (c *Certificates) Watch(ctx context.Context) error {
 	ticker := time.NewTicker(reloadInterval)
 	defer ticker.Stop()
 	for {
@@ -79,7 +78,6 @@ func (c *Certificates) Watch(ctx context.Context, reload <-chan struct{}) error 
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
-		case <-reload:
 		}
 		c.Reload()
 	}

@@ -31,7 +31,8 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // CatalogService shows what a submission can name: the profiles, templates and storages of the
-// server's configuration. They change only when the server is started with another configuration.
+// server's configuration. They change when the server is started with another configuration,
+// and when it takes one up while it runs.
 type CatalogServiceClient interface {
 	// ListProfiles lists the profiles, sorted by name. Errors: INVALID_ARGUMENT.
 	ListProfiles(ctx context.Context, in *ListProfilesRequest, opts ...grpc.CallOption) (*ListProfilesResponse, error)
@@ -108,7 +109,8 @@ func (c *catalogServiceClient) ListStorages(ctx context.Context, in *ListStorage
 // for forward compatibility.
 //
 // CatalogService shows what a submission can name: the profiles, templates and storages of the
-// server's configuration. They change only when the server is started with another configuration.
+// server's configuration. They change when the server is started with another configuration,
+// and when it takes one up while it runs.
 type CatalogServiceServer interface {
 	// ListProfiles lists the profiles, sorted by name. Errors: INVALID_ARGUMENT.
 	ListProfiles(context.Context, *ListProfilesRequest) (*ListProfilesResponse, error)

@@ -462,7 +462,8 @@ export const VariableTypeSchema: GenEnum<VariableType> = /*@__PURE__*/
 
 /**
  * CatalogService shows what a submission can name: the profiles, templates and storages of the
- * server's configuration. They change only when the server is started with another configuration.
+ * server's configuration. They change when the server is started with another configuration,
+ * and when it takes one up while it runs.
  *
  * @generated from service stoker.v1.CatalogService
  */

@@ -1,0 +1,177 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/stokerd/stoker/internal/config"
+)
+
+const (
+	// Less free space than diskWarn is told; with less than diskFail the job table may soon not grow any more.
+	diskWarn, diskFail = 1 << 30, 256 << 20
+	// fewDescriptors is a limit of open files that a busy service reaches: each connection takes one.
+	fewDescriptors = 4096
+)
+
+// CheckDisk looks at the free space of the file system that has a job table.
+func CheckDisk(db string) Finding {
+	directory := filepath.Dir(db)
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(directory, &fs); err != nil {
+		return fail(AboutDisk, directory, "make the directory, or name another file with --db", "cannot be looked at: %v", err)
+	}
+	free := fs.Bavail * uint64(fs.Bsize)
+	const remedy = "make room; the job table has some 500 bytes for each job"
+	switch {
+	case free < diskFail:
+		return fail(AboutDisk, directory, remedy, "%s are free", size(free))
+	case free < diskWarn:
+		return warn(AboutDisk, directory, remedy, "%s are free", size(free))
+	case fs.Files > 0 && fs.Ffree < 100:
+		return fail(AboutDisk, directory, "delete files of this file system", "there is room for %d more files", fs.Ffree)
+	}
+	return ok(AboutDisk, directory, "%s are free", size(free))
+}
+
+// size is a number of bytes for people.
+func size(bytes uint64) string {
+	switch {
+	case bytes >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30))
+	case bytes >= 1<<20:
+		return fmt.Sprintf("%d MiB", bytes>>20)
+	}
+	return fmt.Sprintf("%d KiB", bytes>>10)
+}
+
+// CheckDescriptors looks at the open files of this process.
+func CheckDescriptors() Finding {
+	const remedy = "set LimitNOFILE=65536 in the unit, or ulimit -n 65536 before the start"
+	used, limit, err := Descriptors()
+	switch {
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return fail(AboutDescriptors, "", remedy, "all %d file descriptors are used up", limit)
+	case err != nil:
+		return ok(AboutDescriptors, "", "the limit is %d; how many are used is not known on this system", limit)
+	case used*10 >= limit*9:
+		return fail(AboutDescriptors, "", remedy, "%d of %d file descriptors are used", used, limit)
+	case limit < fewDescriptors:
+		return warn(AboutDescriptors, "", remedy, "the limit of %d file descriptors is low: each connection takes one (%d are used)", limit, used)
+	}
+	return ok(AboutDescriptors, "", "%d of %d file descriptors are used", used, limit)
+}
+
+// Descriptors returns how many file descriptors this process uses, and how many it may use. The error of a process
+// that has none left matches [syscall.EMFILE].
+func Descriptors() (used, limit uint64, err error) {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return 0, 0, err
+	}
+	entries, err := os.ReadDir("/proc/self/fd")
+	return uint64(len(entries)), l.Cur, err
+}
+
+// Memory returns how much memory this process may use by the limit that is set for it, and how much it uses, both in
+// bytes; limit is 0 if there is none.
+func Memory() (used, limit uint64) {
+	limit = memoryLimit()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	used = stats.Sys - stats.HeapReleased
+	if text, err := os.ReadFile("/proc/self/statm"); err == nil {
+		if fields := strings.Fields(string(text)); len(fields) > 1 {
+			if pages, err := strconv.ParseUint(fields[1], 10, 64); err == nil {
+				used = pages * uint64(os.Getpagesize())
+			}
+		}
+	}
+	return used, limit
+}
+
+// memoryLimit is the least of the limits of the control group and of Go's own; 0 if there is none.
+func memoryLimit() uint64 {
+	limit := CgroupMemory("/")
+	if soft := debug.SetMemoryLimit(-1); soft < 1<<62 && (limit == 0 || uint64(soft) < limit) {
+		limit = uint64(soft)
+	}
+	return limit
+}
+
+// CgroupMemory is the least memory limit of the control groups that this process belongs to, in bytes; 0 if there is
+// none. root is where the file system begins.
+func CgroupMemory(root string) (least uint64) {
+	text, err := os.ReadFile(filepath.Join(root, "proc/self/cgroup"))
+	if err != nil {
+		return 0
+	}
+	group := ""
+	for line := range strings.Lines(string(text)) {
+		if path, is := strings.CutPrefix(strings.TrimSpace(line), "0::"); is {
+			group = path
+		}
+	}
+	for at := filepath.Clean("/" + group); ; at = filepath.Dir(at) {
+		if text, err := os.ReadFile(filepath.Join(root, "sys/fs/cgroup", at, "memory.max")); err == nil {
+			if n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil && (least == 0 || n < least) {
+				least = n
+			}
+		}
+		if at == "/" {
+			return least
+		}
+	}
+}
+
+// CheckMemory looks at the memory of this process.
+func CheckMemory() Finding {
+	const least = 256 << 20
+	used, limit := Memory()
+	switch {
+	case limit == 0:
+		return ok(AboutMemory, "", "%s are used, and there is no limit", size(used))
+	case used*10 >= limit*9:
+		return fail(AboutMemory, "", "raise MemoryMax of the unit, or lower limits.receive_bytes and limits.answer_bytes", "%s of %s are used", size(used), size(limit))
+	case limit < least:
+		return warn(AboutMemory, "", "raise MemoryMax of the unit to 512M", "the limit of %s is low: a batch of a million jobs takes some 140 MiB", size(limit))
+	}
+	return ok(AboutMemory, "", "%s of %s are used", size(used), size(limit))
+}
+
+// jobTableFiles are the files of a job table, by what is put behind its name.
+var jobTableFiles = []string{"", "-wal", "-shm", ".id", ".lock"}
+
+// CheckFileModes looks at who may read the files with secrets, and read or write those of the job table.
+func CheckFileModes(cfg *config.Config) (findings []Finding) {
+	look := func(name string, mask fs.FileMode, outcome Outcome) (found bool) {
+		info, err := os.Stat(name)
+		if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&mask == 0 {
+			return false
+		}
+		f := fail(AboutFileMode, name, "chmod 600 "+name, "other users of this machine may read or change it (mode %04o)", info.Mode().Perm())
+		f.Outcome = outcome
+		findings = append(findings, f)
+		return true
+	}
+	for _, name := range cfg.SecretFiles {
+		if !look(name, 0o007, Fail) {
+			look(name, 0o060, Warn)
+		}
+	}
+	for _, suffix := range jobTableFiles {
+		look(cfg.DB+suffix, 0o077, Warn)
+	}
+	if len(findings) == 0 {
+		findings = append(findings, ok(AboutFileMode, "", "files with secrets, and those of the job table, are for their owner alone"))
+	}
+	return findings
+}
