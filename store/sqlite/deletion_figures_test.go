@@ -62,7 +62,8 @@ func makeEnded(t *testing.T, s *table, jobs int) job.Batch {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, statement := range []string{`
+	for _, statement := range []string{
+		`
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2)
 INSERT INTO jobs (batch, number, state, finish_time, key, name, input_path, output_path, variables, version, revision, step, step_time,
        attempt, failures, encoding_id, manifests, regions, stale_mark, progress, next_attempt_time, create_time, update_time, start_time, queued_time, running_time, reason)
