@@ -189,8 +189,9 @@ type QueueReader interface {
 	// QueueShares returns the shares of the same batches. Of each batch it counts at most
 	// maxBackedOff jobs that wait out a back-off.
 	QueueShares(ctx context.Context, accountID string, now time.Time, maxBackedOff int) ([]job.Share, error)
-	// CountWaiting returns the number of WAITING jobs in the batches that dispatch, by account.
-	CountWaiting(ctx context.Context) (map[string]int64, error)
+	// CountWaiting returns the number of WAITING jobs in the batches that dispatch, by account; with paused,
+	// in all batches that have not ended.
+	CountWaiting(ctx context.Context, paused bool) (map[string]int64, error)
 	// DueJobs returns the jobs of a batch that are ready or whose back-off is over, with numbers
 	// above afterNumber, at most limit, by number.
 	DueJobs(ctx context.Context, batchSeq, afterNumber int64, now time.Time, limit int) ([]job.Job, error)
@@ -268,6 +269,8 @@ type AccountReader interface {
 	AccountSettings(ctx context.Context, accountID string) (job.AccountSettings, error)
 	// DailyStarts returns the count of the latest day on which an account made starts.
 	DailyStarts(ctx context.Context, accountID string) (job.DailyStarts, error)
+	// PrincipalStarts returns the count of the latest day on which there were starts of a principal's batches.
+	PrincipalStarts(ctx context.Context, principal string) (job.DailyStarts, error)
 	// Orphans returns orphans of an account, at most limit, oldest first.
 	Orphans(ctx context.Context, accountID string, limit int) ([]job.Orphan, error)
 	// ListParameters returns the list parameters of an account by name.

@@ -59,7 +59,7 @@ var helpTopics = map[string]string{
 A batch, whichever fits first:
   411                 its number, as every list shows it
   01a20f4c-7b1e-...   its id, or the beginning of it from 8 characters on
-  @last               the newest batch of the server
+  @last               your newest batch; without logins, that of the server
   "night run"         its name: of several the one that has not ended, or else
                       the newest, and standard error says which
 
@@ -129,7 +129,8 @@ func flagsTopic(sample *cobra.Command) string {
 		rows = append(rows, flagRow(sample.Flags().Lookup(name)))
 	}
 	return "The flags that every command has which talks to a server. --server, --context,\n" +
-		"$STOKER_SERVER, $STOKER_CONTEXT and the current context are asked in this order.\n\n" +
+		"$STOKER_SERVER, $STOKER_CONTEXT and the current context are asked in this order.\n" +
+		"Flags that choose, such as --state and --label, may be given several times.\n\n" +
 		strings.Join(alignLines(rows), "\n") + "\n"
 }
 

@@ -30,6 +30,7 @@ const (
 const (
 	submit = stokerv1.BatchService_SubmitBatch_FullMethodName
 	list   = stokerv1.BatchService_ListJobs_FullMethodName
+	get    = stokerv1.BatchService_GetBatch_FullMethodName
 	watch  = stokerv1.BatchService_WatchBatch_FullMethodName
 )
 
@@ -48,6 +49,7 @@ var attacks = []struct {
 	{"headers that unpack to many", headerBomb},
 	{"methods with long names", longNames},
 	{"answers that nobody reads", deafReaders},
+	{"small answers that nobody reads", deafCrowd},
 	{"watches that nobody reads", deafWatches},
 	{"connections that do nothing", idleConnections},
 	{"metrics that nobody reads", deafScrapes},
@@ -280,6 +282,31 @@ func longNames(ctx context.Context, t *testing.T, s *service) {
 // deafReaders asks for large answers and reads none.
 func deafReaders(ctx context.Context, t *testing.T, s *service) {
 	unread(ctx, t, s, list, 2_000, &stokerv1.ListJobsRequest{BatchId: s.batch, PageSize: 1_000})
+}
+
+// deafCrowd asks for small answers on some connections, and lets none be sent. It waits until the service has ended
+// the connections.
+func deafCrowd(ctx context.Context, t *testing.T, s *service) {
+	body, err := proto.Marshal(&stokerv1.GetBatchRequest{BatchId: s.batch})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	request := append(head(len(body)), body...)
+	each(2, func(int) {
+		c := openSession(t, s.grpc, false, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+		for range 240 { // beyond 500 they would be refused
+			stream, err := c.call(get)
+			if err != nil || c.framer.WriteData(stream, true, request) != nil || ctx.Err() != nil {
+				break
+			}
+		}
+		select {
+		case <-c.closed:
+		case <-time.After(30 * time.Second):
+			t.Error("a connection that takes no answer goes on")
+		}
+	})
 }
 
 // deafWatches opens watches of all jobs and reads none.

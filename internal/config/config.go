@@ -39,15 +39,16 @@ type Config struct {
 	Backup         Backup    // while the service runs
 	// MigrateWithoutCopy does not copy the job table before its schema is changed.
 	MigrateWithoutCopy bool
-	BitmovinURL        string        // for accounts without a URL of their own; has no trailing slash
-	QueueTarget        int           // for accounts without a queue target of their own, unless AutoTarget is set
-	AutoTarget         bool          // accounts without a queue target adapt theirs to how fast their queue drains
-	MaxQueueTarget     int           // with AutoTarget the maximum of a queue target
-	MaxStarts          int           // starts per day, for accounts without a limit of their own; 0: no limit
-	MaxRetries         int           // attempts that may follow the first, for batches that do not set it
-	PollInterval       time.Duration // usual time between two counts of the platform's queue
-	WebhookURL         string        // URL at which Bitmovin reaches HTTPListen, without a trailing slash; empty: registers none
-	WebhookKeyFile     string        // file with the webhook key of accounts without one of their own
+	BitmovinURL        string            // for accounts without a URL of their own; has no trailing slash
+	QueueTarget        int               // for accounts without a queue target of their own, unless AutoTarget is set
+	AutoTarget         bool              // accounts without a queue target adapt theirs to how fast their queue drains
+	MaxQueueTarget     int               // with AutoTarget the maximum of a queue target
+	PrincipalStarts    []PrincipalStarts // limits on starts for the batches of principals; the first that matches counts
+	MaxStarts          int               // starts per day, for accounts without a limit of their own; 0: no limit
+	MaxRetries         int               // attempts that may follow the first, for batches that do not set it
+	PollInterval       time.Duration     // usual time between two counts of the platform's queue
+	WebhookURL         string            // URL at which Bitmovin reaches HTTPListen, without a trailing slash; empty: registers none
+	WebhookKeyFile     string            // file with the webhook key of accounts without one of their own
 	LogLevel           slog.Level
 	LogJSON            bool
 

@@ -115,6 +115,7 @@ func (db *database) open(ctx context.Context, o store.Options, identity string) 
 		return errors.Join(err, pool.Close())
 	}
 	db.queries = newQueries(db.reader)
+	db.scans = &encodingScans{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, db.reader.close(), pool.Close())

@@ -217,7 +217,7 @@ func (y *year) measure() (s yearSample) {
 	y.ok(y.s.Close())
 	began := time.Now()
 	y.open()
-	_, err := y.s.NextJobs(y.t.Context(), "default", y.now, 10)
+	_, err := y.s.NextJobs(y.t.Context(), "default", y.now, 10, job.Except{})
 	y.ok(err)
 	s.start = milliseconds(time.Since(began))
 	space, err := store.NewKeeper(y.s.Store).ReadSpace(y.t.Context())
