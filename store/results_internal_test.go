@@ -41,13 +41,18 @@ func TestResultKeysDiffer(t *testing.T) {
 	smaller := job.DefaultRecipe()
 	smaller.Videos = smaller.Videos[:1]
 	specs := []job.Spec{
-		{Key: "k", InputPath: "in", OutputPath: "out"}, {Key: "ki", InputPath: "n", OutputPath: "out"}, {Key: "k", InputPath: "ino", OutputPath: "ut"},
+		{Key: "k", InputPath: "in", OutputPath: "out"},
+		{Key: "ki", InputPath: "n", OutputPath: "out"},
+		{Key: "k", InputPath: "ino", OutputPath: "ut"},
 		{Key: "k", InputPath: "in", OutputPath: "out", Variables: map[string]string{"a": "b"}},
 		{Key: "k", InputPath: "in", OutputPath: `out{"a":"b"}`},
 	}
 	batches := []job.Batch{
-		{AccountID: "a", Recipe: &ladder}, {AccountID: "b", Recipe: &ladder}, {AccountID: "a", Recipe: &smaller},
-		{AccountID: "a", Recipe: &ladder, Input: job.StorageRef{Name: "x"}}, {AccountID: "a", Recipe: &ladder, Output: job.StorageRef{Name: "x"}},
+		{AccountID: "a", Recipe: &ladder},
+		{AccountID: "b", Recipe: &ladder},
+		{AccountID: "a", Recipe: &smaller},
+		{AccountID: "a", Recipe: &ladder, Input: job.StorageRef{Name: "x"}},
+		{AccountID: "a", Recipe: &ladder, Output: job.StorageRef{Name: "x"}},
 		{AccountID: "a", Template: &job.Template{Text: "x: 1"}},
 	}
 	seen := map[ResultKey]bool{}

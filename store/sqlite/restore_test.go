@@ -230,6 +230,9 @@ func TestCopyBeforeMigration(t *testing.T) {
 			if err != nil || version != old {
 				t.Fatalf("the copy has schema %d, %v, want %d", version, err, old)
 			}
+			if c, err := Verify(t.Context(), copied); err != nil || c.Schema != old || c.Jobs.Total() != 5 {
+				t.Errorf("verified as %+v, %v", c, err)
+			}
 			if info, err := os.Stat(copied); err != nil || info.Mode().Perm() != privateMode {
 				t.Errorf("mode of the copy: %v, %v", info.Mode(), err)
 			}

@@ -163,15 +163,13 @@ SELECT account, state, count(*), sum(waiting), sum(starting), sum(queued), sum(r
 	if err := rows.Err(); err != nil {
 		return c, interpret(err)
 	}
-	if c.Schema < resultsVersion {
-		return c, nil
+	var remembers bool // a table of an older Stoker does not
+	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE name = 'results'`).Scan(&remembers); err != nil || !remembers {
+		return c, interpret(err)
 	}
 	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM results`).Scan(&c.Results)
 	return c, interpret(err)
 }
-
-// resultsVersion is the number of the migration that made the table of results.
-const resultsVersion = 19
 
 // instanceOf reads the random name of a table; empty if it was never opened.
 func instanceOf(ctx context.Context, tx *sql.Tx) (id string, err error) {
