@@ -31,6 +31,7 @@ repeated. To say that no more will come: stoker close.`,
 		ValidArgsFunction: completions{c}.openBatchThenFile,
 	}
 	flags.addFormatFlags(cmd)
+	flags.addSharedFlags(cmd)
 	return c.clientCommand(cmd, untilInterrupted, func(ctx context.Context, conn *client.Client, args []string) error {
 		return c.addJobs(ctx, conn, flags, args[0], args[1:])
 	})
@@ -46,6 +47,10 @@ func (c *cli) addJobs(ctx context.Context, conn *client.Client, flags listFlags,
 		return usagef("%s is %s: only a batch that was submitted with --keep-open, and is not closed, takes more jobs", ui.BatchTitle(b), batchState(b))
 	}
 	flags.forTemplate = b.GetTemplate() != ""
+	variables, err := flags.parseVariables()
+	if err != nil {
+		return err
+	}
 	list, err := c.readList(ctx, flags, file)
 	if err != nil {
 		return err
@@ -54,9 +59,12 @@ func (c *cli) addJobs(ctx context.Context, conn *client.Client, flags listFlags,
 	var all warnings
 	specs := jobSpecs(list)
 	progress := ui.NewUploadProgress(c.stderr, c.getenv)
-	added, err := conn.AddJobs(ctx, b.GetId(), specs, client.SubmitOptions{Warn: all.add, Progress: func(p client.Progress) {
-		progress.Show(ui.Upload{Sending: true, Done: p.Sent, Total: p.Total, Complete: p.Uploaded})
-	}})
+	added, err := conn.AddJobs(ctx, b.GetId(), specs, client.SubmitOptions{
+		OutputFolder: flags.folder, Variables: variables, Warn: all.add,
+		Progress: func(p client.Progress) {
+			progress.Show(ui.Upload{Sending: true, Done: p.Sent, Total: p.Total, Complete: p.Uploaded})
+		},
+	})
 	progress.Close()
 	c.printWarnings(all, list, specs, flags.inline)
 	if err != nil {

@@ -26,6 +26,9 @@ type listFlags struct {
 	inline   inlineTemplate
 	sample   bool // instead of a file
 
+	folder    string   // see SubmitBatchRequest.output_folder
+	variables []string // NAME=VALUE, see SubmitBatchRequest.variables
+
 	forTemplate bool   // the jobs are for a template, though none is named
 	nothing     string // what did not happen if the list has a mistake
 }
@@ -58,6 +61,19 @@ const (
 	theList  = "The list"
 	encoding = "Encoding"
 )
+
+// addSharedFlags adds the flags of what holds for all jobs of the list.
+func (l *listFlags) addSharedFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&l.folder, "output-folder", "", "`FOLDER` on the output storage, put before the output path of each job")
+	f.StringArrayVar(&l.variables, "var", nil, "`NAME=VALUE` of a variable of the template, for jobs without a value of their own")
+	sectionFlags(cmd, encoding, "output-folder", "var")
+}
+
+// parseVariables parses the values of --var.
+func (l *listFlags) parseVariables() (map[string]string, error) {
+	return parseLabelFlag("--var", l.variables)
+}
 
 // readList reads the list of jobs that a command line names, until ctx ends.
 func (c *cli) readList(ctx context.Context, flags listFlags, args []string) (*joblist.List, error) {

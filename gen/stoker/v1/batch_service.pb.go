@@ -129,7 +129,13 @@ type SubmitBatchRequest struct {
 	SkipSucceeded bool `protobuf:"varint,20,opt,name=skip_succeeded,json=skipSucceeded,proto3" json:"skip_succeeded,omitempty"`
 	// The jobs as a list, instead of `jobs`: at most 100,000, and the list at most 24 MiB. CheckList says
 	// what is wrong with a list. Violations name its lines: `list:17` is line 17.
-	List          *JobList `protobuf:"bytes,21,opt,name=list,proto3" json:"list,omitempty"`
+	List *JobList `protobuf:"bytes,21,opt,name=list,proto3" json:"list,omitempty"`
+	// Directory on the output storage into which all jobs of the request write: it and a slash are put
+	// before the output path of each job, be that given or derived. Default: none.
+	OutputFolder string `protobuf:"bytes,22,opt,name=output_folder,json=outputFolder,proto3" json:"output_folder,omitempty"`
+	// Values for variables of the template, for the jobs of the request that have none of their own: at
+	// most 50, of at most 4096 characters each.
+	Variables     map[string]string `protobuf:"bytes,23,rep,name=variables,proto3" json:"variables,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -322,6 +328,20 @@ func (x *SubmitBatchRequest) GetSkipSucceeded() bool {
 func (x *SubmitBatchRequest) GetList() *JobList {
 	if x != nil {
 		return x.List
+	}
+	return nil
+}
+
+func (x *SubmitBatchRequest) GetOutputFolder() string {
+	if x != nil {
+		return x.OutputFolder
+	}
+	return ""
+}
+
+func (x *SubmitBatchRequest) GetVariables() map[string]string {
+	if x != nil {
+		return x.Variables
 	}
 	return nil
 }
@@ -550,7 +570,13 @@ type AddJobsRequest struct {
 	// The batch.
 	BatchId string `protobuf:"bytes,1,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
 	// The jobs. Every one needs a key. At most 100,000.
-	Jobs          []*JobSpec `protobuf:"bytes,2,rep,name=jobs,proto3" json:"jobs,omitempty"`
+	Jobs []*JobSpec `protobuf:"bytes,2,rep,name=jobs,proto3" json:"jobs,omitempty"`
+	// Directory for the output of these jobs; see SubmitBatchRequest.output_folder. That of the submission
+	// does not hold for jobs that are added.
+	OutputFolder string `protobuf:"bytes,3,opt,name=output_folder,json=outputFolder,proto3" json:"output_folder,omitempty"`
+	// Values for variables of these jobs; see SubmitBatchRequest.variables. Those of the submission do
+	// not hold for jobs that are added.
+	Variables     map[string]string `protobuf:"bytes,4,rep,name=variables,proto3" json:"variables,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -595,6 +621,20 @@ func (x *AddJobsRequest) GetBatchId() string {
 func (x *AddJobsRequest) GetJobs() []*JobSpec {
 	if x != nil {
 		return x.Jobs
+	}
+	return nil
+}
+
+func (x *AddJobsRequest) GetOutputFolder() string {
+	if x != nil {
+		return x.OutputFolder
+	}
+	return ""
+}
+
+func (x *AddJobsRequest) GetVariables() map[string]string {
+	if x != nil {
+		return x.Variables
 	}
 	return nil
 }
@@ -2960,7 +3000,8 @@ var File_stoker_v1_batch_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dstoker/v1/batch_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16stoker/v1/access.proto\x1a\x15stoker/v1/batch.proto\x1a\x1astoker/v1/batch_bulk.proto\x1a\x1bstoker/v1/batch_watch.proto\x1a\x18stoker/v1/job_list.proto\x1a\x16stoker/v1/recipe.proto\"\xb4\b\n" +
+	"\x1dstoker/v1/batch_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16stoker/v1/access.proto\x1a\x15stoker/v1/batch.proto\x1a\x1astoker/v1/batch_bulk.proto\x1a\x1bstoker/v1/batch_watch.proto\x1a\x18stoker/v1/job_list.proto\x1a\x16stoker/v1/recipe.proto\"\x84\n" +
+	"\n" +
 	"\x12SubmitBatchRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12+\n" +
@@ -2986,8 +3027,13 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\rvalidate_only\x18\x11 \x01(\bR\fvalidateOnly\x12\x1b\n" +
 	"\tkeep_open\x18\x12 \x01(\bR\bkeepOpen\x12%\n" +
 	"\x0eskip_succeeded\x18\x14 \x01(\bR\rskipSucceeded\x12&\n" +
-	"\x04list\x18\x15 \x01(\v2\x12.stoker.v1.JobListR\x04list\x1a9\n" +
+	"\x04list\x18\x15 \x01(\v2\x12.stoker.v1.JobListR\x04list\x12-\n" +
+	"\routput_folder\x18\x16 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\foutputFolder\x12a\n" +
+	"\tvariables\x18\x17 \x03(\v2,.stoker.v1.SubmitBatchRequest.VariablesEntryB\x15\xbaH\x12\x9a\x01\x0f\x102\"\x04r\x02\x18d*\x05r\x03\x18\x80 R\tvariables\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a<\n" +
+	"\x0eVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\r\n" +
 	"\vencode_withB\v\n" +
@@ -3004,10 +3050,15 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\rwarning_count\x18\x03 \x01(\x03R\fwarningCount\"9\n" +
 	"\aWarning\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage\"j\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"\xb6\x02\n" +
 	"\x0eAddJobsRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x124\n" +
-	"\x04jobs\x18\x02 \x03(\v2\x12.stoker.v1.JobSpecB\f\xbaH\t\x92\x01\x06\b\x01\x10\xa0\x8d\x06R\x04jobs\"\x81\x02\n" +
+	"\x04jobs\x18\x02 \x03(\v2\x12.stoker.v1.JobSpecB\f\xbaH\t\x92\x01\x06\b\x01\x10\xa0\x8d\x06R\x04jobs\x12-\n" +
+	"\routput_folder\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\foutputFolder\x12]\n" +
+	"\tvariables\x18\x04 \x03(\v2(.stoker.v1.AddJobsRequest.VariablesEntryB\x15\xbaH\x12\x9a\x01\x0f\x102\"\x04r\x02\x18d*\x05r\x03\x18\x80 R\tvariables\x1a<\n" +
+	"\x0eVariablesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x81\x02\n" +
 	"\x0fAddJobsResponse\x12&\n" +
 	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\x12\x1f\n" +
 	"\vadded_count\x18\x02 \x01(\x03R\n" +
@@ -3256,7 +3307,7 @@ func file_stoker_v1_batch_service_proto_rawDescGZIP() []byte {
 }
 
 var file_stoker_v1_batch_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_stoker_v1_batch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_stoker_v1_batch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_stoker_v1_batch_service_proto_goTypes = []any{
 	(JobOrder)(0),                 // 0: stoker.v1.JobOrder
 	(*SubmitBatchRequest)(nil),    // 1: stoker.v1.SubmitBatchRequest
@@ -3298,156 +3349,160 @@ var file_stoker_v1_batch_service_proto_goTypes = []any{
 	(*DeleteBatchRequest)(nil),    // 37: stoker.v1.DeleteBatchRequest
 	(*DeleteBatchResponse)(nil),   // 38: stoker.v1.DeleteBatchResponse
 	nil,                           // 39: stoker.v1.SubmitBatchRequest.LabelsEntry
-	nil,                           // 40: stoker.v1.ListBatchesRequest.LabelsEntry
-	nil,                           // 41: stoker.v1.ListJobsRequest.LabelsEntry
-	nil,                           // 42: stoker.v1.CancelJobsRequest.LabelsEntry
-	nil,                           // 43: stoker.v1.ListFailuresRequest.LabelsEntry
-	nil,                           // 44: stoker.v1.RetryJobsRequest.LabelsEntry
-	nil,                           // 45: stoker.v1.UpdateBatchRequest.SetLabelsEntry
-	(*Recipe)(nil),                // 46: stoker.v1.Recipe
-	(*RetryPolicy)(nil),           // 47: stoker.v1.RetryPolicy
-	(*FailureLimit)(nil),          // 48: stoker.v1.FailureLimit
-	(*JobSpec)(nil),               // 49: stoker.v1.JobSpec
-	(*JobList)(nil),               // 50: stoker.v1.JobList
-	(*Batch)(nil),                 // 51: stoker.v1.Batch
-	(BatchState)(0),               // 52: stoker.v1.BatchState
-	(*Job)(nil),                   // 53: stoker.v1.Job
-	(*Attempt)(nil),               // 54: stoker.v1.Attempt
-	(*JobEvent)(nil),              // 55: stoker.v1.JobEvent
-	(*BatchRef)(nil),              // 56: stoker.v1.BatchRef
-	(JobState)(0),                 // 57: stoker.v1.JobState
-	(*timestamppb.Timestamp)(nil), // 58: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 59: google.protobuf.Duration
-	(FailureKind)(0),              // 60: stoker.v1.FailureKind
-	(*JobCounts)(nil),             // 61: stoker.v1.JobCounts
-	(*Failure)(nil),               // 62: stoker.v1.Failure
-	(*fieldmaskpb.FieldMask)(nil), // 63: google.protobuf.FieldMask
-	(*WatchBatchesRequest)(nil),   // 64: stoker.v1.WatchBatchesRequest
-	(*ResubmitBatchRequest)(nil),  // 65: stoker.v1.ResubmitBatchRequest
-	(*CancelBatchesRequest)(nil),  // 66: stoker.v1.CancelBatchesRequest
-	(*PauseBatchesRequest)(nil),   // 67: stoker.v1.PauseBatchesRequest
-	(*ResumeBatchesRequest)(nil),  // 68: stoker.v1.ResumeBatchesRequest
-	(*DeleteBatchesRequest)(nil),  // 69: stoker.v1.DeleteBatchesRequest
-	(*UpdateBatchesRequest)(nil),  // 70: stoker.v1.UpdateBatchesRequest
-	(*WatchBatchesResponse)(nil),  // 71: stoker.v1.WatchBatchesResponse
-	(*ResubmitBatchResponse)(nil), // 72: stoker.v1.ResubmitBatchResponse
-	(*CancelBatchesResponse)(nil), // 73: stoker.v1.CancelBatchesResponse
-	(*PauseBatchesResponse)(nil),  // 74: stoker.v1.PauseBatchesResponse
-	(*ResumeBatchesResponse)(nil), // 75: stoker.v1.ResumeBatchesResponse
-	(*DeleteBatchesResponse)(nil), // 76: stoker.v1.DeleteBatchesResponse
-	(*UpdateBatchesResponse)(nil), // 77: stoker.v1.UpdateBatchesResponse
+	nil,                           // 40: stoker.v1.SubmitBatchRequest.VariablesEntry
+	nil,                           // 41: stoker.v1.AddJobsRequest.VariablesEntry
+	nil,                           // 42: stoker.v1.ListBatchesRequest.LabelsEntry
+	nil,                           // 43: stoker.v1.ListJobsRequest.LabelsEntry
+	nil,                           // 44: stoker.v1.CancelJobsRequest.LabelsEntry
+	nil,                           // 45: stoker.v1.ListFailuresRequest.LabelsEntry
+	nil,                           // 46: stoker.v1.RetryJobsRequest.LabelsEntry
+	nil,                           // 47: stoker.v1.UpdateBatchRequest.SetLabelsEntry
+	(*Recipe)(nil),                // 48: stoker.v1.Recipe
+	(*RetryPolicy)(nil),           // 49: stoker.v1.RetryPolicy
+	(*FailureLimit)(nil),          // 50: stoker.v1.FailureLimit
+	(*JobSpec)(nil),               // 51: stoker.v1.JobSpec
+	(*JobList)(nil),               // 52: stoker.v1.JobList
+	(*Batch)(nil),                 // 53: stoker.v1.Batch
+	(BatchState)(0),               // 54: stoker.v1.BatchState
+	(*Job)(nil),                   // 55: stoker.v1.Job
+	(*Attempt)(nil),               // 56: stoker.v1.Attempt
+	(*JobEvent)(nil),              // 57: stoker.v1.JobEvent
+	(*BatchRef)(nil),              // 58: stoker.v1.BatchRef
+	(JobState)(0),                 // 59: stoker.v1.JobState
+	(*timestamppb.Timestamp)(nil), // 60: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 61: google.protobuf.Duration
+	(FailureKind)(0),              // 62: stoker.v1.FailureKind
+	(*JobCounts)(nil),             // 63: stoker.v1.JobCounts
+	(*Failure)(nil),               // 64: stoker.v1.Failure
+	(*fieldmaskpb.FieldMask)(nil), // 65: google.protobuf.FieldMask
+	(*WatchBatchesRequest)(nil),   // 66: stoker.v1.WatchBatchesRequest
+	(*ResubmitBatchRequest)(nil),  // 67: stoker.v1.ResubmitBatchRequest
+	(*CancelBatchesRequest)(nil),  // 68: stoker.v1.CancelBatchesRequest
+	(*PauseBatchesRequest)(nil),   // 69: stoker.v1.PauseBatchesRequest
+	(*ResumeBatchesRequest)(nil),  // 70: stoker.v1.ResumeBatchesRequest
+	(*DeleteBatchesRequest)(nil),  // 71: stoker.v1.DeleteBatchesRequest
+	(*UpdateBatchesRequest)(nil),  // 72: stoker.v1.UpdateBatchesRequest
+	(*WatchBatchesResponse)(nil),  // 73: stoker.v1.WatchBatchesResponse
+	(*ResubmitBatchResponse)(nil), // 74: stoker.v1.ResubmitBatchResponse
+	(*CancelBatchesResponse)(nil), // 75: stoker.v1.CancelBatchesResponse
+	(*PauseBatchesResponse)(nil),  // 76: stoker.v1.PauseBatchesResponse
+	(*ResumeBatchesResponse)(nil), // 77: stoker.v1.ResumeBatchesResponse
+	(*DeleteBatchesResponse)(nil), // 78: stoker.v1.DeleteBatchesResponse
+	(*UpdateBatchesResponse)(nil), // 79: stoker.v1.UpdateBatchesResponse
 }
 var file_stoker_v1_batch_service_proto_depIdxs = []int32{
-	46, // 0: stoker.v1.SubmitBatchRequest.recipe:type_name -> stoker.v1.Recipe
+	48, // 0: stoker.v1.SubmitBatchRequest.recipe:type_name -> stoker.v1.Recipe
 	2,  // 1: stoker.v1.SubmitBatchRequest.inline_template:type_name -> stoker.v1.InlineTemplate
-	47, // 2: stoker.v1.SubmitBatchRequest.retry_policy:type_name -> stoker.v1.RetryPolicy
-	48, // 3: stoker.v1.SubmitBatchRequest.failure_limit:type_name -> stoker.v1.FailureLimit
+	49, // 2: stoker.v1.SubmitBatchRequest.retry_policy:type_name -> stoker.v1.RetryPolicy
+	50, // 3: stoker.v1.SubmitBatchRequest.failure_limit:type_name -> stoker.v1.FailureLimit
 	39, // 4: stoker.v1.SubmitBatchRequest.labels:type_name -> stoker.v1.SubmitBatchRequest.LabelsEntry
-	49, // 5: stoker.v1.SubmitBatchRequest.jobs:type_name -> stoker.v1.JobSpec
-	50, // 6: stoker.v1.SubmitBatchRequest.list:type_name -> stoker.v1.JobList
-	51, // 7: stoker.v1.SubmitBatchResponse.batch:type_name -> stoker.v1.Batch
-	4,  // 8: stoker.v1.SubmitBatchResponse.warnings:type_name -> stoker.v1.Warning
-	49, // 9: stoker.v1.AddJobsRequest.jobs:type_name -> stoker.v1.JobSpec
-	51, // 10: stoker.v1.AddJobsResponse.batch:type_name -> stoker.v1.Batch
-	4,  // 11: stoker.v1.AddJobsResponse.warnings:type_name -> stoker.v1.Warning
-	51, // 12: stoker.v1.CloseBatchResponse.batch:type_name -> stoker.v1.Batch
-	51, // 13: stoker.v1.GetBatchResponse.batch:type_name -> stoker.v1.Batch
-	52, // 14: stoker.v1.ListBatchesRequest.states:type_name -> stoker.v1.BatchState
-	40, // 15: stoker.v1.ListBatchesRequest.labels:type_name -> stoker.v1.ListBatchesRequest.LabelsEntry
-	51, // 16: stoker.v1.ListBatchesResponse.batches:type_name -> stoker.v1.Batch
-	53, // 17: stoker.v1.GetJobResponse.job:type_name -> stoker.v1.Job
-	54, // 18: stoker.v1.GetJobResponse.attempts:type_name -> stoker.v1.Attempt
-	55, // 19: stoker.v1.GetJobResponse.events:type_name -> stoker.v1.JobEvent
-	56, // 20: stoker.v1.GetJobResponse.batch:type_name -> stoker.v1.BatchRef
-	57, // 21: stoker.v1.ListJobsRequest.states:type_name -> stoker.v1.JobState
-	41, // 22: stoker.v1.ListJobsRequest.labels:type_name -> stoker.v1.ListJobsRequest.LabelsEntry
-	16, // 23: stoker.v1.ListJobsRequest.created:type_name -> stoker.v1.TimeRange
-	16, // 24: stoker.v1.ListJobsRequest.changed:type_name -> stoker.v1.TimeRange
-	16, // 25: stoker.v1.ListJobsRequest.finished:type_name -> stoker.v1.TimeRange
-	0,  // 26: stoker.v1.ListJobsRequest.order:type_name -> stoker.v1.JobOrder
-	58, // 27: stoker.v1.TimeRange.since:type_name -> google.protobuf.Timestamp
-	58, // 28: stoker.v1.TimeRange.until:type_name -> google.protobuf.Timestamp
-	53, // 29: stoker.v1.ListJobsResponse.jobs:type_name -> stoker.v1.Job
-	56, // 30: stoker.v1.ListJobsResponse.batches:type_name -> stoker.v1.BatchRef
-	59, // 31: stoker.v1.WatchBatchRequest.min_interval:type_name -> google.protobuf.Duration
-	57, // 32: stoker.v1.WatchBatchRequest.states:type_name -> stoker.v1.JobState
-	51, // 33: stoker.v1.WatchBatchResponse.batch:type_name -> stoker.v1.Batch
-	53, // 34: stoker.v1.WatchBatchResponse.jobs:type_name -> stoker.v1.Job
-	53, // 35: stoker.v1.CancelJobResponse.job:type_name -> stoker.v1.Job
-	51, // 36: stoker.v1.CancelBatchResponse.batch:type_name -> stoker.v1.Batch
-	57, // 37: stoker.v1.CancelJobsRequest.states:type_name -> stoker.v1.JobState
-	60, // 38: stoker.v1.CancelJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
-	42, // 39: stoker.v1.CancelJobsRequest.labels:type_name -> stoker.v1.CancelJobsRequest.LabelsEntry
-	51, // 40: stoker.v1.CancelJobsResponse.batch:type_name -> stoker.v1.Batch
-	61, // 41: stoker.v1.CancelJobsResponse.counts:type_name -> stoker.v1.JobCounts
-	43, // 42: stoker.v1.ListFailuresRequest.labels:type_name -> stoker.v1.ListFailuresRequest.LabelsEntry
-	16, // 43: stoker.v1.ListFailuresRequest.finished:type_name -> stoker.v1.TimeRange
-	28, // 44: stoker.v1.ListFailuresResponse.causes:type_name -> stoker.v1.FailureCause
-	62, // 45: stoker.v1.FailureCause.failure:type_name -> stoker.v1.Failure
-	57, // 46: stoker.v1.RetryJobsRequest.states:type_name -> stoker.v1.JobState
-	60, // 47: stoker.v1.RetryJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
-	44, // 48: stoker.v1.RetryJobsRequest.labels:type_name -> stoker.v1.RetryJobsRequest.LabelsEntry
-	51, // 49: stoker.v1.RetryJobsResponse.batch:type_name -> stoker.v1.Batch
-	61, // 50: stoker.v1.RetryJobsResponse.counts:type_name -> stoker.v1.JobCounts
-	51, // 51: stoker.v1.PauseBatchResponse.batch:type_name -> stoker.v1.Batch
-	51, // 52: stoker.v1.ResumeBatchResponse.batch:type_name -> stoker.v1.Batch
-	51, // 53: stoker.v1.UpdateBatchRequest.batch:type_name -> stoker.v1.Batch
-	63, // 54: stoker.v1.UpdateBatchRequest.update_mask:type_name -> google.protobuf.FieldMask
-	45, // 55: stoker.v1.UpdateBatchRequest.set_labels:type_name -> stoker.v1.UpdateBatchRequest.SetLabelsEntry
-	51, // 56: stoker.v1.UpdateBatchResponse.batch:type_name -> stoker.v1.Batch
-	1,  // 57: stoker.v1.BatchService.SubmitBatch:input_type -> stoker.v1.SubmitBatchRequest
-	5,  // 58: stoker.v1.BatchService.AddJobs:input_type -> stoker.v1.AddJobsRequest
-	7,  // 59: stoker.v1.BatchService.CloseBatch:input_type -> stoker.v1.CloseBatchRequest
-	9,  // 60: stoker.v1.BatchService.GetBatch:input_type -> stoker.v1.GetBatchRequest
-	11, // 61: stoker.v1.BatchService.ListBatches:input_type -> stoker.v1.ListBatchesRequest
-	13, // 62: stoker.v1.BatchService.GetJob:input_type -> stoker.v1.GetJobRequest
-	15, // 63: stoker.v1.BatchService.ListJobs:input_type -> stoker.v1.ListJobsRequest
-	18, // 64: stoker.v1.BatchService.WatchBatch:input_type -> stoker.v1.WatchBatchRequest
-	64, // 65: stoker.v1.BatchService.WatchBatches:input_type -> stoker.v1.WatchBatchesRequest
-	20, // 66: stoker.v1.BatchService.CancelJob:input_type -> stoker.v1.CancelJobRequest
-	22, // 67: stoker.v1.BatchService.CancelBatch:input_type -> stoker.v1.CancelBatchRequest
-	24, // 68: stoker.v1.BatchService.CancelJobs:input_type -> stoker.v1.CancelJobsRequest
-	29, // 69: stoker.v1.BatchService.RetryJobs:input_type -> stoker.v1.RetryJobsRequest
-	26, // 70: stoker.v1.BatchService.ListFailures:input_type -> stoker.v1.ListFailuresRequest
-	31, // 71: stoker.v1.BatchService.PauseBatch:input_type -> stoker.v1.PauseBatchRequest
-	33, // 72: stoker.v1.BatchService.ResumeBatch:input_type -> stoker.v1.ResumeBatchRequest
-	65, // 73: stoker.v1.BatchService.ResubmitBatch:input_type -> stoker.v1.ResubmitBatchRequest
-	66, // 74: stoker.v1.BatchService.CancelBatches:input_type -> stoker.v1.CancelBatchesRequest
-	67, // 75: stoker.v1.BatchService.PauseBatches:input_type -> stoker.v1.PauseBatchesRequest
-	68, // 76: stoker.v1.BatchService.ResumeBatches:input_type -> stoker.v1.ResumeBatchesRequest
-	69, // 77: stoker.v1.BatchService.DeleteBatches:input_type -> stoker.v1.DeleteBatchesRequest
-	70, // 78: stoker.v1.BatchService.UpdateBatches:input_type -> stoker.v1.UpdateBatchesRequest
-	35, // 79: stoker.v1.BatchService.UpdateBatch:input_type -> stoker.v1.UpdateBatchRequest
-	37, // 80: stoker.v1.BatchService.DeleteBatch:input_type -> stoker.v1.DeleteBatchRequest
-	3,  // 81: stoker.v1.BatchService.SubmitBatch:output_type -> stoker.v1.SubmitBatchResponse
-	6,  // 82: stoker.v1.BatchService.AddJobs:output_type -> stoker.v1.AddJobsResponse
-	8,  // 83: stoker.v1.BatchService.CloseBatch:output_type -> stoker.v1.CloseBatchResponse
-	10, // 84: stoker.v1.BatchService.GetBatch:output_type -> stoker.v1.GetBatchResponse
-	12, // 85: stoker.v1.BatchService.ListBatches:output_type -> stoker.v1.ListBatchesResponse
-	14, // 86: stoker.v1.BatchService.GetJob:output_type -> stoker.v1.GetJobResponse
-	17, // 87: stoker.v1.BatchService.ListJobs:output_type -> stoker.v1.ListJobsResponse
-	19, // 88: stoker.v1.BatchService.WatchBatch:output_type -> stoker.v1.WatchBatchResponse
-	71, // 89: stoker.v1.BatchService.WatchBatches:output_type -> stoker.v1.WatchBatchesResponse
-	21, // 90: stoker.v1.BatchService.CancelJob:output_type -> stoker.v1.CancelJobResponse
-	23, // 91: stoker.v1.BatchService.CancelBatch:output_type -> stoker.v1.CancelBatchResponse
-	25, // 92: stoker.v1.BatchService.CancelJobs:output_type -> stoker.v1.CancelJobsResponse
-	30, // 93: stoker.v1.BatchService.RetryJobs:output_type -> stoker.v1.RetryJobsResponse
-	27, // 94: stoker.v1.BatchService.ListFailures:output_type -> stoker.v1.ListFailuresResponse
-	32, // 95: stoker.v1.BatchService.PauseBatch:output_type -> stoker.v1.PauseBatchResponse
-	34, // 96: stoker.v1.BatchService.ResumeBatch:output_type -> stoker.v1.ResumeBatchResponse
-	72, // 97: stoker.v1.BatchService.ResubmitBatch:output_type -> stoker.v1.ResubmitBatchResponse
-	73, // 98: stoker.v1.BatchService.CancelBatches:output_type -> stoker.v1.CancelBatchesResponse
-	74, // 99: stoker.v1.BatchService.PauseBatches:output_type -> stoker.v1.PauseBatchesResponse
-	75, // 100: stoker.v1.BatchService.ResumeBatches:output_type -> stoker.v1.ResumeBatchesResponse
-	76, // 101: stoker.v1.BatchService.DeleteBatches:output_type -> stoker.v1.DeleteBatchesResponse
-	77, // 102: stoker.v1.BatchService.UpdateBatches:output_type -> stoker.v1.UpdateBatchesResponse
-	36, // 103: stoker.v1.BatchService.UpdateBatch:output_type -> stoker.v1.UpdateBatchResponse
-	38, // 104: stoker.v1.BatchService.DeleteBatch:output_type -> stoker.v1.DeleteBatchResponse
-	81, // [81:105] is the sub-list for method output_type
-	57, // [57:81] is the sub-list for method input_type
-	57, // [57:57] is the sub-list for extension type_name
-	57, // [57:57] is the sub-list for extension extendee
-	0,  // [0:57] is the sub-list for field type_name
+	51, // 5: stoker.v1.SubmitBatchRequest.jobs:type_name -> stoker.v1.JobSpec
+	52, // 6: stoker.v1.SubmitBatchRequest.list:type_name -> stoker.v1.JobList
+	40, // 7: stoker.v1.SubmitBatchRequest.variables:type_name -> stoker.v1.SubmitBatchRequest.VariablesEntry
+	53, // 8: stoker.v1.SubmitBatchResponse.batch:type_name -> stoker.v1.Batch
+	4,  // 9: stoker.v1.SubmitBatchResponse.warnings:type_name -> stoker.v1.Warning
+	51, // 10: stoker.v1.AddJobsRequest.jobs:type_name -> stoker.v1.JobSpec
+	41, // 11: stoker.v1.AddJobsRequest.variables:type_name -> stoker.v1.AddJobsRequest.VariablesEntry
+	53, // 12: stoker.v1.AddJobsResponse.batch:type_name -> stoker.v1.Batch
+	4,  // 13: stoker.v1.AddJobsResponse.warnings:type_name -> stoker.v1.Warning
+	53, // 14: stoker.v1.CloseBatchResponse.batch:type_name -> stoker.v1.Batch
+	53, // 15: stoker.v1.GetBatchResponse.batch:type_name -> stoker.v1.Batch
+	54, // 16: stoker.v1.ListBatchesRequest.states:type_name -> stoker.v1.BatchState
+	42, // 17: stoker.v1.ListBatchesRequest.labels:type_name -> stoker.v1.ListBatchesRequest.LabelsEntry
+	53, // 18: stoker.v1.ListBatchesResponse.batches:type_name -> stoker.v1.Batch
+	55, // 19: stoker.v1.GetJobResponse.job:type_name -> stoker.v1.Job
+	56, // 20: stoker.v1.GetJobResponse.attempts:type_name -> stoker.v1.Attempt
+	57, // 21: stoker.v1.GetJobResponse.events:type_name -> stoker.v1.JobEvent
+	58, // 22: stoker.v1.GetJobResponse.batch:type_name -> stoker.v1.BatchRef
+	59, // 23: stoker.v1.ListJobsRequest.states:type_name -> stoker.v1.JobState
+	43, // 24: stoker.v1.ListJobsRequest.labels:type_name -> stoker.v1.ListJobsRequest.LabelsEntry
+	16, // 25: stoker.v1.ListJobsRequest.created:type_name -> stoker.v1.TimeRange
+	16, // 26: stoker.v1.ListJobsRequest.changed:type_name -> stoker.v1.TimeRange
+	16, // 27: stoker.v1.ListJobsRequest.finished:type_name -> stoker.v1.TimeRange
+	0,  // 28: stoker.v1.ListJobsRequest.order:type_name -> stoker.v1.JobOrder
+	60, // 29: stoker.v1.TimeRange.since:type_name -> google.protobuf.Timestamp
+	60, // 30: stoker.v1.TimeRange.until:type_name -> google.protobuf.Timestamp
+	55, // 31: stoker.v1.ListJobsResponse.jobs:type_name -> stoker.v1.Job
+	58, // 32: stoker.v1.ListJobsResponse.batches:type_name -> stoker.v1.BatchRef
+	61, // 33: stoker.v1.WatchBatchRequest.min_interval:type_name -> google.protobuf.Duration
+	59, // 34: stoker.v1.WatchBatchRequest.states:type_name -> stoker.v1.JobState
+	53, // 35: stoker.v1.WatchBatchResponse.batch:type_name -> stoker.v1.Batch
+	55, // 36: stoker.v1.WatchBatchResponse.jobs:type_name -> stoker.v1.Job
+	55, // 37: stoker.v1.CancelJobResponse.job:type_name -> stoker.v1.Job
+	53, // 38: stoker.v1.CancelBatchResponse.batch:type_name -> stoker.v1.Batch
+	59, // 39: stoker.v1.CancelJobsRequest.states:type_name -> stoker.v1.JobState
+	62, // 40: stoker.v1.CancelJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
+	44, // 41: stoker.v1.CancelJobsRequest.labels:type_name -> stoker.v1.CancelJobsRequest.LabelsEntry
+	53, // 42: stoker.v1.CancelJobsResponse.batch:type_name -> stoker.v1.Batch
+	63, // 43: stoker.v1.CancelJobsResponse.counts:type_name -> stoker.v1.JobCounts
+	45, // 44: stoker.v1.ListFailuresRequest.labels:type_name -> stoker.v1.ListFailuresRequest.LabelsEntry
+	16, // 45: stoker.v1.ListFailuresRequest.finished:type_name -> stoker.v1.TimeRange
+	28, // 46: stoker.v1.ListFailuresResponse.causes:type_name -> stoker.v1.FailureCause
+	64, // 47: stoker.v1.FailureCause.failure:type_name -> stoker.v1.Failure
+	59, // 48: stoker.v1.RetryJobsRequest.states:type_name -> stoker.v1.JobState
+	62, // 49: stoker.v1.RetryJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
+	46, // 50: stoker.v1.RetryJobsRequest.labels:type_name -> stoker.v1.RetryJobsRequest.LabelsEntry
+	53, // 51: stoker.v1.RetryJobsResponse.batch:type_name -> stoker.v1.Batch
+	63, // 52: stoker.v1.RetryJobsResponse.counts:type_name -> stoker.v1.JobCounts
+	53, // 53: stoker.v1.PauseBatchResponse.batch:type_name -> stoker.v1.Batch
+	53, // 54: stoker.v1.ResumeBatchResponse.batch:type_name -> stoker.v1.Batch
+	53, // 55: stoker.v1.UpdateBatchRequest.batch:type_name -> stoker.v1.Batch
+	65, // 56: stoker.v1.UpdateBatchRequest.update_mask:type_name -> google.protobuf.FieldMask
+	47, // 57: stoker.v1.UpdateBatchRequest.set_labels:type_name -> stoker.v1.UpdateBatchRequest.SetLabelsEntry
+	53, // 58: stoker.v1.UpdateBatchResponse.batch:type_name -> stoker.v1.Batch
+	1,  // 59: stoker.v1.BatchService.SubmitBatch:input_type -> stoker.v1.SubmitBatchRequest
+	5,  // 60: stoker.v1.BatchService.AddJobs:input_type -> stoker.v1.AddJobsRequest
+	7,  // 61: stoker.v1.BatchService.CloseBatch:input_type -> stoker.v1.CloseBatchRequest
+	9,  // 62: stoker.v1.BatchService.GetBatch:input_type -> stoker.v1.GetBatchRequest
+	11, // 63: stoker.v1.BatchService.ListBatches:input_type -> stoker.v1.ListBatchesRequest
+	13, // 64: stoker.v1.BatchService.GetJob:input_type -> stoker.v1.GetJobRequest
+	15, // 65: stoker.v1.BatchService.ListJobs:input_type -> stoker.v1.ListJobsRequest
+	18, // 66: stoker.v1.BatchService.WatchBatch:input_type -> stoker.v1.WatchBatchRequest
+	66, // 67: stoker.v1.BatchService.WatchBatches:input_type -> stoker.v1.WatchBatchesRequest
+	20, // 68: stoker.v1.BatchService.CancelJob:input_type -> stoker.v1.CancelJobRequest
+	22, // 69: stoker.v1.BatchService.CancelBatch:input_type -> stoker.v1.CancelBatchRequest
+	24, // 70: stoker.v1.BatchService.CancelJobs:input_type -> stoker.v1.CancelJobsRequest
+	29, // 71: stoker.v1.BatchService.RetryJobs:input_type -> stoker.v1.RetryJobsRequest
+	26, // 72: stoker.v1.BatchService.ListFailures:input_type -> stoker.v1.ListFailuresRequest
+	31, // 73: stoker.v1.BatchService.PauseBatch:input_type -> stoker.v1.PauseBatchRequest
+	33, // 74: stoker.v1.BatchService.ResumeBatch:input_type -> stoker.v1.ResumeBatchRequest
+	67, // 75: stoker.v1.BatchService.ResubmitBatch:input_type -> stoker.v1.ResubmitBatchRequest
+	68, // 76: stoker.v1.BatchService.CancelBatches:input_type -> stoker.v1.CancelBatchesRequest
+	69, // 77: stoker.v1.BatchService.PauseBatches:input_type -> stoker.v1.PauseBatchesRequest
+	70, // 78: stoker.v1.BatchService.ResumeBatches:input_type -> stoker.v1.ResumeBatchesRequest
+	71, // 79: stoker.v1.BatchService.DeleteBatches:input_type -> stoker.v1.DeleteBatchesRequest
+	72, // 80: stoker.v1.BatchService.UpdateBatches:input_type -> stoker.v1.UpdateBatchesRequest
+	35, // 81: stoker.v1.BatchService.UpdateBatch:input_type -> stoker.v1.UpdateBatchRequest
+	37, // 82: stoker.v1.BatchService.DeleteBatch:input_type -> stoker.v1.DeleteBatchRequest
+	3,  // 83: stoker.v1.BatchService.SubmitBatch:output_type -> stoker.v1.SubmitBatchResponse
+	6,  // 84: stoker.v1.BatchService.AddJobs:output_type -> stoker.v1.AddJobsResponse
+	8,  // 85: stoker.v1.BatchService.CloseBatch:output_type -> stoker.v1.CloseBatchResponse
+	10, // 86: stoker.v1.BatchService.GetBatch:output_type -> stoker.v1.GetBatchResponse
+	12, // 87: stoker.v1.BatchService.ListBatches:output_type -> stoker.v1.ListBatchesResponse
+	14, // 88: stoker.v1.BatchService.GetJob:output_type -> stoker.v1.GetJobResponse
+	17, // 89: stoker.v1.BatchService.ListJobs:output_type -> stoker.v1.ListJobsResponse
+	19, // 90: stoker.v1.BatchService.WatchBatch:output_type -> stoker.v1.WatchBatchResponse
+	73, // 91: stoker.v1.BatchService.WatchBatches:output_type -> stoker.v1.WatchBatchesResponse
+	21, // 92: stoker.v1.BatchService.CancelJob:output_type -> stoker.v1.CancelJobResponse
+	23, // 93: stoker.v1.BatchService.CancelBatch:output_type -> stoker.v1.CancelBatchResponse
+	25, // 94: stoker.v1.BatchService.CancelJobs:output_type -> stoker.v1.CancelJobsResponse
+	30, // 95: stoker.v1.BatchService.RetryJobs:output_type -> stoker.v1.RetryJobsResponse
+	27, // 96: stoker.v1.BatchService.ListFailures:output_type -> stoker.v1.ListFailuresResponse
+	32, // 97: stoker.v1.BatchService.PauseBatch:output_type -> stoker.v1.PauseBatchResponse
+	34, // 98: stoker.v1.BatchService.ResumeBatch:output_type -> stoker.v1.ResumeBatchResponse
+	74, // 99: stoker.v1.BatchService.ResubmitBatch:output_type -> stoker.v1.ResubmitBatchResponse
+	75, // 100: stoker.v1.BatchService.CancelBatches:output_type -> stoker.v1.CancelBatchesResponse
+	76, // 101: stoker.v1.BatchService.PauseBatches:output_type -> stoker.v1.PauseBatchesResponse
+	77, // 102: stoker.v1.BatchService.ResumeBatches:output_type -> stoker.v1.ResumeBatchesResponse
+	78, // 103: stoker.v1.BatchService.DeleteBatches:output_type -> stoker.v1.DeleteBatchesResponse
+	79, // 104: stoker.v1.BatchService.UpdateBatches:output_type -> stoker.v1.UpdateBatchesResponse
+	36, // 105: stoker.v1.BatchService.UpdateBatch:output_type -> stoker.v1.UpdateBatchResponse
+	38, // 106: stoker.v1.BatchService.DeleteBatch:output_type -> stoker.v1.DeleteBatchResponse
+	83, // [83:107] is the sub-list for method output_type
+	59, // [59:83] is the sub-list for method input_type
+	59, // [59:59] is the sub-list for extension type_name
+	59, // [59:59] is the sub-list for extension extendee
+	0,  // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_batch_service_proto_init() }
@@ -3474,7 +3529,7 @@ func file_stoker_v1_batch_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stoker_v1_batch_service_proto_rawDesc), len(file_stoker_v1_batch_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   45,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
