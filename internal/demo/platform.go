@@ -97,7 +97,7 @@ func (p *Platforms) refuse(simulator.Call) simulator.Fault {
 	if !p.refuses.Load() {
 		return simulator.Fault{}
 	}
-	return simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusUnauthorized}
+	return simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusUnauthorized, Message: "the API key is not valid any more"}
 }
 
 func encoderLost(after time.Duration) simulator.Outcome {

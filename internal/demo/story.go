@@ -23,7 +23,7 @@ type Story struct {
 
 // Tell brings a service without batches to where the story begins: some batches have ended, one was paused by its
 // failure limit and one by somebody, one runs and fails here and there, one goes before it, one waits, one is open for
-// more jobs, and an account has a problem. That takes about forty times the pace; afterwards the story goes on by itself
+// more jobs, and an account has a problem. That takes about half a minute at a pace of a second; afterwards the story goes on by itself
 // for about a thousand times the pace. A service that has batches is left as it is.
 func (s Story) Tell(ctx context.Context) error {
 	there, err := s.Client.Batches().ListBatches(ctx, &stokerv1.ListBatchesRequest{PageSize: 1})
@@ -35,7 +35,7 @@ func (s Story) Tell(ctx context.Context) error {
 	}
 	// What runs at first has the encoders for itself.
 	group, first := errgroup.WithContext(ctx)
-	for _, tell := range []func(context.Context) error{s.tellPast, s.tellLimit, s.tellPartner} {
+	for _, tell := range []func(context.Context) error{s.tellSuccess, s.tellFailure, s.tellLimit, s.tellPause, s.tellPartner} {
 		group.Go(func() error { return tell(first) })
 	}
 	if err := group.Wait(); err != nil {
@@ -44,15 +44,32 @@ func (s Story) Tell(ctx context.Context) error {
 	return s.tellPresent(ctx)
 }
 
-// tellPast submits batches that have ended when the story begins.
-func (s Story) tellPast(ctx context.Context) error {
-	for _, r := range []*stokerv1.SubmitBatchRequest{
-		{DisplayName: "sports highlights 88", Labels: label("team", "sports"), Jobs: jobs("match", repeat(clips, 14))},
-		{DisplayName: "hevc re-encode 3", Labels: label("team", "vod"), Jobs: jobs("episode", repeat(clips, 9), repeat(broken, 3), repeat(clips, 4))},
-	} {
-		if _, err := s.submit(ctx, r, ended); err != nil {
-			return err
-		}
+// tellSuccess submits a batch that has succeeded when the story begins.
+func (s Story) tellSuccess(ctx context.Context) error {
+	_, err := s.submit(ctx, &stokerv1.SubmitBatchRequest{
+		DisplayName: "sports highlights 88", Labels: label("team", "sports"), Jobs: jobs("match", repeat(clips, 8)),
+	}, ended)
+	return err
+}
+
+// tellFailure submits a batch that has ended with failures when the story begins.
+func (s Story) tellFailure(ctx context.Context) error {
+	_, err := s.submit(ctx, &stokerv1.SubmitBatchRequest{
+		DisplayName: "hevc re-encode 3", Labels: label("team", "vod"), Jobs: jobs("episode", repeat(clips, 4), repeat(broken, 2), repeat(clips, 3)),
+	}, ended)
+	return err
+}
+
+// tellPause submits a batch that somebody pauses.
+func (s Story) tellPause(ctx context.Context) error {
+	b, err := s.submit(ctx, &stokerv1.SubmitBatchRequest{
+		DisplayName: "kids back catalogue", Labels: label("team", "vod"), Jobs: jobs("kids", repeat(clips, 126)),
+	}, succeeded(3))
+	if err != nil {
+		return err
+	}
+	if _, err := s.Client.Batches().PauseBatch(ctx, &stokerv1.PauseBatchRequest{BatchId: b.GetId(), Reason: "waits for the new logo"}); err != nil {
+		return fmt.Errorf("pause: %w", err)
 	}
 	return nil
 }
@@ -61,7 +78,7 @@ func (s Story) tellPast(ctx context.Context) error {
 func (s Story) tellLimit(ctx context.Context) error {
 	_, err := s.submit(ctx, &stokerv1.SubmitBatchRequest{
 		DisplayName: "archive 7", Labels: label("team", "library"), FailureLimit: &stokerv1.FailureLimit{Count: 5},
-		Jobs: jobs("reel", repeat(clips, 6), repeat(missing, 40)),
+		Jobs: jobs("reel", repeat(clips, 4), repeat(missing, 24)),
 	}, in(stokerv1.BatchState_BATCH_STATE_PAUSED))
 	return err
 }
@@ -91,19 +108,10 @@ func (s Story) tellPartner(ctx context.Context) error {
 
 // tellPresent submits the batches that are under way when the story begins.
 func (s Story) tellPresent(ctx context.Context) error {
-	paused, err := s.submit(ctx, &stokerv1.SubmitBatchRequest{
-		DisplayName: "kids back catalogue", Labels: label("team", "vod"), Priority: new(int32(60)), Jobs: jobs("kids", repeat(clips, 3), repeat(features, 123)),
-	}, succeeded(3))
-	if err != nil {
-		return err
-	}
-	if _, err := s.Client.Batches().PauseBatch(ctx, &stokerv1.PauseBatchRequest{BatchId: paused.GetId(), Reason: "waits for the new logo"}); err != nil {
-		return fmt.Errorf("pause: %w", err)
-	}
-	_, err = s.submit(ctx, &stokerv1.SubmitBatchRequest{
+	_, err := s.submit(ctx, &stokerv1.SubmitBatchRequest{
 		DisplayName: "night run 411", Labels: map[string]string{"team": "vod", "run": "nightly"}, FailureLimit: &stokerv1.FailureLimit{Count: 40},
-		Jobs: jobs("title", repeat(clips, 12), repeat(flaky, 3), repeat(missing, 2), repeat(clips, 9), repeat(exhausted, 1), repeat(broken, 1),
-			repeat(clips, 6), repeat(missing, 3), repeat(flaky, 2), repeat(clips, 8), repeat(features, 200), repeat(missing, 4), repeat(features, 173)),
+		Jobs: jobs("title", repeat(clips, 6), repeat(flaky, 2), repeat(missing, 2), repeat(clips, 5), repeat(exhausted, 1), repeat(broken, 1),
+			repeat(clips, 4), repeat(missing, 3), repeat(flaky, 1), repeat(clips, 3), repeat(features, 200), repeat(missing, 4), repeat(features, 173)),
 	}, failed(7))
 	if err != nil {
 		return err
