@@ -110,7 +110,7 @@ func (s Story) tellPartner(ctx context.Context) error {
 func (s Story) tellPresent(ctx context.Context) error {
 	_, err := s.submit(ctx, &stokerv1.SubmitBatchRequest{
 		DisplayName: "night run 411", Labels: map[string]string{"team": "vod", "run": "nightly"}, FailureLimit: &stokerv1.FailureLimit{Count: 40},
-		Jobs: jobs("title", repeat(clips, 6), repeat(flaky, 2), repeat(missing, 2), repeat(clips, 5), repeat(exhausted, 1), repeat(broken, 1),
+		Jobs: jobs("title", repeat(clips, 2), repeat(exhausted, 1), repeat(clips, 4), repeat(flaky, 2), repeat(missing, 2), repeat(clips, 5), repeat(broken, 1),
 			repeat(clips, 4), repeat(missing, 3), repeat(flaky, 1), repeat(clips, 3), repeat(features, 200), repeat(missing, 4), repeat(features, 173)),
 	}, failed(7))
 	if err != nil {
