@@ -12,8 +12,9 @@ import (
 	"testing"
 )
 
-// packed asks a stream of messages, each of which is flushed, and returns the answer.
-func packed(t *testing.T, accept, media string, messages <-chan []byte) *http.Response {
+// packed asks, for somebody elsewhere unless from is empty, a stream of messages, each of which is flushed, and returns
+// the answer.
+func packed(t *testing.T, accept, media, from string, messages <-chan []byte) *http.Response {
 	t.Helper()
 	server := httptest.NewServer(withDeadlines(withPacking(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", media)
@@ -43,6 +44,9 @@ func packed(t *testing.T, accept, media string, messages <-chan []byte) *http.Re
 		t.Fatal(err)
 	}
 	call.Header.Set("Accept-Encoding", accept)
+	if from != "" {
+		call.Header.Set("X-Forwarded-For", from)
+	}
 	resp, err := server.Client().Do(call)
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +63,7 @@ func TestPackedStream(t *testing.T) {
 	}
 	messages := make(chan []byte, 1)
 	messages <- []byte("first\n") // so that there is a header to read
-	resp := packed(t, "gzip, deflate, br", "application/connect+proto", messages)
+	resp := packed(t, "gzip, deflate, br", "application/connect+proto", "192.0.2.1", messages)
 	if got := resp.Header.Get("Content-Encoding"); got != "gzip" {
 		t.Fatalf("Content-Encoding is %q", got)
 	}
@@ -91,22 +95,23 @@ func TestPackedStreamIsSmall(t *testing.T) {
 	large := []byte(strings.Repeat("a line that repeats itself\n", 100_000))
 	messages <- large
 	close(messages)
-	body, err := io.ReadAll(packed(t, "gzip", linesType, messages).Body)
+	body, err := io.ReadAll(packed(t, "gzip", linesType, "192.0.2.1", messages).Body)
 	if err != nil || len(body) > len(large)/50 {
 		t.Errorf("%d bytes were packed to %d: %v", len(large), len(body), err)
 	}
 }
 
-// Who does not ask for it gets nothing packed, and what is no stream is not packed.
+// Who does not ask for it, or is on this machine, gets nothing packed, and what is no stream is not packed.
 func TestNotPacked(t *testing.T) {
-	for name, tt := range map[string]struct{ accept, media string }{
-		"not asked for": {"identity", "application/connect+proto"},
-		"no stream":     {"gzip", "application/json"},
+	for name, tt := range map[string]struct{ accept, media, from string }{
+		"not asked for":   {"identity", "application/connect+proto", "192.0.2.1"},
+		"no stream":       {"gzip", "application/json", "192.0.2.1"},
+		"on this machine": {"gzip", "application/connect+proto", ""},
 	} {
 		messages := make(chan []byte, 1)
 		messages <- []byte("plain\n")
 		close(messages)
-		resp := packed(t, tt.accept, tt.media, messages)
+		resp := packed(t, tt.accept, tt.media, tt.from, messages)
 		body, err := io.ReadAll(resp.Body)
 		if err != nil || string(body) != "plain\n" || resp.Header.Get("Content-Encoding") != "" {
 			t.Errorf("%s: %q in %q: %v", name, body, resp.Header.Get("Content-Encoding"), err)
