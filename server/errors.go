@@ -45,6 +45,9 @@ var errorTable = []struct {
 	{errNotOwn, codes.PermissionDenied, "NOT_OWN", func(_ error, req any) string {
 		return subject(req) + " was submitted by somebody else; steering it needs the role operator"
 	}},
+	{errEndpointExists, codes.AlreadyExists, "ENDPOINT_EXISTS", func(_ error, req any) string {
+		return subject(req) + " exists already; choose another name, or update it"
+	}},
 	{job.ErrExists, codes.AlreadyExists, "REQUEST_ID_REUSED", func(_ error, req any) string {
 		return subject(req) + " was used before, with another payload; choose a new request_id for a new batch"
 	}},
@@ -80,6 +83,18 @@ func toStatus(err error, req any) (s *status.Status, known bool) {
 	}
 	if limit, ok := errors.AsType[*limitError](err); ok {
 		return limitStatus(limit), true
+	}
+	if space, ok := errors.AsType[*job.SpaceError](err); ok {
+		return newStatus(codes.ResourceExhausted, space.Error(), &errdetails.ErrorInfo{
+			Reason: "DISK_LOW", Domain: job.ErrorDomain,
+			Metadata: map[string]string{"free_bytes": strconv.FormatInt(space.Free, 10), "floor_bytes": strconv.FormatInt(space.Floor, 10)},
+		}), true
+	}
+	if deleted, ok := errors.AsType[*job.DeletedError](err); ok {
+		return newStatus(codes.FailedPrecondition, deleted.Error(), &errdetails.ErrorInfo{
+			Reason: "BATCH_DELETED", Domain: job.ErrorDomain,
+			Metadata: map[string]string{"id": deleted.ID, "number": strconv.FormatInt(deleted.BatchNumber, 10)},
+		}), true
 	}
 	if role, ok := errors.AsType[*roleError](err); ok {
 		return newStatus(codes.PermissionDenied, role.Error(), &errdetails.ErrorInfo{
@@ -215,6 +230,12 @@ func subject(req any) string {
 		return named("template", r.GetName())
 	case interface{ GetTokenId() string }:
 		return named("token", r.GetTokenId())
+	case interface{ GetEndpoint() string }:
+		return named("endpoint", r.GetEndpoint())
+	case interface {
+		GetEndpoint() *stokerv1.NotificationEndpoint
+	}:
+		return named("endpoint", r.GetEndpoint().GetName())
 	case interface{ GetRequestId() string }:
 		return named("request_id", r.GetRequestId())
 	case interface{ GetBatch() *stokerv1.Batch }:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/internal/identity"
+	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -24,7 +25,8 @@ type BatchStore interface {
 	// request id and payload; created is false then.
 	Submit(ctx context.Context, s job.Submission, now time.Time) (b job.Batch, created bool, err error)
 	// BatchByRequestID returns the batch of an earlier Submit with this key. The error
-	// matches [job.ErrNotFound] if there was none, and [job.ErrExists] if its payload was another.
+	// matches [job.ErrNotFound] if there was none, and [job.ErrExists] if its payload was another; it is
+	// a [job.DeletedError] if the batch has been deleted since.
 	BatchByRequestID(ctx context.Context, key job.RequestKey) (job.Batch, error)
 	// CountSucceeded counts the jobs that a batch like b would leave out because of
 	// [job.Batch.SkipSucceeded].
@@ -41,7 +43,7 @@ type BatchStore interface {
 	CountBatches(ctx context.Context, f job.BatchFilter) (int64, error)
 	// UpdateBatch changes a batch by f in one transaction and returns the batch after it.
 	UpdateBatch(ctx context.Context, id string, now time.Time, f func(*job.Batch) error) (job.Batch, error)
-	DeleteBatch(ctx context.Context, id string) error
+	DeleteBatch(ctx context.Context, id string, now time.Time) error
 }
 
 // JobStore keeps the jobs of batches. Errors are those of package job.
@@ -64,11 +66,12 @@ type JobStore interface {
 type LineStore interface {
 	// AccountLine returns the line of an account.
 	AccountLine(ctx context.Context, accountID string, now time.Time) (*job.Line, error)
-	// CountWaiting returns how many jobs are WAITING in batches that may start jobs, by account.
-	CountWaiting(ctx context.Context) (map[string]int64, error)
+	// CountWaiting returns how many jobs are WAITING in batches that may start jobs, by account; with
+	// paused, in all batches that have not ended.
+	CountWaiting(ctx context.Context, paused bool) (map[string]int64, error)
 	// NextJobs returns the due jobs of an account that are started next, at most limit, in the order
 	// in which they are started, without those of some batches.
-	NextJobs(ctx context.Context, accountID string, now time.Time, limit int, except ...int64) ([]job.Job, error)
+	NextJobs(ctx context.Context, accountID string, now time.Time, limit int, except job.Except) ([]job.Job, error)
 	// NextJobOfBatch returns the due job that is started next in the batch with a sequence
 	// number. The error matches [job.ErrNotFound] if no job is due.
 	NextJobOfBatch(ctx context.Context, batchSeq int64, now time.Time) (job.Job, error)
@@ -109,6 +112,32 @@ type AccessStore interface {
 	Entries(ctx context.Context, f access.EntryFilter) ([]access.Entry, error)
 	// DeleteEntries removes the entries from before a time.
 	DeleteEntries(ctx context.Context, before time.Time) (removed int64, err error)
+}
+
+// NotificationStore keeps the endpoints of notifications, and what is delivered to them. Errors are those of package job.
+type NotificationStore interface {
+	Endpoints(ctx context.Context) ([]notification.Endpoint, error)
+	Endpoint(ctx context.Context, name string) (notification.Endpoint, error)
+	// CreateEndpoint stores an endpoint. The error matches [job.ErrExists] if there is one of this name.
+	CreateEndpoint(ctx context.Context, e notification.Endpoint) error
+	// UpdateEndpoint changes an endpoint by f in one transaction and returns the endpoint after it.
+	UpdateEndpoint(ctx context.Context, name string, f func(*notification.Endpoint) error) (notification.Endpoint, error)
+	// DeleteEndpoint removes an endpoint that allow accepts, with its deliveries.
+	DeleteEndpoint(ctx context.Context, name string, now time.Time, allow func(notification.Endpoint) error) error
+	// Deliveries returns the deliveries that f chooses, the newest first.
+	Deliveries(ctx context.Context, f notification.DeliveryFilter) ([]notification.Delivery, error)
+	// Redeliver has the deliveries that f chooses sent again, and returns how many.
+	Redeliver(ctx context.Context, f notification.DeliveryFilter, now time.Time) (int64, error)
+	// Backlogs returns what is pending of each endpoint that has pending deliveries.
+	Backlogs(ctx context.Context) ([]notification.Backlog, error)
+}
+
+// NotificationSender sends notifications.
+type NotificationSender interface {
+	// NewSecret makes the secret of an endpoint, and what it can be made from again.
+	NewSecret(now time.Time) (notification.Secret, notification.SecretKey, error)
+	// Test sends a message to an endpoint and returns how the attempt ended.
+	Test(ctx context.Context, e notification.Endpoint) notification.Attempt
 }
 
 // AccountStore has the account status and the account settings of each account.

@@ -22,9 +22,12 @@ import (
 
 // Config is the configuration of a [Server].
 type Config struct {
-	Store   Store       // required
-	Access  AccessStore // required
-	Catalog Catalog
+	Store  Store       // required
+	Access AccessStore // required
+	// Notifications and Sender are required together. Default: NotificationService is not served.
+	Notifications NotificationStore
+	Sender        NotificationSender
+	Catalog       Catalog
 	// Identifier finds out who calls. Default: everybody is [access.Local].
 	Identifier *identity.Identifier
 	// AllowInlineTemplates lets submitters use what the API key may use, and not only what the Catalog
@@ -58,7 +61,8 @@ type Limits struct {
 	// half, or as much as one request needs. Requests of up to 64 KiB are not counted. Default 64 MiB.
 	ReceiveBytes int
 	// AnswerBytes is how much memory answers may take up until they are written, in bytes, those to all
-	// callers together. One caller gets at most half. Answers of up to 4 KiB are not counted. Default 64 MiB.
+	// callers together. One caller gets at most half. Answers of up to 4 KiB count half as
+	// much again, whoever they are for. Default 64 MiB.
 	AnswerBytes int
 	// WaitingJobsPerAccount is how many jobs of one account may wait to be started. Default 10,000,000.
 	WaitingJobsPerAccount int
@@ -91,6 +95,7 @@ type Server struct {
 	gate         *gate
 	audit        *auditLog
 	access       *accessService
+	notification *notificationService // nil: it is not served
 	catalog      Catalog
 	log          *slog.Logger
 	limits       Limits
@@ -101,6 +106,8 @@ type Server struct {
 	lists        *batchLists
 	batchURL     func(number int64) string // nil: there is no page
 	callers      *callers
+	refusedLines *refusedLines // also of gate
+	unread       *unreadAnswers
 	receiving    *room // for requests on their way in
 	decoding     *room // for requests that are being decoded and carried out
 	answering    *room // for answers until they are written
@@ -128,9 +135,11 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	lines := newRefusedLines()
 	s := &Server{
 		store:        newBoundary(c.Store, c.AllowInlineTemplates),
-		gate:         &gate{identifier: c.Identifier, methods: methods, strangers: newStrangers(), audit: audit, log: log},
+		gate:         &gate{identifier: c.Identifier, methods: methods, strangers: newStrangers(), lines: lines, audit: audit, log: log},
+		refusedLines: lines,
 		audit:        audit,
 		access:       &accessService{store: c.Access, identifier: c.Identifier, accounts: c.Store, inlineTemplates: c.AllowInlineTemplates},
 		catalog:      c.Catalog,
@@ -141,7 +150,11 @@ func New(c Config) (*Server, error) {
 		batchURL:     c.BatchURL,
 		limits:       c.Limits.withDefaults(),
 	}
+	if c.Notifications != nil {
+		s.notification = &notificationService{store: &notificationBoundary{store: c.Notifications, accounts: s.store}, sender: c.Sender}
+	}
 	s.hub = newHub(s.limits)
+	s.unread = newUnreadAnswers(s.limits.AnswerBytes / 2)
 	s.callers = newCallers(s.limits)
 	s.receiving = newRoom("receive_bytes", "requests", s.limits.ReceiveBytes, s.limits.MaxRequestBytes)
 	s.decoding = newRoom("receive_bytes", "requests", 2*s.limits.ReceiveBytes, 2*s.limits.MaxRequestBytes)
@@ -164,6 +177,10 @@ func (s *Server) Register(server *grpc.Server) {
 	stokerv1.RegisterAccessServiceServer(g, s.access)
 	stokerv1.RegisterAuditServiceServer(g, s.access)
 	stokerv1.RegisterSubmissionServiceServer(g, &submissionService{server: s})
+	if s.notification != nil {
+		stokerv1.RegisterNotificationServiceServer(g, s.notification)
+		s.health.SetServingStatus(stokerv1.NotificationService_ServiceDesc.ServiceName, healthpb.HealthCheckResponse_SERVING)
+	}
 	for _, name := range []string{
 		"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName,
 		stokerv1.CatalogService_ServiceDesc.ServiceName, stokerv1.SubmissionService_ServiceDesc.ServiceName,

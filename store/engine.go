@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/internal/access"
+	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -24,6 +25,11 @@ type Engine interface {
 	Begin(ctx context.Context) (Tx, error)
 	// InstanceID is the random word that was made together with the table.
 	InstanceID() string
+	// DiskSpace returns how much room the disk of the table has for this process, and in all. total is 0
+	// where that is not known.
+	DiskSpace() (free, total int64, err error)
+	// TableSize returns how much room the table takes, and how much of that has nothing in it.
+	TableSize(ctx context.Context) (size, unused int64, err error)
 	// Close releases the table. No transaction is open then.
 	Close() error
 }
@@ -66,12 +72,34 @@ type Tx interface {
 
 // Reaper removes what is not kept any more, a part at a time.
 type Reaper interface {
-	// ReapDeleted removes a part of a batch that is marked as deleted, at most limit jobs, and
-	// the batch itself at the end. It reports whether there may be more to remove.
-	ReapDeleted(ctx context.Context, limit int) (more bool, err error)
+	// NextDeleted returns a batch that is marked as deleted and has not been removed yet.
+	NextDeleted(ctx context.Context) (job.Batch, error)
+	// ReapJobs removes the jobs of a batch with the lowest numbers, at most jobs, with everything
+	// that belongs to them. The batch is marked as deleted.
+	ReapJobs(ctx context.Context, batchSeq, jobs int64) (Reaped, error)
+	// ReapBatch removes a part of what a batch without jobs has, about as many rows as limit says,
+	// and the batch itself at the end. It keeps for [Tx.ReconcileSince] when the batch was last
+	// changed.
+	ReapBatch(ctx context.Context, batchSeq, limit int64) (Reaped, error)
+	// AddResults adds results, or replaces those with the same key.
+	AddResults(ctx context.Context, results []Result) error
+	// ReapResults looks at limit results with keys after one, in the order of their keys, and removes
+	// those from before a time. It returns the key of the last one that it looked at; nil if there
+	// are no more.
+	ReapResults(ctx context.Context, before time.Time, after ResultKey, limit int64) (last *ResultKey, err error)
+	// ReapRequests removes what is kept of batches that were deleted before a time, of at most limit
+	// of them. It returns how many it removed.
+	ReapRequests(ctx context.Context, before time.Time, limit int64) (removed int64, err error)
+	// ReleaseSpace gives a little of the room that the table takes and does not use back to the disk,
+	// unless hardly any is left or the table cannot do that. It reports whether there is more.
+	ReleaseSpace(ctx context.Context) (more bool, err error)
 	// ReapEntries removes entries of the audit log from before a time, at most limit, the oldest
 	// first. It returns how many it removed.
 	ReapEntries(ctx context.Context, before time.Time, limit int) (removed int64, err error)
+	// ReapDeliveries removes deliveries that ended before a time, at most limit.
+	ReapDeliveries(ctx context.Context, before time.Time, limit int) (removed int64, err error)
+	// RemoveOldestDeliveries removes deliveries of an endpoint in one state, at most limit, the oldest first.
+	RemoveOldestDeliveries(ctx context.Context, endpoint string, state notification.DeliveryState, limit int) error
 }
 
 // Reader is everything that can be asked of a job table. Single rows that do not exist are
@@ -83,7 +111,10 @@ type Reader interface {
 	AccessReader
 	QueueReader
 	SubmissionReader
+	SuccessReader
+	RetentionReader
 	AccountReader
+	NotificationReader
 }
 
 // BatchReader reads batches.
@@ -158,8 +189,9 @@ type QueueReader interface {
 	// QueueShares returns the shares of the same batches. Of each batch it counts at most
 	// maxBackedOff jobs that wait out a back-off.
 	QueueShares(ctx context.Context, accountID string, now time.Time, maxBackedOff int) ([]job.Share, error)
-	// CountWaiting returns the number of WAITING jobs in the batches that dispatch, by account.
-	CountWaiting(ctx context.Context) (map[string]int64, error)
+	// CountWaiting returns the number of WAITING jobs in the batches that dispatch, by account; with paused,
+	// in all batches that have not ended.
+	CountWaiting(ctx context.Context, paused bool) (map[string]int64, error)
 	// DueJobs returns the jobs of a batch that are ready or whose back-off is over, with numbers
 	// above afterNumber, at most limit, by number.
 	DueJobs(ctx context.Context, batchSeq, afterNumber int64, now time.Time, limit int) ([]job.Job, error)
@@ -185,9 +217,6 @@ type SubmissionReader interface {
 	KnownKeys(ctx context.Context, batchSeq int64, keys []string) ([]string, error)
 	// SkippedKeys returns those of the keys that a batch has skipped.
 	SkippedKeys(ctx context.Context, batchSeq int64, keys []string) ([]string, error)
-	// SucceededJobs returns the jobs in SUCCEEDED that have the key and the output path of one
-	// of the given jobs. No job has the empty key.
-	SucceededJobs(ctx context.Context, jobs []job.Spec) ([]SucceededJob, error)
 	// OutputPaths calls visit with the number and output path of each job of a batch with a
 	// number above after and a path. visit must not keep path.
 	OutputPaths(ctx context.Context, batchSeq, after int64, visit func(number int64, path []byte)) error
@@ -199,6 +228,31 @@ type SubmissionReader interface {
 	// SkippedOutputOwner returns the key of a job with the output path that a batch has skipped,
 	// other than exceptKey.
 	SkippedOutputOwner(ctx context.Context, batchSeq int64, path, exceptKey string) (key string, err error)
+}
+
+// SuccessReader reads what has succeeded before.
+type SuccessReader interface {
+	// SucceededJobs returns the jobs in SUCCEEDED that have the key and the output path of one
+	// of the given jobs, also those of deleted batches that have not been removed yet. No job has
+	// the empty key.
+	SucceededJobs(ctx context.Context, jobs []job.Spec) ([]SucceededJob, error)
+	// AnyBatch returns a batch, also one that was deleted and has not been removed yet.
+	AnyBatch(ctx context.Context, seq int64) (job.Batch, error)
+	// FindResults returns the indexes of those keys that results have, in any order.
+	FindResults(ctx context.Context, keys []ResultKey) ([]int, error)
+}
+
+// RetentionReader reads what retention decides by, and what is left of batches that it has deleted.
+type RetentionReader interface {
+	// EndedBatches returns the batches in a state that ended before a time, at most limit, those
+	// that ended first. The zero time is none.
+	EndedBatches(ctx context.Context, state job.BatchState, before time.Time, limit int) ([]EndedBatch, error)
+	// CountAllJobs counts the jobs of all batches by the counts of these.
+	CountAllJobs(ctx context.Context) (int64, error)
+	// DeletedByRequestID is BatchByRequestID for batches that were deleted.
+	DeletedByRequestID(ctx context.Context, key job.RequestKey) (DeletedBatch, error)
+	// WasDeleted reports whether a batch was deleted and is still remembered.
+	WasDeleted(ctx context.Context, batchID string) (bool, error)
 }
 
 // AccessReader reads tokens and the audit log.
@@ -215,9 +269,35 @@ type AccountReader interface {
 	AccountSettings(ctx context.Context, accountID string) (job.AccountSettings, error)
 	// DailyStarts returns the count of the latest day on which an account made starts.
 	DailyStarts(ctx context.Context, accountID string) (job.DailyStarts, error)
+	// PrincipalStarts returns the count of the latest day on which there were starts of a principal's batches.
+	PrincipalStarts(ctx context.Context, principal string) (job.DailyStarts, error)
 	// Orphans returns orphans of an account, at most limit, oldest first.
 	Orphans(ctx context.Context, accountID string, limit int) ([]job.Orphan, error)
 	// ListParameters returns the list parameters of an account by name.
 	ListParameters(ctx context.Context, accountID string) ([]job.ListParameter, error)
 	Resource(ctx context.Context, key ResourceKey) (remoteID string, saved time.Time, err error)
+}
+
+// NotificationReader reads the endpoints of notifications, and what is delivered to them.
+type NotificationReader interface {
+	// Endpoints returns all endpoints by name.
+	Endpoints(ctx context.Context) ([]notification.Endpoint, error)
+	Endpoint(ctx context.Context, name string) (notification.Endpoint, error)
+	// DueDeliveries returns pending deliveries of an endpoint that are due, at most limit, the longest due first.
+	// Those that jobs may still join are due at joining or earlier.
+	DueDeliveries(ctx context.Context, endpoint string, now, joining time.Time, limit int) ([]notification.Delivery, error)
+	// NextDeliveryTime returns when a delivery of an endpoint is due that is not due at after; zero if there is none.
+	NextDeliveryTime(ctx context.Context, endpoint string, after time.Time) (time.Time, error)
+	// Delivery returns a delivery by its Seq.
+	Delivery(ctx context.Context, seq int64) (notification.Delivery, error)
+	// Deliveries returns the deliveries that f chooses, the newest first.
+	Deliveries(ctx context.Context, f notification.DeliveryFilter) ([]notification.Delivery, error)
+	// OldestDeliveries returns deliveries of an endpoint in one state, at most limit, the oldest first.
+	OldestDeliveries(ctx context.Context, endpoint string, state notification.DeliveryState, limit int) ([]notification.Delivery, error)
+	// Backlogs returns what is pending of each endpoint that has pending deliveries, by name.
+	Backlogs(ctx context.Context) ([]notification.Backlog, error)
+	// CountDeliveries counts the deliveries of an endpoint in a state.
+	CountDeliveries(ctx context.Context, endpoint string, state notification.DeliveryState) (int64, error)
+	// Availability returns what endpoints were told last of an account.
+	Availability(ctx context.Context, accountID string) (notification.Availability, error)
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/internal/access"
+	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -24,7 +25,7 @@ type Want struct {
 // Loaded is the answer to a [Want]. What does not exist is missing.
 type Loaded struct {
 	// Headers are the batches by seq, with the fields that change with their jobs: ID, Seq,
-	// AccountID, State, StateReason, StateTime, Open, FailureLimit, FailuresForgiven, Counts,
+	// CreatedBy, AccountID, State, StateReason, StateTime, Open, FailureLimit, FailuresForgiven, Counts,
 	// Revision, StartTime and FinishTime.
 	Headers []job.Batch
 	Jobs    []job.Job
@@ -53,14 +54,15 @@ type Rows struct {
 	Headers []HeaderRow
 	// Batches are batches that were changed by [Store.UpdateBatch].
 	Batches []BatchRow
-	// DeletedBatches are marked as deleted, by seq, and lose their request id.
-	DeletedBatches []int64
+	// DeletedBatches are marked as deleted. Their request ids are kept apart from them.
+	DeletedBatches []DeletedBatchRow
 	ReadyBlocks    []ReadyBlockChange
 	Causes         []CauseChange
 
-	Starts         []StartsChange
-	ForgivenStarts []ForgivenStarts
-	Settings       []SettingsRow
+	Starts          []StartsChange // of accounts
+	PrincipalStarts []StartsChange
+	ForgivenStarts  []ForgivenStarts
+	Settings        []SettingsRow
 	// Orphans are added unless they are known.
 	Orphans        []job.Orphan
 	DeletedOrphans []job.Orphan // by account and encoding
@@ -74,8 +76,28 @@ type Rows struct {
 	TokenUses []TokenUse
 	// Entries of the audit log replace earlier ones of the same id.
 	Entries []access.Entry
+	// Endpoints of notifications replace earlier ones of the same name. DeletedEndpoints, by name, take their
+	// deliveries with them.
+	Endpoints        []notification.Endpoint
+	DeletedEndpoints []string
+	// Deliveries are added to the outbox, and get the next [notification.Delivery.Seq] each.
+	Deliveries []notification.Delivery
+	JoinedJobs []JoinedJobs
+	// ChangedDeliveries are written by Seq and ID: Joining, State, Attempts, the times apart from the
+	// creation, HTTPStatus and Problem. One that does not exist any more is left out.
+	ChangedDeliveries []notification.Delivery
+	// Availabilities replace earlier ones of the same account.
+	Availabilities []notification.Availability
 	// ReconciledAccounts have nothing noted any more for [Tx.ReconcileSince].
 	ReconciledAccounts []string
+}
+
+// JoinedJobs are jobs of a batch to which an event has happened. They join the delivery of each endpoint that is
+// still [notification.Delivery.Joining] for that batch and event, or begin it.
+type JoinedJobs struct {
+	// Delivery is what is begun, without ID and Endpoint. Its numbers, JobCount and Revision are joined.
+	Delivery  notification.Delivery
+	Endpoints []string
 }
 
 // TokenUse says when a token was last used.
@@ -121,6 +143,42 @@ type BatchRow struct {
 	LabelsChanged bool
 }
 
+// DeletedBatchRow is a batch that is marked as deleted at a time.
+type DeletedBatchRow struct {
+	Seq  int64
+	Time time.Time
+}
+
+// DeletedBatch is what is kept of a batch that was deleted.
+type DeletedBatch struct {
+	ID          string
+	Seq         int64
+	PayloadHash []byte
+	Time        time.Time // of the deletion
+}
+
+// EndedBatch is a batch that has ended, as far as retention decides by it.
+type EndedBatch struct {
+	ID         string
+	Seq        int64
+	FinishTime time.Time
+	Jobs       int64
+}
+
+// Reaped is what a part of the removal of a batch has removed. Without rows there was nothing to remove.
+type Reaped struct {
+	Rows, Jobs int64
+	// Succeeded are those of the jobs that have succeeded and have a key.
+	Succeeded []ReapedJob
+}
+
+// ReapedJob is a job that has succeeded and was removed.
+type ReapedJob struct {
+	job.Spec
+	EncodingID string
+	FinishTime time.Time
+}
+
 // ReadyBlock says how many ready jobs a batch has among the numbers of a block. Block 0 has the
 // numbers from 1 to [ReadyBlockSize].
 type ReadyBlock struct{ Block, Ready int64 }
@@ -135,13 +193,13 @@ type CauseChange struct {
 	Change   int64
 }
 
-// StartsChange adds Change to the starts that an account has made on a day. A later day than the
-// stored one begins with no starts; on an earlier one, Change is added to the stored day. The
-// count does not go below zero, and no more starts are forgiven than were made.
+// StartsChange adds Change to the starts of a day. A later day than the stored one begins with no starts; on
+// an earlier one, Change is added to the stored day. The count does not go below zero, and no more
+// starts are forgiven than were made.
 type StartsChange struct {
-	AccountID string
-	Day       time.Time
-	Change    int
+	Of     string // the account that has made them, or the principal of whose batches they are
+	Day    time.Time
+	Change int
 }
 
 // ForgivenStarts forgives all starts that an account has made, unless the stored day is before Day.
@@ -175,10 +233,11 @@ type ListParameterRow struct {
 
 // DispatchableBatch is what decides when a batch may start its next job.
 type DispatchableBatch struct {
-	Seq      int64
-	Priority int
-	InFlight int64 // jobs that are starting, queued, running or being cancelled
-	Ended    int64 // jobs that have ended
+	Seq       int64
+	CreatedBy string
+	Priority  int
+	InFlight  int64 // jobs that are starting, queued, running or being cancelled
+	Ended     int64 // jobs that have ended
 }
 
 // SucceededJob is a job that has succeeded.
@@ -191,6 +250,7 @@ type SucceededJob struct {
 
 func (r *Rows) empty() bool {
 	return len(r.Jobs)+len(r.Attempts)+len(r.Events)+len(r.Headers)+len(r.Batches)+len(r.DeletedBatches)+len(r.ReadyBlocks)+len(r.Causes)+
-		len(r.Starts)+len(r.ForgivenStarts)+len(r.Settings)+len(r.Orphans)+len(r.DeletedOrphans)+len(r.Resources)+len(r.DeletedResources)+
-		len(r.ListParameters)+len(r.DeletedListParameters)+len(r.ReconciledAccounts)+len(r.Tokens)+len(r.TokenUses)+len(r.Entries) == 0
+		len(r.Starts)+len(r.PrincipalStarts)+len(r.ForgivenStarts)+len(r.Settings)+len(r.Orphans)+len(r.DeletedOrphans)+len(r.Resources)+len(r.DeletedResources)+
+		len(r.ListParameters)+len(r.DeletedListParameters)+len(r.ReconciledAccounts)+len(r.Tokens)+len(r.TokenUses)+len(r.Entries)+
+		len(r.Endpoints)+len(r.DeletedEndpoints)+len(r.Deliveries)+len(r.JoinedJobs)+len(r.ChangedDeliveries)+len(r.Availabilities) == 0
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/internal/access"
+	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -23,6 +24,8 @@ type unit struct {
 	ctx     context.Context // the writer's own, the same for every statement
 	tx      Tx
 	outputs *outputIndex
+	// endpoints are those of notifications.
+	endpoints *endpointCache
 
 	headers  map[string]*batchHeader // by batch id
 	jobs     map[job.ID]*job.Job
@@ -35,8 +38,10 @@ type unit struct {
 	records    map[*access.Record]bool // of the members that have run; written with the next rows
 	readyDelta map[readyBlock]int64
 	causeDelta map[failureCause]int64
-	reblocked  map[int64]bool         // by seq: batches of which counts of ready jobs were written
-	wakeups    map[string]*job.Change // by batch id
+	joined     map[jobEvent]*notification.Delivery // of jobs, since the rows were written last
+	outbox     bool                                // deliveries were written
+	reblocked  map[int64]bool                      // by seq: batches of which counts of ready jobs were written
+	wakeups    map[string]*job.Change              // by batch id
 	panicked   *panicError
 }
 
@@ -60,9 +65,9 @@ type batchHeader struct {
 	changed      bool // set it after a change of a field
 }
 
-func newUnit(outputs *outputIndex) *unit {
+func newUnit(outputs *outputIndex, endpoints *endpointCache) *unit {
 	return &unit{
-		outputs: outputs,
+		outputs: outputs, endpoints: endpoints, joined: map[jobEvent]*notification.Delivery{},
 		headers: map[string]*batchHeader{}, jobs: map[job.ID]*job.Job{}, selected: map[*job.Filter][]job.Job{}, dirty: map[string]bool{},
 		pending: map[job.ID]bool{}, written: map[rowKey]bool{}, records: map[*access.Record]bool{}, readyDelta: map[readyBlock]int64{}, causeDelta: map[failureCause]int64{}, reblocked: map[int64]bool{},
 		wakeups: map[string]*job.Change{},
@@ -74,7 +79,8 @@ func (u *unit) begin(ctx context.Context, tx Tx) { u.ctx, u.tx = ctx, tx }
 
 // end lets go of everything that the unit holds, after its transaction has ended.
 func (u *unit) end() {
-	u.ctx, u.tx, u.panicked, u.rows = nil, nil, nil, Rows{}
+	u.ctx, u.tx, u.panicked, u.rows, u.outbox = nil, nil, nil, Rows{}, false
+	u.joined = emptied(u.joined)
 	u.headers, u.jobs, u.selected, u.dirty = emptied(u.headers), emptied(u.jobs), emptied(u.selected), emptied(u.dirty)
 	u.pending, u.written, u.readyDelta, u.causeDelta = emptied(u.pending), emptied(u.written), emptied(u.readyDelta), emptied(u.causeDelta)
 	clear(u.records)
@@ -225,26 +231,46 @@ func (u *unit) reserveRow(kind, account, key string) error {
 	return nil
 }
 
-// countStarts counts n starts of an account; n is less than 0 if some are given back.
-func (u *unit) countStarts(accountID string, n int, now time.Time) error {
-	day := job.Day(now)
-	for i := range u.rows.Starts {
-		// Neither of two changes of the same sign is cut off at zero if their sum is not.
-		if s := &u.rows.Starts[i]; s.AccountID == accountID && s.Day.Equal(day) && (s.Change < 0) == (n < 0) {
-			s.Change += n
-			return nil
+// countStarts counts n starts of jobs of a batch, for its account and for who submitted it; n is less than 0 if
+// some are given back.
+func (u *unit) countStarts(b *job.Batch, n int, now time.Time) error {
+	ofAccount := StartsChange{Of: b.AccountID, Day: job.Day(now), Change: n}
+	if !addStarts(u.rows.Starts, ofAccount) {
+		if err := u.reserveStarts(b.AccountID); err != nil {
+			return err
 		}
+		u.rows.Starts = append(u.rows.Starts, ofAccount)
 	}
-	if err := u.reserveStarts(accountID); err != nil {
-		return err
+	ofPrincipal := StartsChange{Of: creator(*b), Day: job.Day(now), Change: n}
+	if !addStarts(u.rows.PrincipalStarts, ofPrincipal) {
+		if slices.ContainsFunc(u.rows.PrincipalStarts, ofPrincipal.isOfSame) {
+			if err := u.flush(); err != nil {
+				return err
+			}
+		}
+		u.rows.PrincipalStarts = append(u.rows.PrincipalStarts, ofPrincipal)
 	}
-	u.rows.Starts = append(u.rows.Starts, StartsChange{AccountID: accountID, Day: day, Change: n})
 	return nil
 }
 
+// addStarts adds a change to one of the changes, and reports whether there is one that it can be added to:
+// neither of two changes of the same sign is cut off at zero if their sum is not.
+func addStarts(changes []StartsChange, c StartsChange) bool {
+	for i := range changes {
+		if s := &changes[i]; c.isOfSame(*s) && s.Day.Equal(c.Day) && (s.Change < 0) == (c.Change < 0) {
+			s.Change += c.Change
+			return true
+		}
+	}
+	return false
+}
+
+// isOfSame reports whether another change is about the starts of the same account or principal.
+func (c StartsChange) isOfSame(other StartsChange) bool { return c.Of == other.Of }
+
 // reserveStarts is [unit.reserveRow] for the starts of an account, which most transactions count.
 func (u *unit) reserveStarts(accountID string) error {
-	if slices.ContainsFunc(u.rows.Starts, func(s StartsChange) bool { return s.AccountID == accountID }) ||
+	if slices.ContainsFunc(u.rows.Starts, func(s StartsChange) bool { return s.Of == accountID }) ||
 		slices.ContainsFunc(u.rows.ForgivenStarts, func(s ForgivenStarts) bool { return s.AccountID == accountID }) {
 		return u.flush()
 	}
@@ -283,6 +309,9 @@ func (u *unit) flush() error {
 		u.rows.Entries = append(u.rows.Entries, r.ToWrite())
 	}
 	clear(u.records)
+	if err := u.flushJoined(); err != nil {
+		return err
+	}
 	if u.rows.empty() {
 		return nil
 	}

@@ -30,8 +30,8 @@ repeated. To say that no more will come: stoker close.`,
 		},
 		ValidArgsFunction: completions{c}.openBatchThenFile,
 	}
-	flags.addFormatFlags(cmd)
-	flags.addSharedFlags(cmd)
+	flags.addFormatFlags(c, cmd)
+	flags.addFolderFlag(cmd)
 	return c.clientCommand(cmd, untilInterrupted, func(ctx context.Context, conn *client.Client, args []string) error {
 		return c.addJobs(ctx, conn, flags, args[0], args[1:])
 	})
@@ -47,10 +47,6 @@ func (c *cli) addJobs(ctx context.Context, conn *client.Client, flags listFlags,
 		return usagef("%s is %s: only a batch that was submitted with --keep-open, and is not closed, takes more jobs", ui.BatchTitle(b), batchState(b))
 	}
 	flags.forTemplate = b.GetTemplate() != ""
-	variables, err := flags.parseVariables()
-	if err != nil {
-		return err
-	}
 	list, err := c.readList(ctx, flags, file)
 	if err != nil {
 		return err
@@ -60,7 +56,7 @@ func (c *cli) addJobs(ctx context.Context, conn *client.Client, flags listFlags,
 	specs := jobSpecs(list)
 	progress := ui.NewUploadProgress(c.stderr, c.getenv)
 	added, err := conn.AddJobs(ctx, b.GetId(), specs, client.SubmitOptions{
-		OutputFolder: flags.folder, Variables: variables, Warn: all.add,
+		OutputFolder: flags.folder, Warn: all.add,
 		Progress: func(p client.Progress) {
 			progress.Show(ui.Upload{Sending: true, Done: p.Sent, Total: p.Total, Complete: p.Uploaded})
 		},

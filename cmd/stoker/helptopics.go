@@ -38,6 +38,7 @@ Run
   serve      backup     the service; a copy of its data
   demo       simulate   see it work; a stand-in for Bitmovin
   token      audit      who may call; who has changed what
+  notifications         who is told what has happened
 Set up
   context    whoami     which server to talk to; who it takes you for
   completion            for bash, zsh and fish
@@ -58,7 +59,7 @@ var helpTopics = map[string]string{
 A batch, whichever fits first:
   411                 its number, as every list shows it
   01a20f4c-7b1e-...   its id, or the beginning of it from 8 characters on
-  @last               the newest batch of the server
+  @last               your newest batch; without logins, that of the server
   "night run"         its name: of several the one that has not ended, or else
                       the newest, and standard error says which
 

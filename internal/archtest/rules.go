@@ -36,6 +36,8 @@ const (
 	uuid       = "github.com/google/uuid"
 	backoff    = "github.com/cenkalti/backoff/v5"
 	xsync      = "golang.org/x/sync"
+
+	standardWebhooks = "github.com/standard-webhooks/standard-webhooks/libraries"
 )
 
 // rules is the whole architecture, from the vocabulary to the command. A package without a line may
@@ -51,6 +53,10 @@ var rules = []rule{
 		is:  "Who may do what: principals, roles, tokens, and the entries of the audit log.",
 	},
 
+	{
+		pkg: "internal/notification", imports: []string{"job"},
+		is: "The words of notifications: events, endpoints, deliveries, secrets, and which addresses are sent to.",
+	},
 	{
 		pkg: "internal/spelling",
 		is:  "Finds the known word that an unknown one was probably meant to be.",
@@ -77,12 +83,17 @@ var rules = []rule{
 
 	// The job table, where the other parts meet.
 	{
-		pkg: "store", imports: []string{"job", "internal/access"}, uses: []string{uuid},
+		pkg: "store", imports: []string{"job", "internal/access", "internal/notification"}, uses: []string{uuid},
 		is: "The job table: its methods, group commit, unit of work, accounts, and wakeups; no SQL.",
 	},
 	{
-		pkg: "store/sqlite", imports: []string{"job", "internal/access", "store"}, uses: []string{sql, "modernc.org/sqlite", "github.com/pressly/goose/v3"},
+		pkg: "store/sqlite", imports: []string{"job", "internal/access", "internal/notification", "store"}, uses: []string{sql, "modernc.org/sqlite", "github.com/pressly/goose/v3", uuid},
 		is: "The job table in SQLite: all SQL, migrations, file lock, backup.",
+	},
+
+	{
+		pkg: "internal/housekeeping", imports: []string{"job", "store"}, uses: []string{xsync},
+		is: "Deletes what is kept no longer, and makes backups, while the service runs.",
 	},
 
 	{
@@ -100,6 +111,11 @@ var rules = []rule{
 	{
 		pkg: "webhook", imports: []string{"job", "bitmovin"},
 		is: "Receives the platform's deliveries and registers for them.",
+	},
+
+	{
+		pkg: "notifier", imports: []string{"job", "internal/notification"}, uses: []string{standardWebhooks},
+		is: "Delivers notifications to endpoints.",
 	},
 
 	// The contract and the two ends of it.
@@ -128,7 +144,7 @@ var rules = []rule{
 		is: "The digest by which both ends recognise a submission.",
 	},
 	{
-		pkg: "server", imports: []string{"job", "gen/stoker/v1", "internal/access", "internal/capability", "internal/digest", "internal/forecast", "internal/identity", "internal/joblist", "internal/template"},
+		pkg: "server", imports: []string{"job", "gen/stoker/v1", "internal/access", "internal/capability", "internal/digest", "internal/forecast", "internal/identity", "internal/joblist", "internal/notification", "internal/template"},
 		uses: []string{
 			grpc, protobuf, rpcDetails, "buf.build/go/protovalidate", "github.com/grpc-ecosystem/go-grpc-middleware/v2", uuid, xsync, yaml, "golang.org/x/time",
 		},
@@ -154,7 +170,7 @@ var rules = []rule{
 		is: "Keeps the servers that a user has named.",
 	},
 	{
-		pkg: "internal/config", imports: []string{"job", "bitmovin", "internal/access", "internal/capability", "internal/identity", "internal/spelling", "internal/template"}, uses: []string{yaml, "golang.org/x/net"},
+		pkg: "internal/config", imports: []string{"job", "bitmovin", "internal/access", "internal/capability", "internal/identity", "internal/notification", "internal/spelling", "internal/template"}, uses: []string{yaml, "golang.org/x/net"},
 		is: "Reads the configuration of the service.",
 	},
 	{
@@ -175,6 +191,10 @@ var rules = []rule{
 		is: "What there is to see without an account: platforms on which some encodings fail, and a service in the middle of its work.",
 	},
 	{
+		pkg: "examples/receivers/go", uses: []string{standardWebhooks},
+		is: "An example of a program that receives notifications.",
+	},
+	{
 		pkg: "internal/output", imports: []string{"job", "internal/spelling"},
 		uses: []string{
 			protobuf, yaml, "github.com/charmbracelet/x/ansi", "github.com/itchyny/gojq", "golang.org/x/term",
@@ -189,7 +209,7 @@ var rules = []rule{
 		is: "What the messages of the contract look like: columns, explanations, the screen and the log of a watched batch.",
 	},
 	{
-		pkg: "internal/transport", uses: []string{grpc, "golang.org/x/time"},
+		pkg: "internal/transport", imports: []string{"internal/access"}, uses: []string{grpc, "golang.org/x/time"},
 		is: "How connections arrive: listeners, TLS whose files are taken up anew, limits that hold before anybody is known.",
 	},
 	{
@@ -203,7 +223,7 @@ var rules = []rule{
 
 	// What only tests import.
 	{
-		pkg: "store/storetest", imports: []string{"job", "internal/access", "store"}, uses: []string{gocmp}, testSupport: true,
+		pkg: "store/storetest", imports: []string{"job", "internal/access", "internal/notification", "store"}, uses: []string{gocmp}, testSupport: true,
 		is: "The suite that every job table has to pass.",
 	},
 	{

@@ -101,8 +101,10 @@ func TestEverySettingIsInTheExample(t *testing.T) {
 			continue // nothing to recommend
 		}
 		key := "\n" + strings.ReplaceAll(s.Name, "-", "_")
-		if name, ok := strings.CutPrefix(s.Name, "tls-"); ok {
-			key = "\n  " + strings.ReplaceAll(name, "-", "_")
+		for _, section := range []string{"tls-", "backup-"} {
+			if name, ok := strings.CutPrefix(s.Name, section); ok {
+				key = "\n  " + strings.ReplaceAll(name, "-", "_")
+			}
 		}
 		if !strings.Contains(string(example), key+": ") {
 			t.Errorf("example.yaml does not show %s", s.Name)
@@ -148,6 +150,7 @@ func TestExample(t *testing.T) {
 			"/etc/stoker/templates/trailer.yaml":   trailer,
 			"/run/secrets/bitmovin":                "first\n",
 			"/run/secrets/webhook":                 "the key of all accounts\n",
+			"/run/secrets/ops":                     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n",
 		},
 		env: map[string]string{
 			"ARCHIVE_API_KEY": "archive-key", "MASTERS_PASSWORD": "pw", "ENCODES_ACCESS_KEY": "AKIA",

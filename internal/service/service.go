@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/stokerd/stoker/dispatcher"
 	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/housekeeping"
 	"github.com/stokerd/stoker/internal/identity"
 	"github.com/stokerd/stoker/internal/systemd"
 	"github.com/stokerd/stoker/internal/transport"
@@ -42,13 +44,15 @@ const drainTimeout = 10 * time.Second
 // Service is the parts of Stoker in one process: job table, dispatcher, gRPC server, webhook receiver and
 // HTTP endpoints.
 type Service struct {
-	log        *slog.Logger
-	store      *store.Store
-	dispatcher *dispatcher.Dispatcher
-	webhooks   *webhook.Receiver
-	server     *server.Server
-	identifier *identity.Identifier
-	manager    *systemd.Manager
+	log         *slog.Logger
+	store       *store.Store
+	housekeeper *housekeeping.Housekeeper
+	dispatcher  *dispatcher.Dispatcher
+	webhooks    *webhook.Receiver
+	server      *server.Server
+	identifier  *identity.Identifier
+	notifier    notificationSender
+	manager     *systemd.Manager
 
 	certificates *transport.Certificates // nil: plain text
 	reload       <-chan struct{}
@@ -92,17 +96,19 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 	}
 	s.store, err = sqlite.Open(ctx, cfg.DB, store.Options{
 		Logger: log, MustExist: cfg.DBMustExist, AcceptNoLog: cfg.AcceptNoLog, OnLost: func(err error) { s.lost <- err },
+		DiskFloor: store.Floor(cfg.DiskFloor), MigrateWithoutCopy: cfg.MigrateWithoutCopy,
 	})
 	if err != nil {
 		return nil, err
 	}
+	s.housekeeper = s.newHousekeeper(cfg)
 	accounts, err := connectAccounts(cfg, log)
 	if err != nil {
 		return nil, err
 	}
 	s.dispatcher, err = dispatcher.New(dispatcher.Config{
 		Store: s.store, Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval,
-		Inputs: dispatcherStorages(cfg.Inputs), Outputs: dispatcherStorages(cfg.Outputs), Secret: cfg.Secret,
+		Inputs: dispatcherStorages(cfg.Inputs), Outputs: dispatcherStorages(cfg.Outputs), Secret: cfg.Secret, MaxStartsOf: cfg.MaxStartsOf,
 	})
 	if err != nil {
 		return nil, err
@@ -111,11 +117,14 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 		return nil, err
 	}
 	access := store.NewAccessTable(s.store)
+	if s.notifier, err = newNotifier(ctx, cfg, s.store, log); err != nil {
+		return nil, err
+	}
 	if s.identifier, err = identity.New(ctx, cfg.Identity, access, log); err != nil {
 		return nil, err
 	}
 	s.server, err = server.New(server.Config{
-		Store: s.store, Access: access, Identifier: s.identifier, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(),
+		Store: s.store, Access: access, Notifications: s.notifier.table, Sender: s.notifier, Identifier: s.identifier, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(),
 		AllowInlineTemplates: cfg.AllowInlineTemplates, AuditRetention: cfg.AuditRetention, Limits: serverLimits(cfg.Limits),
 	})
 	if err != nil {
@@ -141,7 +150,7 @@ func (s *Service) makeHTTPServers(cfg *config.Config) (err error) {
 		case settingHTTP:
 			h.server = s.certificates.NewHTTPServer(s.endpoints(), s.log)
 		case settingAdmin:
-			pages := s.adminEndpoints(metricsHandler(s.store.AccountStatuses, s.networkMetrics()...))
+			pages := s.adminEndpoints(metricsHandler(s.store.AccountStatuses, append(s.networkMetrics(), s.housekeepingMetrics())...))
 			if slices.Contains(cfg.Open(), config.Listener{Setting: settingAdmin, Address: cfg.AdminListen}) && s.identifier.Required() {
 				pages = withProof(s.identifier, pages)
 			}
@@ -171,10 +180,12 @@ const settingGRPC, settingHTTP, settingWeb, settingAdmin = "--listen", "--http-l
 
 // listen opens the listeners. An error names the setting, such as --listen.
 func (s *Service) listen(ctx context.Context, cfg *config.Config) error {
+	limits := transport.Limits{Connections: cfg.Limits.Connections, ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress}
+	if cfg.TLS.Enabled() {
+		limits.HandshakesPerSecond = cmp.Or(cfg.Limits.HandshakesPerSecond, transport.DefaultHandshakes)
+	}
 	for _, l := range cfg.Listeners() {
-		opened, err := transport.Listen(ctx, l.Address, transport.Limits{
-			Connections: cfg.Limits.Connections, ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress,
-		}, func() { s.connectionsRefused.Add(1) })
+		opened, err := transport.Listen(ctx, l.Address, limits, func() { s.connectionsRefused.Add(1) })
 		if err != nil {
 			return fmt.Errorf("%s %s: %w", l.Setting, l.Address, err)
 		}
@@ -255,7 +266,9 @@ func (s *Service) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { return s.webhooks.Run(ctx) })
 	group.Go(func() error { return s.identifier.Run(ctx) })
+	group.Go(func() error { return s.notifier.Run(ctx) })
 	group.Go(func() error { return s.server.Run(working) })
+	group.Go(func() error { return s.housekeeper.Run(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
 		s.log.Info("stopping", "cause", context.Cause(ctx))

@@ -49,9 +49,14 @@ func scanBatch(r row) (job.Batch, error) {
 type queries struct {
 	q querier
 	accessQueries
+	scans *encodingScans // of searches; nil within a snapshot or transaction, where nobody searches
+	notificationQueries
+	retentionQueries
 }
 
-func newQueries(q querier) queries { return queries{q: q, accessQueries: accessQueries{q}} }
+func newQueries(q querier) queries {
+	return queries{q: q, accessQueries: accessQueries{q}, notificationQueries: notificationQueries{q}, retentionQueries: retentionQueries{q}}
+}
 
 func (r queries) Batch(ctx context.Context, id string) (job.Batch, error) {
 	const query = `SELECT ` + batchColumns + ` FROM batches WHERE id = $1 AND deleted = 0`

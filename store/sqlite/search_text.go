@@ -11,10 +11,6 @@ import (
 // textRowsPerQuery is how many rows of texts one statement reads, some 20 KB each.
 const textRowsPerQuery = 64
 
-// minEncodingText is how many characters of an encoding id are searched for at least. A shorter text is in
-// too many ids.
-const minEncodingText = 4
-
 // textRows reads rows of texts in the batches of a search, which has the first seven parameters in common
 // with its other statements. Ascending, it begins with the row that has the job after number $3.
 func textRows(f *job.Search, asc bool) string {
@@ -41,9 +37,13 @@ type textSearch struct {
 // conditions.
 func (r queries) findText(ctx context.Context, f *job.Search, page job.SearchPage) (job.FoundJobs, error) {
 	s := textSearch{queries: r, search: f, page: page, text: searchable(f.Text)}
+	var complete bool
 	var err error
-	if s.encodings, err = s.encodingsWith(ctx, s.text); err != nil {
+	if s.encodings, complete, err = s.encodingsWith(ctx); err != nil {
 		return job.FoundJobs{}, err
+	}
+	if !complete {
+		return job.FoundJobs{Next: beginningOf(f, page)}, nil
 	}
 	few, err := s.selectsFew(ctx, f)
 	if err != nil {
@@ -190,18 +190,4 @@ func positionsWith(rows []textRow, text []byte) []job.JobPosition {
 		}
 	}
 	return positions
-}
-
-// encodingsWith returns the positions of jobs that have, or had, an encoding with a text in its id. A text
-// that can be inside of an id is looked for there, others at the beginning only.
-func (s *textSearch) encodingsWith(ctx context.Context, text string) ([]job.JobPosition, error) {
-	if len(text) < minEncodingText {
-		return nil, nil
-	}
-	positions, err := s.encodingPositions(ctx, encodingPrefix, text)
-	if err != nil || len(text) >= len("00000000-0000-0000-0000-000000000000") || strings.Trim(text, "0123456789abcdef-") != "" {
-		return positions, err
-	}
-	more, err := s.encodingPositions(ctx, encodingPart, text)
-	return slices.Concat(positions, more), err
 }

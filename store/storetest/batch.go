@@ -64,9 +64,11 @@ func listBatches(f *fixture) {
 		return func(b *job.Batch) { b.Labels = labels }
 	}
 	one := f.submit(1, label(map[string]string{"team": "vod", "tier": "gold"}))
-	two := f.submit(1, func(b *job.Batch) { b.AccountID, b.Labels = "other", map[string]string{"team": "vod"} })
+	two := f.submit(1, func(b *job.Batch) {
+		b.AccountID, b.Labels, b.CreatedBy = "other", map[string]string{"team": "vod"}, "token:ci"
+	})
 	three := f.submit(0, label(map[string]string{"team": "live", "tier": "gold"}))
-	four := f.submit(1, nil)
+	four := f.submit(1, func(b *job.Batch) { b.CreatedBy, b.DisplayName = "token:ci", "Night run" })
 	for _, tt := range []struct {
 		name   string
 		filter job.BatchFilter
@@ -82,10 +84,25 @@ func listBatches(f *fixture) {
 		{"label and page", job.BatchFilter{Labels: map[string]string{"tier": "gold"}, BeforeSeq: three.Seq}, []job.Batch{one}},
 		{"unknown label", job.BatchFilter{Labels: map[string]string{"team": "gold"}}, nil},
 		{"label and state", job.BatchFilter{Labels: map[string]string{"tier": "gold"}, States: []job.BatchState{job.BatchActive}}, []job.Batch{one}},
+		{"creator", job.BatchFilter{CreatedBy: "token:ci"}, []job.Batch{four, two}},
+		{"creator and limit", job.BatchFilter{CreatedBy: "token:ci", Limit: 1}, []job.Batch{four}},
+		{"creator and page", job.BatchFilter{CreatedBy: "token:ci", BeforeSeq: four.Seq}, []job.Batch{two}},
+		{"creator and label", job.BatchFilter{CreatedBy: "token:ci", Labels: map[string]string{"team": "vod"}}, []job.Batch{two}},
+		{"creator and account", job.BatchFilter{CreatedBy: "token:ci", Accounts: []string{"default"}}, []job.Batch{four}},
+		{"creator and state", job.BatchFilter{CreatedBy: "token:ci", States: []job.BatchState{job.BatchPaused, job.BatchSucceeded}}, nil},
+		{"creator and name", job.BatchFilter{CreatedBy: "token:ci", Text: "night"}, []job.Batch{four}},
+		{"creator and id", job.BatchFilter{CreatedBy: "token:ci", IDPrefix: one.ID}, nil},
+		{"nobody's", job.BatchFilter{CreatedBy: "token:nobody"}, nil},
+		{"those of before anybody was asked", job.BatchFilter{CreatedBy: "local"}, []job.Batch{three, one}},
 	} {
 		got, err := f.store.Batches(f.Context(), tt.filter)
 		f.ok(err)
 		f.same(tt.name, got, tt.want)
+		if tt.filter.Limit == 0 && tt.filter.BeforeSeq == 0 {
+			n, err := f.store.CountBatches(f.Context(), tt.filter)
+			f.ok(err)
+			f.same("number of "+tt.name, n, int64(len(tt.want)))
+		}
 	}
 }
 
@@ -94,18 +111,18 @@ func deleteBatch(f *fixture) {
 	b, _, err := f.store.Submit(f.Context(), sub, now)
 	f.ok(err)
 	f.update(b, 1, append(started, failed)...)
-	if err := f.store.DeleteBatch(f.Context(), b.ID); !errors.Is(err, job.ErrIllegalTransition) {
+	if err := f.store.DeleteBatch(f.Context(), b.ID, now); !errors.Is(err, job.ErrIllegalTransition) {
 		f.Errorf("delete a live batch: %v, want %v", err, job.ErrIllegalTransition)
 	}
 	f.update(b, 2, cancel)
 	id := job.ID{Batch: b.ID, Number: 1}
-	f.ok(f.store.DeleteBatch(f.Context(), b.ID))
+	f.ok(f.store.DeleteBatch(f.Context(), b.ID, now))
 
 	_, batchErr := f.store.Batch(f.Context(), b.ID)
 	_, jobErr := f.store.Job(f.Context(), id)
 	_, _, changesErr := f.store.Changes(f.Context(), b.ID, 1, 10)
 	_, updateErr := f.store.UpdateJob(f.Context(), id, now, retry)
-	deleteErr := f.store.DeleteBatch(f.Context(), b.ID)
+	deleteErr := f.store.DeleteBatch(f.Context(), b.ID, now)
 	for what, err := range map[string]error{"batch": batchErr, "job": jobErr, "changes": changesErr, "update": updateErr, "delete": deleteErr} {
 		if !errors.Is(err, job.ErrNotFound) {
 			f.Errorf("%s: %v, want %v", what, err, job.ErrNotFound)
@@ -120,9 +137,18 @@ func deleteBatch(f *fixture) {
 	f.ok(err)
 	f.same("jobs", jobs, []job.Job(nil))
 
+	_, _, err = f.store.Submit(f.Context(), sub, now)
+	if deleted, ok := errors.AsType[*job.DeletedError](err); !ok || deleted.ID != b.ID || deleted.BatchNumber != b.Seq {
+		f.Errorf("the same request id again: %v, want that its batch was deleted", err)
+	}
+	sub.PayloadHash = []byte{1}
+	if _, _, err := f.store.Submit(f.Context(), sub, now); !errors.Is(err, job.ErrExists) {
+		f.Errorf("the request id with another payload: %v, want %v", err, job.ErrExists)
+	}
+	sub.RequestID, sub.PayloadHash = "other", nil
 	_, created, err := f.store.Submit(f.Context(), sub, now)
 	f.ok(err)
-	f.same("request id is free again", created, true)
+	f.same("another request id: created", created, true)
 }
 
 func batchEnds(f *fixture) {
@@ -170,7 +196,7 @@ func batchReopens(f *fixture) {
 	f.same("state after retry", got.State, job.BatchActive)
 	f.same("finish time after retry", got.FinishTime, time.Time{})
 	f.same("counts after retry", got.Counts, job.Counts{Waiting: 1, Succeeded: 1})
-	next, err := f.store.NextJobs(f.Context(), "default", now, 10)
+	next, err := f.store.NextJobs(f.Context(), "default", now, 10, job.Except{})
 	f.ok(err)
 	f.same("next", numbers(next), []int64{1})
 }
@@ -203,7 +229,7 @@ func batchPausesItself(f *fixture) {
 	if got.StateReason == "" {
 		f.Error("it does not say why")
 	}
-	next, err := f.store.NextJobs(f.Context(), "default", now, 10)
+	next, err := f.store.NextJobs(f.Context(), "default", now, 10, job.Except{})
 	f.ok(err)
 	f.same("next", numbers(next), []int64{})
 }

@@ -532,11 +532,20 @@ type PlanBatchResponse struct {
 	AheadCount int64 `protobuf:"varint,8,opt,name=ahead_count,json=aheadCount,proto3" json:"ahead_count,omitempty"`
 	// Whether all of these encodings were of the profile or template that was named.
 	SameEncoding bool `protobuf:"varint,9,opt,name=same_encoding,json=sameEncoding,proto3" json:"same_encoding,omitempty"`
+	// Batches whose jobs go first, because of a higher priority: at most 3, those with the most jobs.
+	Ahead []*BatchAhead `protobuf:"bytes,10,rep,name=ahead,proto3" json:"ahead,omitempty"`
+	// Batches of the same priority, which take turns with it job by job: at most 3, those with the most
+	// jobs.
+	Sharing []*BatchAhead `protobuf:"bytes,11,rep,name=sharing,proto3" json:"sharing,omitempty"`
+	// How many batches there are that go first, and how many that take turns with it.
+	AheadBatchCount int32 `protobuf:"varint,12,opt,name=ahead_batch_count,json=aheadBatchCount,proto3" json:"ahead_batch_count,omitempty"`
+	// See ahead_batch_count.
+	SharingBatchCount int32 `protobuf:"varint,13,opt,name=sharing_batch_count,json=sharingBatchCount,proto3" json:"sharing_batch_count,omitempty"`
 	// Why the account would start none of the jobs now, for example because it is paused or its breaker
 	// is open; unset if it would. The durations then count from the end of this wait, not from now.
-	Wait *Wait `protobuf:"bytes,10,opt,name=wait,proto3" json:"wait,omitempty"`
+	Wait *Wait `protobuf:"bytes,14,opt,name=wait,proto3" json:"wait,omitempty"`
 	// `wait` in words; empty without a wait.
-	WaitReason    string `protobuf:"bytes,11,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
+	WaitReason    string `protobuf:"bytes,15,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -634,6 +643,34 @@ func (x *PlanBatchResponse) GetSameEncoding() bool {
 	return false
 }
 
+func (x *PlanBatchResponse) GetAhead() []*BatchAhead {
+	if x != nil {
+		return x.Ahead
+	}
+	return nil
+}
+
+func (x *PlanBatchResponse) GetSharing() []*BatchAhead {
+	if x != nil {
+		return x.Sharing
+	}
+	return nil
+}
+
+func (x *PlanBatchResponse) GetAheadBatchCount() int32 {
+	if x != nil {
+		return x.AheadBatchCount
+	}
+	return 0
+}
+
+func (x *PlanBatchResponse) GetSharingBatchCount() int32 {
+	if x != nil {
+		return x.SharingBatchCount
+	}
+	return 0
+}
+
 func (x *PlanBatchResponse) GetWait() *Wait {
 	if x != nil {
 		return x.Wait
@@ -694,7 +731,7 @@ const file_stoker_v1_submission_service_proto_rawDesc = "" +
 	"\aprofile\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18dH\x00R\aprofile\x12%\n" +
 	"\btemplate\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18dH\x00R\btemplateB\r\n" +
 	"\vencode_withB\v\n" +
-	"\t_priority\"\x8f\x04\n" +
+	"\t_priority\"\xc9\x05\n" +
 	"\x11PlanBatchResponse\x12B\n" +
 	"\x0flikely_duration\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x0elikelyDuration\x12F\n" +
 	"\x11earliest_duration\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x10earliestDuration\x12B\n" +
@@ -705,10 +742,14 @@ const file_stoker_v1_submission_service_proto_rawDesc = "" +
 	"\fsample_count\x18\a \x01(\x05R\vsampleCount\x12\x1f\n" +
 	"\vahead_count\x18\b \x01(\x03R\n" +
 	"aheadCount\x12#\n" +
-	"\rsame_encoding\x18\t \x01(\bR\fsameEncoding\x12#\n" +
-	"\x04wait\x18\n" +
-	" \x01(\v2\x0f.stoker.v1.WaitR\x04wait\x12\x1f\n" +
-	"\vwait_reason\x18\v \x01(\tR\n" +
+	"\rsame_encoding\x18\t \x01(\bR\fsameEncoding\x12+\n" +
+	"\x05ahead\x18\n" +
+	" \x03(\v2\x15.stoker.v1.BatchAheadR\x05ahead\x12/\n" +
+	"\asharing\x18\v \x03(\v2\x15.stoker.v1.BatchAheadR\asharing\x12*\n" +
+	"\x11ahead_batch_count\x18\f \x01(\x05R\x0faheadBatchCount\x12.\n" +
+	"\x13sharing_batch_count\x18\r \x01(\x05R\x11sharingBatchCount\x12#\n" +
+	"\x04wait\x18\x0e \x01(\v2\x0f.stoker.v1.WaitR\x04wait\x12\x1f\n" +
+	"\vwait_reason\x18\x0f \x01(\tR\n" +
 	"waitReason2\xb9\x01\n" +
 	"\x11SubmissionService\x12Q\n" +
 	"\tCheckList\x12\x1b.stoker.v1.CheckListRequest\x1a\x1c.stoker.v1.CheckListResponse\"\t\xfa\x97\"\x02\b\x02\x90\x02\x01\x12Q\n" +
@@ -740,7 +781,8 @@ var file_stoker_v1_submission_service_proto_goTypes = []any{
 	(*JobList)(nil),             // 9: stoker.v1.JobList
 	(*JobSpec)(nil),             // 10: stoker.v1.JobSpec
 	(*durationpb.Duration)(nil), // 11: google.protobuf.Duration
-	(*Wait)(nil),                // 12: stoker.v1.Wait
+	(*BatchAhead)(nil),          // 12: stoker.v1.BatchAhead
+	(*Wait)(nil),                // 13: stoker.v1.Wait
 }
 var file_stoker_v1_submission_service_proto_depIdxs = []int32{
 	8,  // 0: stoker.v1.CheckListRequest.submission:type_name -> stoker.v1.SubmitBatchRequest
@@ -755,16 +797,18 @@ var file_stoker_v1_submission_service_proto_depIdxs = []int32{
 	11, // 9: stoker.v1.PlanBatchResponse.earliest_duration:type_name -> google.protobuf.Duration
 	11, // 10: stoker.v1.PlanBatchResponse.latest_duration:type_name -> google.protobuf.Duration
 	11, // 11: stoker.v1.PlanBatchResponse.run_duration:type_name -> google.protobuf.Duration
-	12, // 12: stoker.v1.PlanBatchResponse.wait:type_name -> stoker.v1.Wait
-	0,  // 13: stoker.v1.SubmissionService.CheckList:input_type -> stoker.v1.CheckListRequest
-	5,  // 14: stoker.v1.SubmissionService.PlanBatch:input_type -> stoker.v1.PlanBatchRequest
-	1,  // 15: stoker.v1.SubmissionService.CheckList:output_type -> stoker.v1.CheckListResponse
-	6,  // 16: stoker.v1.SubmissionService.PlanBatch:output_type -> stoker.v1.PlanBatchResponse
-	15, // [15:17] is the sub-list for method output_type
-	13, // [13:15] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	12, // 12: stoker.v1.PlanBatchResponse.ahead:type_name -> stoker.v1.BatchAhead
+	12, // 13: stoker.v1.PlanBatchResponse.sharing:type_name -> stoker.v1.BatchAhead
+	13, // 14: stoker.v1.PlanBatchResponse.wait:type_name -> stoker.v1.Wait
+	0,  // 15: stoker.v1.SubmissionService.CheckList:input_type -> stoker.v1.CheckListRequest
+	5,  // 16: stoker.v1.SubmissionService.PlanBatch:input_type -> stoker.v1.PlanBatchRequest
+	1,  // 17: stoker.v1.SubmissionService.CheckList:output_type -> stoker.v1.CheckListResponse
+	6,  // 18: stoker.v1.SubmissionService.PlanBatch:output_type -> stoker.v1.PlanBatchResponse
+	17, // [17:19] is the sub-list for method output_type
+	15, // [15:17] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_submission_service_proto_init() }
