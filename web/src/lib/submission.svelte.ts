@@ -125,9 +125,9 @@ export class Submission {
   /** Lets the server check the list, and says how long the batch would take. A later call ends an earlier one. */
   async check() {
     this.#call?.abort();
-    if (!this.file || this.wrongLabel) return;
+    this.checking = !!this.file && !this.wrongLabel;
+    if (!this.checking) return;
     const call = (this.#call = new AbortController());
-    this.checking = true;
     const began = performance.now();
     try {
       const answer = await submissions.checkList({ submission: this.#request(), sampleSize: 100 }, { signal: call.signal });
