@@ -16,12 +16,12 @@ type Added struct {
 
 // AddJobs adds jobs, at least one, to an open batch, in as many calls as they need. Every job needs a key: a
 // job whose key the batch has already is not added again, so that AddJobs can be repeated after an error. The
-// batch stays open. Of the options, Progress and Warn count.
+// batch stays open. Of the options, BatchID does not count.
 //
 // Invalid input is an error with the code INVALID_ARGUMENT; jobs are numbered as in jobs. Those before the
 // call that was refused are stored then: Added says how many.
 func (c *Client) AddJobs(ctx context.Context, batchID string, jobs []*stokerv1.JobSpec, o SubmitOptions) (Added, error) {
-	head := &stokerv1.SubmitBatchRequest{}
+	head := &stokerv1.SubmitBatchRequest{OutputFolder: o.OutputFolder, Variables: o.Variables}
 	u := &upload{client: c, head: head, parts: c.split(head, jobs), total: int64(len(jobs)), options: o}
 	if err := checkParts(&stokerv1.SubmitBatchRequest{Jobs: jobs, EncodeWith: anyTemplate}); err != nil {
 		return Added{}, err

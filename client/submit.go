@@ -30,6 +30,10 @@ type SubmitOptions struct {
 	// about. It gets the first 100 warnings and the number of all. Jobs are numbered as in the
 	// request. A request that is repeated because its answer was lost may have no warnings.
 	Warn func(list []Warning, total int64)
+	// OutputFolder and Variables hold for all jobs that AddJobs adds; see the fields of AddJobsRequest.
+	// Of a submission, those of the request hold.
+	OutputFolder string
+	Variables    map[string]string
 }
 
 // Progress says how much of a list that is sent in parts has been sent.

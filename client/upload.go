@@ -201,7 +201,9 @@ func (u *upload) finish(ctx context.Context, b *stokerv1.Batch) (*stokerv1.Batch
 
 // addPart adds one part of the list to a batch.
 func (u *upload) addPart(ctx context.Context, batchID string, p part) (*stokerv1.AddJobsResponse, error) {
-	resp, err := u.client.batches.AddJobs(ctx, &stokerv1.AddJobsRequest{BatchId: batchID, Jobs: p.jobs}, uploadCall{})
+	resp, err := u.client.batches.AddJobs(ctx, &stokerv1.AddJobsRequest{
+		BatchId: batchID, Jobs: p.jobs, OutputFolder: u.head.GetOutputFolder(), Variables: u.head.GetVariables(),
+	}, uploadCall{})
 	if err != nil {
 		if bad := Violations(err); len(bad) > 0 {
 			err = invalid(renumberJobs(bad, p.first), ViolationCount(err)-len(bad))

@@ -134,10 +134,23 @@ func (s *submission) explainDerived(err error) error {
 // valid.
 func (s *submission) checkOutputPath(j *stokerv1.JobSpec) bool {
 	field, submitted := s.outputField(s.job-1), j.GetOutputPath()
+	if submitted == "" || !s.checkDirectory(field, submitted) {
+		return false
+	}
+	path := job.CleanOutputPath(submitted)
+	if field == "output_path" {
+		s.warnOfBlanks(field, path)
+	}
+	if s.batch.Template == nil {
+		s.checkLength(field, len(job.OutputPath(s.outputBase, path, ""))+s.longestFile)
+	}
+	return true
+}
+
+// checkDirectory checks a directory on the output storage, and reports whether it is valid.
+func (s *submission) checkDirectory(field, submitted string) bool {
 	path := job.CleanOutputPath(submitted)
 	switch {
-	case submitted == "":
-		return false
 	case !s.checkNoAddress(field, submitted, s.batch.Output, s.outputBase), !s.checkText(field, path):
 		return false
 	case strings.HasPrefix(submitted, "/"):
@@ -150,21 +163,19 @@ func (s *submission) checkOutputPath(j *stokerv1.JobSpec) bool {
 			return false
 		}
 	}
-	if field == "output_path" {
-		s.warnOfBlanks(field, path)
-	}
-	if s.batch.Template == nil {
-		s.checkLength(field, path, len(job.OutputPath(s.outputBase, path, ""))+s.longestFile)
-	}
 	return true
 }
 
 // checkLength checks n, the length in bytes of the longest path that a job writes to. field is the field
 // of the job that has the largest part in it.
-func (s *submission) checkLength(field, outputPath string, n int) {
-	if n > job.MaxPath && len(outputPath) <= job.MaxPath { // the contract refuses longer ones
-		s.add(field, "makes the longest path %d bytes long, counting the storage's base path and the longest directory and file name; a storage takes %d",
-			n, job.MaxPath)
+func (s *submission) checkLength(field string, n int) {
+	if n > job.MaxPath && s.ownLength <= job.MaxPath { // the contract refuses longer ones
+		folder := ""
+		if s.shared.folder != "" {
+			folder = ", the output folder"
+		}
+		s.add(field, "makes the longest path %d bytes long, counting the storage's base path"+folder+
+			" and the longest directory and file name; a storage takes %d", n, job.MaxPath)
 	}
 }
 

@@ -64,7 +64,22 @@ func (s *submissionService) PlanBatch(ctx context.Context, req *stokerv1.PlanBat
 	for _, b := range unfinished {
 		p.add(b)
 	}
-	return p.answer(), nil
+	resp := p.answer()
+	if a, ok := s.server.store.AccountStatus(ctx, account); ok {
+		w := heldUp(&a, time.Now())
+		resp.Wait, resp.WaitReason = waitMessage(w), w.String()
+	}
+	return resp, nil
+}
+
+// heldUp is why an account would start no job of a new batch, whatever else it does; the zero wait if
+// it would start some.
+func heldUp(a *job.AccountStatus, now time.Time) job.Wait {
+	switch w := a.ExplainWait(now); w.Code {
+	case job.WaitAccountPaused, job.WaitDailyLimit, job.WaitBreaker, job.WaitOrganisation:
+		return w
+	}
+	return job.Wait{}
 }
 
 // sameEncoding returns a function that reports whether a batch has the profile or template of the request.

@@ -4,8 +4,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/job"
@@ -102,5 +105,54 @@ func TestPlanBatch(t *testing.T) {
 		wantCode(t, err, codes.InvalidArgument)
 		_, err = w.submissions.PlanBatch(t.Context(), &stokerv1.PlanBatchRequest{})
 		wantCode(t, err, codes.InvalidArgument)
+	})
+}
+
+// A plan says why its account would start nothing; how long the batch takes counts from the end of that.
+func TestPlanBatchOfAnAccountThatStartsNothing(t *testing.T) {
+	within(t, nil, func(t *testing.T, w *world) {
+		b := w.submit(10)
+		w.encode(b.GetId(), 10, 10, 4*time.Minute)
+		req := &stokerv1.PlanBatchRequest{JobCount: 10}
+		free := w.plan(req)
+		if free.GetWait() != nil || free.GetWaitReason() != "" {
+			t.Errorf("an account with nothing to do waits in a plan: %v", free.GetWait())
+		}
+		now := time.Now()
+		for _, tt := range []struct {
+			name   string
+			change func(*job.AccountStatus)
+			want   *stokerv1.Wait
+			reason string
+		}{
+			{
+				"paused", func(a *job.AccountStatus) { a.Paused, a.PausedReason, a.PausedSince = true, "new contract", now },
+				&stokerv1.Wait{Code: stokerv1.WaitCode_WAIT_CODE_ACCOUNT_PAUSED, Subject: "default", Text: "new contract", Since: timestamppb.New(now)},
+				"account default is paused: new contract",
+			},
+			{
+				"breaker", func(a *job.AccountStatus) {
+					a.Paused, a.Breaker, a.BreakerReason, a.BreakerSince, a.NextProbeTime = false, job.BreakerOpen, "the key was refused (401)", now, now.Add(time.Minute)
+				},
+				&stokerv1.Wait{
+					Code: stokerv1.WaitCode_WAIT_CODE_BREAKER, Text: "the key was refused (401)", Since: timestamppb.New(now), Until: timestamppb.New(now.Add(time.Minute)),
+				},
+				"the platform cannot be used since " + now.UTC().Format(time.RFC3339) + ": the key was refused (401)",
+			},
+		} {
+			if err := w.accounts.change("default", tt.change); err != nil {
+				t.Fatal(err)
+			}
+			resp := w.plan(req)
+			if diff := cmp.Diff(tt.want, resp.GetWait(), protocmp.Transform()); diff != "" {
+				t.Errorf("%s: wait (-want +got):\n%s", tt.name, diff)
+			}
+			if resp.GetWaitReason() != tt.reason {
+				t.Errorf("%s: %q, want %q", tt.name, resp.GetWaitReason(), tt.reason)
+			}
+			if diff := cmp.Diff(free.GetLikelyDuration(), resp.GetLikelyDuration(), protocmp.Transform()); diff != "" {
+				t.Errorf("%s: the batch takes another time (-free +held):\n%s", tt.name, diff)
+			}
+		}
 	})
 }

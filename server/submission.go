@@ -19,8 +19,8 @@ import (
 
 // submission checks a SubmitBatchRequest or an AddJobsRequest and makes a batch of it, or lists
 // everything that is wrong with it. All rules of a submission are in this file, from the request down
-// to the fields of a job, and in jobpaths.go. A submission reads the configuration. It changes nothing
-// but the output path of a job that names none.
+// to the fields of a job, in jobpaths.go and in sharedvalues.go. A submission reads the configuration. It changes nothing
+// but the jobs: each gets an output path, and what the request has for all of them.
 type submission struct {
 	findings
 	contract contract
@@ -37,6 +37,8 @@ type submission struct {
 	inputBase   string         // the base path of the input storage
 	outputBase  string         // the base path of the output storage
 	longestFile int            // as of [job.Recipe.LongestFile]
+	shared      sharedValues
+	ownLength   int // of the output path of the current job without the shared folder, in bytes
 
 	derives bool  // whether jobs that name no output path get the derived one
 	derived []int // the indexes of these jobs, ascending
@@ -85,6 +87,7 @@ func (s *submission) checkSubmitBatch(req *stokerv1.SubmitBatchRequest) error {
 	if s.batch.SkipSucceeded {
 		s.keyReason = "skip_succeeded recognises a job by its key"
 	}
+	s.setShared(req)
 	s.checkJobs(req.GetJobs())
 	return s.err()
 }
@@ -104,6 +107,7 @@ func (s *submission) checkAddJobs(req *stokerv1.AddJobsRequest, b *job.Batch) er
 		}
 	}
 	s.keyReason = "a job that is added to a batch is recognised by its key"
+	s.setShared(req)
 	s.checkJobs(req.GetJobs())
 	return s.err()
 }
@@ -283,6 +287,7 @@ func (s *submission) checkJobs(jobs []*stokerv1.JobSpec) {
 		if inputOK && j.GetOutputPath() == "" && s.derives {
 			s.deriveOutputPath(j, i)
 		}
+		s.addShared(j)
 		if s.checkOutputPath(j) && s.outputPaths != nil {
 			s.checkDistinctOutputPath(jobs, i)
 		}
@@ -363,12 +368,14 @@ func (s *submission) checkVariables(j *stokerv1.JobSpec, inputOK bool) {
 	}
 	if wrong := s.template.Check(spec); len(wrong) > 0 {
 		for _, v := range wrong {
-			s.add(s.writtenField(v.Field), "%s", v.Message)
+			if !s.addSharedMistake(v) {
+				s.add(s.writtenField(v.Field), "%s", v.Message)
+			}
 		}
 		return
 	}
 	n, field := s.template.LongestFile(template.Values{
 		Job: spec, InputPath: job.InputPath(s.inputBase, spec.InputPath), OutputPath: job.OutputPath(s.outputBase, spec.OutputPath, ""),
 	})
-	s.checkLength(s.writtenField(field), spec.OutputPath, n)
+	s.checkLength(s.writtenField(field), n)
 }

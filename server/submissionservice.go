@@ -70,7 +70,7 @@ func (s *submissionService) CheckList(ctx context.Context, req *stokerv1.CheckLi
 		resp.Warnings = append(resp.Warnings, f)
 	}
 	resp.WarningCount = check.warningCount
-	resp.JobCount, resp.Notes = int64(len(submission.GetJobs())), list.list.Notes
+	resp.JobCount, resp.Notes, resp.VariableCounts = int64(len(submission.GetJobs())), list.list.Notes, list.variables
 	resp.Sample = list.sample(submission.GetJobs(), req)
 	if submission.GetSkipSucceeded() && resp.GetMistakeCount() == 0 {
 		if resp.SucceededCount, err = s.server.store.CountSucceeded(ctx, check.batch, takeJobs(&submission.Jobs)); err != nil {

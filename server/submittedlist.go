@@ -28,6 +28,8 @@ type submittedList struct {
 	message *stokerv1.JobList
 	options joblist.Options
 	list    *joblist.List // as it was read
+
+	variables map[string]int64 // how many jobs of the list define each variable
 }
 
 // takeList replaces the list of a submission by its jobs; nil without a list. The error is a
@@ -119,7 +121,11 @@ func (l *submittedList) takeJobs(req *stokerv1.SubmitBatchRequest) error {
 		list.FillKeys()
 	}
 	req.List, req.Jobs = nil, make([]*stokerv1.JobSpec, len(list.Jobs))
+	l.variables = map[string]int64{}
 	for i, j := range list.Jobs {
+		for name := range j.Variables {
+			l.variables[name]++
+		}
 		req.Jobs[i] = &stokerv1.JobSpec{Key: j.Key, Name: j.Name, InputPath: j.InputPath, OutputPath: j.OutputPath, Variables: j.Variables}
 	}
 	if req.GetDisplayName() == "" {

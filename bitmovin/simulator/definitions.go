@@ -57,6 +57,7 @@ func encodingDefinitions() []definition {
 		{10000, decoding, "decoding failed", "the input could not be decoded", NoRetry},
 		{10006, decoding, "input unreadable", "the input is not a media file", NoRetry},
 		{10003, decoding, "input damaged", "the input file could not be decoded to its end", NoRetry},
+		{20001, "DOWNLOAD ERROR", "input missing", "the input does not exist", NoRetry},
 		{20004, "DOWNLOAD ERROR", "download interrupted", "reading the input file was interrupted", Retry},
 		{60001, "ENCODING ERROR", "encoder lost", "an encoder instance was lost while it was working", Retry},
 		{90001, "SIMULATED ERROR", "simulated failure", "the simulator was told to let this run fail", Retry},

@@ -64,9 +64,11 @@ type Fault struct {
 	After bool
 
 	// Status is the HTTP status of JSONFault (default 503) and HTMLFault (default 502).
-	// Code is the API error code of JSONFault (default 1).
-	Status int
-	Code   int
+	// Code is the API error code of JSONFault (default 1), and Message its text. By default it
+	// says that the fault is injected.
+	Status  int
+	Code    int
+	Message string
 
 	// Delay is how long HangFault waits. Zero means until the client leaves or the
 	// simulator is closed.
@@ -110,7 +112,7 @@ func (f Fault) applyTo(resp response, requestID string, now time.Time) response 
 	case JSONFault:
 		resp.body = errorBody(requestID, &apiError{
 			code:    cmp.Or(f.Code, CodeInternal),
-			message: "injected fault: " + http.StatusText(resp.status),
+			message: cmp.Or(f.Message, "injected fault: "+http.StatusText(resp.status)),
 		}, now)
 	case HTMLFault:
 		resp.contentType = "text/html"

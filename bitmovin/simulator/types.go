@@ -124,6 +124,14 @@ type Encoding struct {
 	Parts []Resource `json:"parts,omitempty"`
 }
 
+// InputPath is the path of the first asset that the encoding reads; empty if it has no streams yet.
+func (e Encoding) InputPath() string {
+	if len(e.Streams) == 0 || len(e.Streams[0].InputStreams) == 0 {
+		return ""
+	}
+	return e.Streams[0].InputStreams[0].InputPath
+}
+
 // Stream is a stream of an [Encoding].
 type Stream struct {
 	ID            string        `json:"id"`

@@ -31,6 +31,7 @@ repeated. To say that no more will come: stoker close.`,
 		ValidArgsFunction: completions{c}.openBatchThenFile,
 	}
 	flags.addFormatFlags(c, cmd)
+	flags.addFolderFlag(cmd)
 	return c.clientCommand(cmd, untilInterrupted, func(ctx context.Context, conn *client.Client, args []string) error {
 		return c.addJobs(ctx, conn, flags, args[0], args[1:])
 	})
@@ -54,9 +55,12 @@ func (c *cli) addJobs(ctx context.Context, conn *client.Client, flags listFlags,
 	var all warnings
 	specs := jobSpecs(list)
 	progress := ui.NewUploadProgress(c.stderr, c.getenv)
-	added, err := conn.AddJobs(ctx, b.GetId(), specs, client.SubmitOptions{Warn: all.add, Progress: func(p client.Progress) {
-		progress.Show(ui.Upload{Sending: true, Done: p.Sent, Total: p.Total, Complete: p.Uploaded})
-	}})
+	added, err := conn.AddJobs(ctx, b.GetId(), specs, client.SubmitOptions{
+		OutputFolder: flags.folder, Warn: all.add,
+		Progress: func(p client.Progress) {
+			progress.Show(ui.Upload{Sending: true, Done: p.Sent, Total: p.Total, Complete: p.Uploaded})
+		},
+	})
 	progress.Close()
 	c.printWarnings(all, list, specs, flags.inline)
 	if err != nil {

@@ -14,9 +14,11 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/stokerd/stoker/bitmovin/simulator"
 	"github.com/stokerd/stoker/client"
 	"github.com/stokerd/stoker/examples"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/demo"
 	"github.com/stokerd/stoker/internal/joblist"
 	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/service"
@@ -25,16 +27,20 @@ import (
 )
 
 func demoCommand(c *cli) *cobra.Command {
-	var serve, titles bool
+	var serve, empty, titles bool
 	var listen, webListen, keep string
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "See Stoker work: service, simulator and a batch, without an account.",
-		Example: `  stoker demo                 50 open films, in about half a minute
-  stoker demo --serve         a service to try the other commands on
-  stoker demo --titles        the list of films`,
+		Example: `  stoker demo                    50 open films, in about half a minute
+  stoker demo --serve            a service in the middle of its work
+  stoker demo --serve --empty    a service to try the other commands on
+  stoker demo --titles           the list of films`,
 		Long: `The service and a simulator of the Bitmovin API start in this process. Three of the
-titles fail and are retried; one fails for good. The exit code is 1 if that is not so.`,
+titles fail and are retried; one fails for good. The exit code is 1 if that is not so.
+
+With --serve there are two accounts, and batches that run, wait, were paused and have
+failed. After half a minute the key of one account is refused.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
@@ -46,15 +52,18 @@ titles fail and are retried; one fails for good. The exit code is 1 if that is n
 			case titles:
 				_, err := io.WriteString(c.stdout, examples.OpenMovies)
 				return err
+			case empty && !serve:
+				return usagef("--empty is for --serve")
 			case serve:
 				return demoError(ctx, c.serveDemo(ctx, demoAddresses{
 					grpc: listen, web: webListen, fixed: cmd.Flags().Changed("listen") || cmd.Flags().Changed("web-listen"),
-				}, keep))
+				}, keep, !empty))
 			}
-			return demoError(ctx, runSimulation(ctx, "127.0.0.1:0", "127.0.0.1:0", keep, c.runDemo))
+			return demoError(ctx, runSimulation(ctx, "127.0.0.1:0", "127.0.0.1:0", keep, demo.NewPlatforms(time.Second), c.runDemo))
 		},
 	}
-	cmd.Flags().BoolVar(&serve, "serve", false, "submit nothing, and serve until Ctrl-C")
+	cmd.Flags().BoolVar(&serve, "serve", false, "serve until Ctrl-C, with batches and accounts of all kinds")
+	cmd.Flags().BoolVar(&empty, "empty", false, "with --serve: submit nothing")
 	cmd.Flags().StringVar(&listen, "listen", defaultServer, "with --serve: `HOST:PORT` on this machine to listen on; if the default one is in use, other ports are taken")
 	cmd.Flags().StringVar(&webListen, "web-listen", defaultWebListen, "with --serve: `HOST:PORT` on this machine of the page")
 	cmd.Flags().BoolVar(&titles, "titles", false, "only print the list of titles, as CSV for stoker submit")
@@ -69,27 +78,45 @@ type demoAddresses struct {
 	fixed     bool // somebody has chosen them: no other ones are taken
 }
 
-// serveDemo serves until the context ends. If an address is in use that nobody has chosen, it takes other
-// ports.
-func (c *cli) serveDemo(ctx context.Context, at demoAddresses, db string) error {
+// serveDemo serves until the context ends, and tells a story unless the service is to be empty. If an address
+// is in use that nobody has chosen, it takes other ports.
+func (c *cli) serveDemo(ctx context.Context, at demoAddresses, db string, story bool) error {
+	platforms := demo.NewPlatforms(time.Second)
 	serve := func(ctx context.Context, s *service.Service) error { //nolint:unparam // as runSimulation wants it
 		c.note("The service listens on %s, with a simulator behind it. Ctrl-C ends both.", s.Address("--listen"))
 		c.note("To see it in a browser: %s", s.WebAddress())
+		if story {
+			// Who tries the demo may change the story while it is told.
+			if err := tellStory(ctx, platforms, s.Address("--listen")); err != nil && ctx.Err() == nil {
+				c.note("The demo's own batches end here: %v", err)
+			}
+		}
 		<-ctx.Done()
 		return nil
 	}
-	err := runSimulation(ctx, at.grpc, at.web, db, serve)
+	err := runSimulation(ctx, at.grpc, at.web, db, platforms, serve)
 	switch {
 	case !errors.Is(err, syscall.EADDRINUSE):
 		return err
 	case at.fixed:
 		return fmt.Errorf("%w: is a service running there? --listen and --web-listen name other addresses", err)
 	}
-	return runSimulation(ctx, "127.0.0.1:0", "127.0.0.1:0", db, func(ctx context.Context, s *service.Service) error {
+	platforms = demo.NewPlatforms(time.Second) // the others are closed
+	return runSimulation(ctx, "127.0.0.1:0", "127.0.0.1:0", db, platforms, func(ctx context.Context, s *service.Service) error {
 		c.note("The usual addresses are in use already. To talk to this demo, in another terminal:")
 		c.note("  export STOKER_SERVER=%s", s.Address("--listen"))
 		return serve(ctx, s)
 	})
+}
+
+// tellStory tells the service at an address the story of the demo.
+func tellStory(ctx context.Context, platforms *demo.Platforms, address string) (err error) {
+	conn, err := client.Dial(address, client.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	return demo.Story{Platforms: platforms, Client: conn}.Tell(ctx)
 }
 
 // demoError gives an error of the demo its exit code: that of the signal if there was one, else 1 unless
@@ -112,7 +139,9 @@ const defaultWebListen = "127.0.0.1:7072"
 
 // runSimulation calls use while the demo's service and simulator run. The job table
 // is the file db, or a temporary file if db is empty.
-func runSimulation(ctx context.Context, listen, webListen, db string, use func(ctx context.Context, s *service.Service) error) (err error) {
+func runSimulation(
+	ctx context.Context, listen, webListen, db string, platforms *demo.Platforms, use func(ctx context.Context, s *service.Service) error,
+) (err error) {
 	if db == "" {
 		dir, tempErr := os.MkdirTemp("", "stoker-demo-")
 		if tempErr != nil {
@@ -122,7 +151,8 @@ func runSimulation(ctx context.Context, listen, webListen, db string, use func(c
 		db = filepath.Join(dir, "stoker.db")
 	}
 	simulation := &service.Simulation{
-		Simulator: demoPlatform(), Listen: listen, WebListen: webListen, DB: db, QueueTarget: demoQueueTarget, PollInterval: time.Second,
+		Simulator: platforms.Default, Others: map[string]*simulator.Simulator{demo.Partner: platforms.Partner}, Templates: demo.Templates(),
+		Listen: listen, WebListen: webListen, DB: db, QueueTarget: demo.QueueTarget, PollInterval: time.Second,
 	}
 	err = simulation.Run(ctx, use)
 	return explainJobTable(db, "--keep", err)
@@ -148,7 +178,7 @@ func (c *cli) runDemo(ctx context.Context, s *service.Service) (err error) {
 		return err
 	}
 	c.note("%s from open-movies.csv, a simulated platform with %d encoders, %d encodings kept queued",
-		output.Plural(int64(len(list.Jobs)), "title"), demoEncoders, demoQueueTarget)
+		output.Plural(int64(len(list.Jobs)), "title"), demo.Encoders, demo.QueueTarget)
 	c.note("To see it in a browser: %s", s.WebAddress())
 	c.note("")
 	_, err = c.watchUntilDone(ctx, conn, watchRequest(batch.GetId()))
@@ -159,7 +189,7 @@ func (c *cli) runDemo(ctx context.Context, s *service.Service) (err error) {
 }
 
 // sumUpDemo prints how the batch ended, and what to try next. It returns an error if the batch did not end
-// as [demoFailures] says.
+// as it should.
 func (c *cli) sumUpDemo(ctx context.Context, conn *client.Client, batchID string) error {
 	response, err := conn.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: batchID})
 	if err != nil {
@@ -187,7 +217,7 @@ func (c *cli) sumUpDemo(ctx context.Context, conn *client.Client, batchID string
 		c.note("\nFailed for good: %s (%s)\n  %s", ui.JobTitle(j), j.GetInputPath(), ui.JobFailure(j))
 	}
 	c.suggestNextSteps()
-	return checkDemo(retried, len(failures), succeeded)
+	return demo.CheckFilms(retried, len(failures), succeeded)
 }
 
 // suggestNextSteps prints commands to try next. They work in the present directory.
@@ -205,7 +235,7 @@ func (c *cli) suggestNextSteps() {
 	c.note(`
 To go on, keep the same service running and talk to it:
 
-  %s demo --serve &        (kill %%1 ends it)
+  %s demo --serve --empty &        (kill %%1 ends it)
   %s
   %s -plaintext %s stoker.v1.AccountService/ListAccounts`, stoker, submit, grpcurl, defaultServer)
 }

@@ -17,7 +17,7 @@ import (
 func TestGrpcurl(t *testing.T) {
 	tool := grpcurl.Path(t)
 	sim := &simulator.Simulator{Encoders: 1, EncodingDuration: func(e simulator.Encoding) time.Duration {
-		if inputPath(e) == "in/long.mp4" {
+		if e.InputPath() == "in/long.mp4" {
 			return time.Hour // it is there to be cancelled
 		}
 		return 50 * time.Millisecond

@@ -27,6 +27,8 @@ type listFlags struct {
 	vars     []string // NAME=VALUE: of a variable, for jobs of which the list does not say it
 	sample   bool     // instead of a file
 
+	folder string // see SubmitBatchRequest.output_folder
+
 	forTemplate bool   // the jobs are for a template, though none is named
 	nothing     string // what did not happen if the list has a mistake
 }
@@ -62,6 +64,12 @@ const (
 	theList  = "The list"
 	encoding = "Encoding"
 )
+
+// addFolderFlag adds the flag of the folder for the output of all jobs.
+func (l *listFlags) addFolderFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&l.folder, "output-folder", "", "`FOLDER` on the output storage, put before the output path of each job")
+	sectionFlags(cmd, encoding, "output-folder")
+}
 
 // readList reads the list of jobs that a command line names, until ctx ends.
 func (c *cli) readList(ctx context.Context, flags listFlags, args []string) (*joblist.List, error) {

@@ -109,7 +109,7 @@ func TestServeGoesOnAfterSIGTERM(t *testing.T) {
 	}
 	encoded := map[string]int{}
 	for _, e := range sim.Encodings() {
-		encoded[inputPath(e)] += len(e.Starts)
+		encoded[e.InputPath()] += len(e.Starts)
 	}
 	for i := range jobs {
 		if n := encoded["in/"+strconv.Itoa(i)+".mov"]; n != 1 {

@@ -78,6 +78,7 @@ func (s *submission) addFlags(c *cli, cmd *cobra.Command) {
 	f.BoolVar(&r.SkipSucceeded, "skip-succeeded", false, "leave out jobs that succeeded in an earlier batch with the same key, paths and settings")
 	sectionFlags(cmd, "The batch", "name", "priority", "label", "max-retries", "failure-limit", "keep-open", "skip-succeeded")
 	s.listFlags.addFlags(c, cmd)
+	s.addFolderFlag(cmd)
 	f.StringVar(&r.Input, "input", "", "`STORAGE` to read from (default \"default\")")
 	f.StringVar(&r.Output, "output", "", "`STORAGE` to write to (default \"default\")")
 	f.StringVar(&r.InputId, "input-id", "", "`ID` of an input at Bitmovin to read from, instead of --input")
@@ -150,6 +151,7 @@ func (s *submission) completeRequest(list *joblist.List) (err error) {
 	if r.Labels, err = parseLabels(s.labels); err != nil {
 		return err
 	}
+	r.OutputFolder = s.folder
 	r.DisplayName = cmp.Or(r.GetDisplayName(), output.Printable(list.Name))
 	r.ValidateOnly = s.dryRun
 	switch {

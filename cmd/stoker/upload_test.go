@@ -192,6 +192,8 @@ func TestRequestDigest(t *testing.T) {
 		},
 		"skip":    func(r *stokerv1.SubmitBatchRequest) { r.SkipSucceeded = true },
 		"storage": func(r *stokerv1.SubmitBatchRequest) { r.InputId = "i" },
+		"folder":  func(r *stokerv1.SubmitBatchRequest) { r.OutputFolder = "kids" },
+		"values":  func(r *stokerv1.SubmitBatchRequest) { r.Variables = map[string]string{"brand": "junior"} },
 	} {
 		digest := request(change)
 		if other, taken := seen[digest]; taken {
@@ -203,7 +205,7 @@ func TestRequestDigest(t *testing.T) {
 
 // A new field of the contract has to be added to the digest, or left out on purpose.
 func TestRequestDigestKnowsEveryField(t *testing.T) {
-	known := 21 // of which the command does not use list
+	known := 23 // of which the command does not use list
 	if n := (&stokerv1.SubmitBatchRequest{}).ProtoReflect().Descriptor().Fields().Len(); n != known {
 		t.Errorf("a submission has %d fields, the digest was made for %d: see requestDigest", n, known)
 	}
@@ -214,7 +216,7 @@ func TestSubmitSkipSucceeded(t *testing.T) {
 	sim := &simulator.Simulator{
 		Encoders: 4, Duration: 50 * time.Millisecond, Unlimited: true,
 		Outcome: func(e simulator.Encoding, run int) simulator.Outcome {
-			if strings.HasPrefix(inputPath(e), "bad/") {
+			if strings.HasPrefix(e.InputPath(), "bad/") {
 				return simulator.Outcome{Status: simulator.Error, Error: &simulator.TaskError{Code: 1, RetryHint: simulator.NoRetry}}
 			}
 			return simulator.Outcome{}
@@ -244,7 +246,7 @@ func TestSubmitSkipSucceeded(t *testing.T) {
 	}
 	starts := map[string]int{}
 	for _, e := range sim.Encodings() {
-		starts[inputPath(e)] += len(e.Starts)
+		starts[e.InputPath()] += len(e.Starts)
 	}
 	want := map[string]int{"in/a.mov": 1, "in/b.mov": 1, "bad/c.mov": 2, "bad/d.mov": 2}
 	if diff := cmp.Diff(want, starts); diff != "" {

@@ -192,6 +192,10 @@ var rules = []rule{
 		is:  "Lists and clients to try Stoker with.",
 	},
 	{
+		pkg: "internal/demo", imports: []string{"job", "bitmovin/simulator", "gen/stoker/v1", "client", "examples"}, uses: []string{protobuf, xsync},
+		is: "What there is to see without an account: platforms on which some encodings fail, and a service in the middle of its work.",
+	},
+	{
 		pkg: "examples/receivers/go", uses: []string{standardWebhooks},
 		is: "An example of a program that receives notifications.",
 	},

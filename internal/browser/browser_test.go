@@ -1,10 +1,19 @@
 package browser
 
 import (
+	"context"
+	"errors"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
+	"time"
+
+	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/client"
+	"github.com/stokerd/stoker/internal/demo"
+	"github.com/stokerd/stoker/internal/service"
 )
 
 const webDir = "../../web"
@@ -36,10 +45,26 @@ func TestScreenshots(t *testing.T) {
 		t.Skip("takes pictures and checks nothing: make screenshots runs it")
 	}
 	needBrowser(t)
-	w := newWorld(t)
-	control := httptest.NewServer(w.control())
-	defer control.Close()
-	run(t, w.environ(control.URL), "npm", "run", "--silent", "screenshots")
+	platforms := demo.NewPlatforms(time.Second)
+	simulation := &service.Simulation{
+		Simulator: platforms.Default, Others: map[string]*simulator.Simulator{demo.Partner: platforms.Partner}, Templates: demo.Templates(),
+		Listen: "127.0.0.1:0", WebListen: "127.0.0.1:0", DB: filepath.Join(t.TempDir(), "stoker.db"), QueueTarget: demo.QueueTarget, PollInterval: time.Second,
+	}
+	err := simulation.Run(t.Context(), func(ctx context.Context, s *service.Service) (err error) {
+		conn, err := client.Dial(s.Address("--listen"), client.Options{})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, conn.Close()) }()
+		if err := (demo.Story{Platforms: platforms, Client: conn}).Tell(ctx); err != nil {
+			return err
+		}
+		run(t, append(os.Environ(), "STOKER_PAGE="+s.WebAddress()+"/"), "npm", "run", "--silent", "screenshots")
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // run runs a program in web/ and shows what it printed.

@@ -41,6 +41,7 @@ templates:
 // can be shut, and held so that nothing is answered.
 type world struct {
 	t      *testing.T
+	env    map[string]string // of the configuration
 	config *config.Config
 	door   *httptest.Server
 
@@ -75,13 +76,13 @@ func newWorld(t *testing.T) *world {
 	cfg, err := config.Load(config.Sources{
 		File: filepath.Join(dir, "stoker.yaml"), Getenv: func(name string) string { return env[name] },
 		Flags: map[string]string{
-			"listen": "127.0.0.1:0", "http-listen": "", "web-listen": "127.0.0.1:0", "db": filepath.Join(dir, "stoker.db"), "poll-interval": "1s",
+			"listen": "127.0.0.1:0", "http-listen": "", "admin-listen": "", "web-listen": "127.0.0.1:0", "db": filepath.Join(dir, "stoker.db"), "poll-interval": "1s",
 		},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, config: cfg}
+	w := &world{t: t, env: env, config: cfg}
 	w.door = httptest.NewServer(http.HandlerFunc(w.pass))
 	w.start()
 	t.Cleanup(func() {
@@ -92,17 +93,9 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// inputPath is the path of the asset that an encoding reads.
-func inputPath(e simulator.Encoding) string {
-	if len(e.Streams) == 0 || len(e.Streams[0].InputStreams) == 0 {
-		return ""
-	}
-	return e.Streams[0].InputStreams[0].InputPath
-}
-
 // duration is an hour for assets whose path begins with "long", and a moment for all others.
 func duration(e simulator.Encoding) time.Duration {
-	if strings.HasPrefix(inputPath(e), "long") {
+	if strings.HasPrefix(e.InputPath(), "long") {
 		return time.Hour
 	}
 	return 20 * time.Millisecond
@@ -118,7 +111,7 @@ func outcome(e simulator.Encoding, run int) simulator.Outcome {
 			Messages: []simulator.Message{{Type: "ERROR", Text: text}},
 		}
 	}
-	switch path := inputPath(e); {
+	switch path := e.InputPath(); {
 	case strings.HasPrefix(path, "broken"):
 		return failed(10003, "DECODING ERROR", simulator.NoRetry, "The input file could not be decoded")
 	case strings.HasPrefix(path, "missing"):
@@ -196,7 +189,7 @@ func (w *world) pass(rw http.ResponseWriter, r *http.Request) {
 }
 
 // control lets the tests in web/test act on the world: a POST of nothing to /stop, /start, /shut, /open, /hold
-// and /release. A GET of /cpu tells the processor time of this process, and one of /direct where the service is.
+// and /release. A POST of /guarded starts a service that asks for tokens, and tells what there is of it. A GET of /cpu tells the processor time of this process, and one of /direct where the service is.
 func (w *world) control() http.Handler {
 	mux := http.NewServeMux()
 	act := func(name string, act func()) {
@@ -229,6 +222,15 @@ func (w *world) control() http.Handler {
 		if w.held != nil {
 			close(w.held)
 			w.held = nil
+		}
+	})
+	mux.HandleFunc("POST /guarded", func(rw http.ResponseWriter, r *http.Request) {
+		g, err := startGuarded(r.Context(), w.t, w.env)
+		if err != nil {
+			w.t.Errorf("start a service that asks for tokens: %v", err)
+		}
+		if err := json.NewEncoder(rw).Encode(g); err != nil {
+			w.t.Errorf("answer: %v", err)
 		}
 	})
 	mux.HandleFunc("GET /cpu", func(rw http.ResponseWriter, _ *http.Request) {

@@ -70,7 +70,7 @@ func startSession(t *testing.T, demo bool, secure func(s *session, stoker string
 	ctx, cancel := context.WithTimeoutCause(context.Background(), pageTime, errors.New("the page takes too long"))
 	t.Cleanup(cancel)
 	if stoker := filepath.Join(bin, "stoker"); demo {
-		s.start(ctx, t, nil, nil, stoker, "demo", "--serve", "--listen", s.address["127.0.0.1:7070"], "--web-listen", s.address["127.0.0.1:7072"])
+		s.start(ctx, t, nil, nil, stoker, "demo", "--serve", "--empty", "--listen", s.address["127.0.0.1:7070"], "--web-listen", s.address["127.0.0.1:7072"])
 	} else {
 		s.start(ctx, t, nil, nil, stoker, "simulate", "--listen", s.address["127.0.0.1:7080"], "--encoders", "20", "--duration", "2s")
 		await(ctx, t, s.address["127.0.0.1:7080"])

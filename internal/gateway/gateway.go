@@ -46,9 +46,10 @@ func New(c Config) (http.Handler, error) {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	page["/openapi.yaml"] = newPageFile("openapi.yaml", openAPI)
+	packedCalls := withPacking(calls)
 	route := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if calls.owns(r.URL.Path) {
-			calls.ServeHTTP(w, r)
+			packedCalls.ServeHTTP(w, r)
 			return
 		}
 		page.ServeHTTP(w, r)

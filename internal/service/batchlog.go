@@ -12,6 +12,7 @@ import (
 type batchLog struct {
 	log     *slog.Logger
 	changes chan job.BatchStateChange
+	pageURL func(number int64) string // where browsers show a batch; nil: nowhere
 }
 
 // maxUnwritten is how many changes may wait to be logged. Those beyond have no line: the job table has them.
@@ -54,6 +55,9 @@ func (b *batchLog) write(ctx context.Context, m job.BatchStateChange) {
 	attrs := []any{
 		"account", m.AccountID, "batch", m.ID, "batch_number", m.Number, "state", string(m.State),
 		"succeeded", m.Counts.Succeeded, "failed", m.Counts.Failed, "cancelled", m.Counts.Cancelled,
+	}
+	if b.pageURL != nil {
+		attrs = append(attrs, "page_url", b.pageURL(m.Number))
 	}
 	switch {
 	case m.State == job.BatchPaused: // by its failure limit: somebody has to decide how to go on

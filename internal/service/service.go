@@ -143,6 +143,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 	if s.webhooks, err = newWebhookReceiver(cfg, accounts, s.store, log); err != nil {
 		return nil, err
 	}
+	s.batchLog.pageURL = s.batchURL()
 	access := store.NewAccessTable(s.store)
 	if s.notifier, err = newNotifier(ctx, cfg, s.store, log); err != nil {
 		return nil, err

@@ -16,9 +16,22 @@ export async function act(what) {
   assert.equal(answer.status, 204);
 }
 
+/** direct is where the service itself is, past the door; empty while it is stopped. */
+export async function direct() {
+  return (await (await fetch(`${control}/direct`)).json()).url;
+}
+
+/** guarded is another service, one that asks for tokens: its url, the token of a viewer and of an operator, and the
+ * number of a batch. */
+export async function guarded() {
+  const answer = await fetch(`${control}/guarded`, { method: "POST" });
+  assert.equal(answer.status, 200);
+  return answer.json();
+}
+
 /** call makes a call at the service itself, past the door and the page. */
 export async function call(method, request = {}) {
-  const { url } = await (await fetch(`${control}/direct`)).json();
+  const url = await direct();
   const answer = await fetch(`${url}/stoker.v1.${method}`, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -45,7 +58,7 @@ export async function submit(t, name, paths, more = {}) {
 
 /** until waits until a batch is as it should be, by watching it. */
 export async function until(batch, is) {
-  const { url } = await (await fetch(`${control}/direct`)).json();
+  const url = await direct();
   const answer = await fetch(`${url}/stoker.v1.BatchService/WatchBatch`, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -82,16 +95,31 @@ async function closePages(t) {
 
 const sizes = { wide: { width: 1280, height: 900 }, narrow: { width: 390, height: 844 } };
 
-/** open opens the page in a browser of its own. What it complains of fails the test, but for calls that a lost server fails,
- * and for what the policy has to block. */
-export async function open(t, hash = "", { size = "wide", dark = false, lost = false, blocked = false, context } = {}) {
+async function newContext(more = {}) {
   browser ??= await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+  return browser.newContext({ viewport: sizes.wide, timezoneId: "Europe/Berlin", locale: "en-GB", ...more });
+}
+
+/** visit opens the page of a service elsewhere, in a browser of its own. heard is called with what the page complains of. */
+export async function visit(t, url, hash, heard = () => {}) {
+  const context = await newContext();
+  const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
+  page.on("console", (m) => m.type() === "error" && heard(m.text()));
+  page.on("pageerror", (err) => heard(err.stack));
+  opened.set(t, [...(opened.get(t) ?? []), () => context.close()]);
+  t.after(() => closePages(t));
+  await page.goto(`${url}/${hash}`);
+  return page;
+}
+
+/** open opens the page in a browser of its own. What it complains of fails the test, but for calls that a lost server
+ * fails or that are refused, and for what the policy has to block. */
+export async function open(t, hash = "", { size = "wide", dark = false, lost = false, blocked = false, context } = {}) {
   const own = !context;
-  context ??= await browser.newContext({
+  context ??= await newContext({
     viewport: sizes[size],
     colorScheme: dark ? "dark" : "light",
-    timezoneId: "Europe/Berlin",
-    locale: "en-GB",
     permissions: ["clipboard-read", "clipboard-write"],
   });
   const page = await context.newPage();

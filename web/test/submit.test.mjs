@@ -46,12 +46,17 @@ test("mistakes stand at their lines, and are mended before anything is submitted
 });
 
 test("a template asks for its variables", async (t) => {
-  const page = await open(t, "#/submit");
+  const page = await open(t, "#/submit", { lost: true });
   await drop(page, "titles.csv", "key,input_path\na,in/a.mov\n");
   await seen(page, "no mistakes");
   await page.getByRole("radio", { name: "Template" }).click();
-  await seen(page, "needs a column var:file");
+  await seen(page, "for all jobs, or give the list a column var:file");
   await seen(page, /mistake to mend first|mistakes to mend first/);
+  await page.getByLabel("Variable file").fill("a\u200bb");
+  await seen(page, "A value above is to be mended first");
+  await page.getByLabel("Variable file").fill("feature");
+  await seen(page, "with file “feature”.");
+  await page.getByRole("button", { name: "Submit 1 job" }).and(page.locator(":enabled")).waitFor();
   await drop(page, "titles.csv", "key,input_path,var:file\na,in/a.mov,A title\n");
   await seen(page, "from the list, column var:file");
   await page.getByRole("button", { name: "Submit 1 job" }).and(page.locator(":enabled")).waitFor();
@@ -77,5 +82,45 @@ test("a pasted list, JSON Lines, and a label that is none", async (t) => {
   await page.getByRole("button", { name: "Submit 2 jobs" }).waitFor();
   await page.getByLabel("Labels").fill("team");
   await seen(page, "“team” is no label: write name=value");
+  assert.ok(await page.getByRole("button", { name: /^Submit/ }).isDisabled());
+});
+
+test("an output folder and values hold for the whole batch", async (t) => {
+  const page = await open(t, "#/submit", { lost: true });
+  await drop(page, "season.csv", "key,input_path,var:file\na,ok/a.mov,\nb,ok/b.mov,of b\n");
+  await page.getByRole("radio", { name: "Template" }).click();
+  await page.getByLabel("Output folder").fill("/kids");
+  await seen(page, "leave out the slash at the beginning");
+  assert.ok(await page.getByRole("button", { name: /^Submit/ }).isDisabled());
+  await page.getByLabel("Output folder").fill("kids/2026");
+  await seen(page, "s3://encodes/kids/2026/ok/a");
+  await seen(page, "for the jobs without one in the list");
+  await page.getByLabel("Variable file").fill("episode");
+  await seen(page, "All jobs write into s3://encodes/kids/2026/, with file “episode” unless the list says otherwise.");
+  await page.getByRole("button", { name: "Submit 2 jobs" }).click();
+  await page.getByRole("heading", { level: 1, name: /season/ }).waitFor();
+  const { batches } = await call("BatchService/ListBatches", { text: "season" });
+  const { jobs } = await call("BatchService/ListJobs", { batch_id: batches[0].id });
+  assert.deepEqual(jobs.map((j) => [j.output_path, j.variables.file]), [["kids/2026/ok/a", "episode"], ["kids/2026/ok/b", "of b"]]);
+  await ended(batches[0]);
+});
+
+test("a plan says that its account starts nothing", async (t) => {
+  await call("AccountService/PauseAccount", { account_id: "archive", reason: "new contract" });
+  t.after(() => call("AccountService/ResumeAccount", { account_id: "archive" }));
+  const page = await open(t, "#/submit");
+  await drop(page, "later.csv", "key,input_path\na,ok/a.mov\n");
+  await page.getByLabel("Account").selectOption("archive");
+  await seen(page, "Account archive is paused.");
+  await seen(page, /New contract\. .*Nothing starts until somebody resumes it\./);
+  await page.getByRole("button", { name: "Submit 1 job" }).and(page.locator(":enabled")).waitFor();
+});
+
+test("a list with more jobs than a submission takes is answered with the way that takes them", async (t) => {
+  const page = await open(t, "#/submit");
+  page.setDefaultTimeout(30_000);
+  await drop(page, "all.txt", Array.from({ length: 150_001 }, (_, i) => `in/${i}.mov\n`).join(""));
+  await page.getByRole("button", { name: "Read it so" }).click();
+  await seen(page, /the list has 150,?001 jobs: want at most 100,?000; send the jobs in parts with AddJobs, as stoker submit does/);
   assert.ok(await page.getByRole("button", { name: /^Submit/ }).isDisabled());
 });

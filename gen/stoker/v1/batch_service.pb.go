@@ -185,7 +185,13 @@ type SubmitBatchRequest struct {
 	SkipSucceeded bool `protobuf:"varint,20,opt,name=skip_succeeded,json=skipSucceeded,proto3" json:"skip_succeeded,omitempty"`
 	// The jobs as a list, instead of `jobs`: at most 100,000, and the list at most 24 MiB. CheckList says
 	// what is wrong with a list. Violations name its lines: `list:17` is line 17.
-	List          *JobList `protobuf:"bytes,21,opt,name=list,proto3" json:"list,omitempty"`
+	List *JobList `protobuf:"bytes,21,opt,name=list,proto3" json:"list,omitempty"`
+	// Directory on the output storage into which all jobs of the request write: it and a slash are put
+	// before the output path of each job, be that given or derived. Default: none.
+	OutputFolder string `protobuf:"bytes,22,opt,name=output_folder,json=outputFolder,proto3" json:"output_folder,omitempty"`
+	// Values for variables of the template, for the jobs of the request that have none of their own: at
+	// most 50, of at most 4096 characters each.
+	Variables     map[string]string `protobuf:"bytes,23,rep,name=variables,proto3" json:"variables,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -378,6 +384,20 @@ func (x *SubmitBatchRequest) GetSkipSucceeded() bool {
 func (x *SubmitBatchRequest) GetList() *JobList {
 	if x != nil {
 		return x.List
+	}
+	return nil
+}
+
+func (x *SubmitBatchRequest) GetOutputFolder() string {
+	if x != nil {
+		return x.OutputFolder
+	}
+	return ""
+}
+
+func (x *SubmitBatchRequest) GetVariables() map[string]string {
+	if x != nil {
+		return x.Variables
 	}
 	return nil
 }
@@ -606,7 +626,13 @@ type AddJobsRequest struct {
 	// The batch.
 	BatchId string `protobuf:"bytes,1,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
 	// The jobs. Every one needs a key. At most 100,000.
-	Jobs          []*JobSpec `protobuf:"bytes,2,rep,name=jobs,proto3" json:"jobs,omitempty"`
+	Jobs []*JobSpec `protobuf:"bytes,2,rep,name=jobs,proto3" json:"jobs,omitempty"`
+	// Directory for the output of these jobs; see SubmitBatchRequest.output_folder. That of the submission
+	// does not hold for jobs that are added.
+	OutputFolder string `protobuf:"bytes,3,opt,name=output_folder,json=outputFolder,proto3" json:"output_folder,omitempty"`
+	// Values for variables of these jobs; see SubmitBatchRequest.variables. Those of the submission do
+	// not hold for jobs that are added.
+	Variables     map[string]string `protobuf:"bytes,4,rep,name=variables,proto3" json:"variables,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -651,6 +677,20 @@ func (x *AddJobsRequest) GetBatchId() string {
 func (x *AddJobsRequest) GetJobs() []*JobSpec {
 	if x != nil {
 		return x.Jobs
+	}
+	return nil
+}
+
+func (x *AddJobsRequest) GetOutputFolder() string {
+	if x != nil {
+		return x.OutputFolder
+	}
+	return ""
+}
+
+func (x *AddJobsRequest) GetVariables() map[string]string {
+	if x != nil {
+		return x.Variables
 	}
 	return nil
 }
@@ -3035,7 +3075,8 @@ var File_stoker_v1_batch_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dstoker/v1/batch_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16stoker/v1/access.proto\x1a\x15stoker/v1/batch.proto\x1a\x1astoker/v1/batch_bulk.proto\x1a\x1bstoker/v1/batch_watch.proto\x1a\x18stoker/v1/job_list.proto\x1a\x16stoker/v1/recipe.proto\"\xb4\b\n" +
+	"\x1dstoker/v1/batch_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16stoker/v1/access.proto\x1a\x15stoker/v1/batch.proto\x1a\x1astoker/v1/batch_bulk.proto\x1a\x1bstoker/v1/batch_watch.proto\x1a\x18stoker/v1/job_list.proto\x1a\x16stoker/v1/recipe.proto\"\x84\n" +
+	"\n" +
 	"\x12SubmitBatchRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12+\n" +
@@ -3061,8 +3102,13 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\rvalidate_only\x18\x11 \x01(\bR\fvalidateOnly\x12\x1b\n" +
 	"\tkeep_open\x18\x12 \x01(\bR\bkeepOpen\x12%\n" +
 	"\x0eskip_succeeded\x18\x14 \x01(\bR\rskipSucceeded\x12&\n" +
-	"\x04list\x18\x15 \x01(\v2\x12.stoker.v1.JobListR\x04list\x1a9\n" +
+	"\x04list\x18\x15 \x01(\v2\x12.stoker.v1.JobListR\x04list\x12-\n" +
+	"\routput_folder\x18\x16 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\foutputFolder\x12a\n" +
+	"\tvariables\x18\x17 \x03(\v2,.stoker.v1.SubmitBatchRequest.VariablesEntryB\x15\xbaH\x12\x9a\x01\x0f\x102\"\x04r\x02\x18d*\x05r\x03\x18\x80 R\tvariables\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a<\n" +
+	"\x0eVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\r\n" +
 	"\vencode_withB\v\n" +
@@ -3079,10 +3125,15 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\rwarning_count\x18\x03 \x01(\x03R\fwarningCount\"9\n" +
 	"\aWarning\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage\"j\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"\xb6\x02\n" +
 	"\x0eAddJobsRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x124\n" +
-	"\x04jobs\x18\x02 \x03(\v2\x12.stoker.v1.JobSpecB\f\xbaH\t\x92\x01\x06\b\x01\x10\xa0\x8d\x06R\x04jobs\"\x81\x02\n" +
+	"\x04jobs\x18\x02 \x03(\v2\x12.stoker.v1.JobSpecB\f\xbaH\t\x92\x01\x06\b\x01\x10\xa0\x8d\x06R\x04jobs\x12-\n" +
+	"\routput_folder\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\foutputFolder\x12]\n" +
+	"\tvariables\x18\x04 \x03(\v2(.stoker.v1.AddJobsRequest.VariablesEntryB\x15\xbaH\x12\x9a\x01\x0f\x102\"\x04r\x02\x18d*\x05r\x03\x18\x80 R\tvariables\x1a<\n" +
+	"\x0eVariablesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x81\x02\n" +
 	"\x0fAddJobsResponse\x12&\n" +
 	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\x12\x1f\n" +
 	"\vadded_count\x18\x02 \x01(\x03R\n" +
@@ -3340,7 +3391,7 @@ func file_stoker_v1_batch_service_proto_rawDescGZIP() []byte {
 }
 
 var file_stoker_v1_batch_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_stoker_v1_batch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_stoker_v1_batch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_stoker_v1_batch_service_proto_goTypes = []any{
 	(BatchOrder)(0),               // 0: stoker.v1.BatchOrder
 	(JobOrder)(0),                 // 1: stoker.v1.JobOrder
@@ -3383,157 +3434,161 @@ var file_stoker_v1_batch_service_proto_goTypes = []any{
 	(*DeleteBatchRequest)(nil),    // 38: stoker.v1.DeleteBatchRequest
 	(*DeleteBatchResponse)(nil),   // 39: stoker.v1.DeleteBatchResponse
 	nil,                           // 40: stoker.v1.SubmitBatchRequest.LabelsEntry
-	nil,                           // 41: stoker.v1.ListBatchesRequest.LabelsEntry
-	nil,                           // 42: stoker.v1.ListJobsRequest.LabelsEntry
-	nil,                           // 43: stoker.v1.CancelJobsRequest.LabelsEntry
-	nil,                           // 44: stoker.v1.ListFailuresRequest.LabelsEntry
-	nil,                           // 45: stoker.v1.RetryJobsRequest.LabelsEntry
-	nil,                           // 46: stoker.v1.UpdateBatchRequest.SetLabelsEntry
-	(*Recipe)(nil),                // 47: stoker.v1.Recipe
-	(*RetryPolicy)(nil),           // 48: stoker.v1.RetryPolicy
-	(*FailureLimit)(nil),          // 49: stoker.v1.FailureLimit
-	(*JobSpec)(nil),               // 50: stoker.v1.JobSpec
-	(*JobList)(nil),               // 51: stoker.v1.JobList
-	(*Batch)(nil),                 // 52: stoker.v1.Batch
-	(BatchState)(0),               // 53: stoker.v1.BatchState
-	(*Job)(nil),                   // 54: stoker.v1.Job
-	(*Attempt)(nil),               // 55: stoker.v1.Attempt
-	(*JobEvent)(nil),              // 56: stoker.v1.JobEvent
-	(*BatchRef)(nil),              // 57: stoker.v1.BatchRef
-	(JobState)(0),                 // 58: stoker.v1.JobState
-	(*timestamppb.Timestamp)(nil), // 59: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 60: google.protobuf.Duration
-	(FailureKind)(0),              // 61: stoker.v1.FailureKind
-	(*JobCounts)(nil),             // 62: stoker.v1.JobCounts
-	(*Failure)(nil),               // 63: stoker.v1.Failure
-	(*fieldmaskpb.FieldMask)(nil), // 64: google.protobuf.FieldMask
-	(*WatchBatchesRequest)(nil),   // 65: stoker.v1.WatchBatchesRequest
-	(*ResubmitBatchRequest)(nil),  // 66: stoker.v1.ResubmitBatchRequest
-	(*CancelBatchesRequest)(nil),  // 67: stoker.v1.CancelBatchesRequest
-	(*PauseBatchesRequest)(nil),   // 68: stoker.v1.PauseBatchesRequest
-	(*ResumeBatchesRequest)(nil),  // 69: stoker.v1.ResumeBatchesRequest
-	(*DeleteBatchesRequest)(nil),  // 70: stoker.v1.DeleteBatchesRequest
-	(*UpdateBatchesRequest)(nil),  // 71: stoker.v1.UpdateBatchesRequest
-	(*WatchBatchesResponse)(nil),  // 72: stoker.v1.WatchBatchesResponse
-	(*ResubmitBatchResponse)(nil), // 73: stoker.v1.ResubmitBatchResponse
-	(*CancelBatchesResponse)(nil), // 74: stoker.v1.CancelBatchesResponse
-	(*PauseBatchesResponse)(nil),  // 75: stoker.v1.PauseBatchesResponse
-	(*ResumeBatchesResponse)(nil), // 76: stoker.v1.ResumeBatchesResponse
-	(*DeleteBatchesResponse)(nil), // 77: stoker.v1.DeleteBatchesResponse
-	(*UpdateBatchesResponse)(nil), // 78: stoker.v1.UpdateBatchesResponse
+	nil,                           // 41: stoker.v1.SubmitBatchRequest.VariablesEntry
+	nil,                           // 42: stoker.v1.AddJobsRequest.VariablesEntry
+	nil,                           // 43: stoker.v1.ListBatchesRequest.LabelsEntry
+	nil,                           // 44: stoker.v1.ListJobsRequest.LabelsEntry
+	nil,                           // 45: stoker.v1.CancelJobsRequest.LabelsEntry
+	nil,                           // 46: stoker.v1.ListFailuresRequest.LabelsEntry
+	nil,                           // 47: stoker.v1.RetryJobsRequest.LabelsEntry
+	nil,                           // 48: stoker.v1.UpdateBatchRequest.SetLabelsEntry
+	(*Recipe)(nil),                // 49: stoker.v1.Recipe
+	(*RetryPolicy)(nil),           // 50: stoker.v1.RetryPolicy
+	(*FailureLimit)(nil),          // 51: stoker.v1.FailureLimit
+	(*JobSpec)(nil),               // 52: stoker.v1.JobSpec
+	(*JobList)(nil),               // 53: stoker.v1.JobList
+	(*Batch)(nil),                 // 54: stoker.v1.Batch
+	(BatchState)(0),               // 55: stoker.v1.BatchState
+	(*Job)(nil),                   // 56: stoker.v1.Job
+	(*Attempt)(nil),               // 57: stoker.v1.Attempt
+	(*JobEvent)(nil),              // 58: stoker.v1.JobEvent
+	(*BatchRef)(nil),              // 59: stoker.v1.BatchRef
+	(JobState)(0),                 // 60: stoker.v1.JobState
+	(*timestamppb.Timestamp)(nil), // 61: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 62: google.protobuf.Duration
+	(FailureKind)(0),              // 63: stoker.v1.FailureKind
+	(*JobCounts)(nil),             // 64: stoker.v1.JobCounts
+	(*Failure)(nil),               // 65: stoker.v1.Failure
+	(*fieldmaskpb.FieldMask)(nil), // 66: google.protobuf.FieldMask
+	(*WatchBatchesRequest)(nil),   // 67: stoker.v1.WatchBatchesRequest
+	(*ResubmitBatchRequest)(nil),  // 68: stoker.v1.ResubmitBatchRequest
+	(*CancelBatchesRequest)(nil),  // 69: stoker.v1.CancelBatchesRequest
+	(*PauseBatchesRequest)(nil),   // 70: stoker.v1.PauseBatchesRequest
+	(*ResumeBatchesRequest)(nil),  // 71: stoker.v1.ResumeBatchesRequest
+	(*DeleteBatchesRequest)(nil),  // 72: stoker.v1.DeleteBatchesRequest
+	(*UpdateBatchesRequest)(nil),  // 73: stoker.v1.UpdateBatchesRequest
+	(*WatchBatchesResponse)(nil),  // 74: stoker.v1.WatchBatchesResponse
+	(*ResubmitBatchResponse)(nil), // 75: stoker.v1.ResubmitBatchResponse
+	(*CancelBatchesResponse)(nil), // 76: stoker.v1.CancelBatchesResponse
+	(*PauseBatchesResponse)(nil),  // 77: stoker.v1.PauseBatchesResponse
+	(*ResumeBatchesResponse)(nil), // 78: stoker.v1.ResumeBatchesResponse
+	(*DeleteBatchesResponse)(nil), // 79: stoker.v1.DeleteBatchesResponse
+	(*UpdateBatchesResponse)(nil), // 80: stoker.v1.UpdateBatchesResponse
 }
 var file_stoker_v1_batch_service_proto_depIdxs = []int32{
-	47, // 0: stoker.v1.SubmitBatchRequest.recipe:type_name -> stoker.v1.Recipe
+	49, // 0: stoker.v1.SubmitBatchRequest.recipe:type_name -> stoker.v1.Recipe
 	3,  // 1: stoker.v1.SubmitBatchRequest.inline_template:type_name -> stoker.v1.InlineTemplate
-	48, // 2: stoker.v1.SubmitBatchRequest.retry_policy:type_name -> stoker.v1.RetryPolicy
-	49, // 3: stoker.v1.SubmitBatchRequest.failure_limit:type_name -> stoker.v1.FailureLimit
+	50, // 2: stoker.v1.SubmitBatchRequest.retry_policy:type_name -> stoker.v1.RetryPolicy
+	51, // 3: stoker.v1.SubmitBatchRequest.failure_limit:type_name -> stoker.v1.FailureLimit
 	40, // 4: stoker.v1.SubmitBatchRequest.labels:type_name -> stoker.v1.SubmitBatchRequest.LabelsEntry
-	50, // 5: stoker.v1.SubmitBatchRequest.jobs:type_name -> stoker.v1.JobSpec
-	51, // 6: stoker.v1.SubmitBatchRequest.list:type_name -> stoker.v1.JobList
-	52, // 7: stoker.v1.SubmitBatchResponse.batch:type_name -> stoker.v1.Batch
-	5,  // 8: stoker.v1.SubmitBatchResponse.warnings:type_name -> stoker.v1.Warning
-	50, // 9: stoker.v1.AddJobsRequest.jobs:type_name -> stoker.v1.JobSpec
-	52, // 10: stoker.v1.AddJobsResponse.batch:type_name -> stoker.v1.Batch
-	5,  // 11: stoker.v1.AddJobsResponse.warnings:type_name -> stoker.v1.Warning
-	52, // 12: stoker.v1.CloseBatchResponse.batch:type_name -> stoker.v1.Batch
-	52, // 13: stoker.v1.GetBatchResponse.batch:type_name -> stoker.v1.Batch
-	53, // 14: stoker.v1.ListBatchesRequest.states:type_name -> stoker.v1.BatchState
-	41, // 15: stoker.v1.ListBatchesRequest.labels:type_name -> stoker.v1.ListBatchesRequest.LabelsEntry
-	0,  // 16: stoker.v1.ListBatchesRequest.order:type_name -> stoker.v1.BatchOrder
-	52, // 17: stoker.v1.ListBatchesResponse.batches:type_name -> stoker.v1.Batch
-	54, // 18: stoker.v1.GetJobResponse.job:type_name -> stoker.v1.Job
-	55, // 19: stoker.v1.GetJobResponse.attempts:type_name -> stoker.v1.Attempt
-	56, // 20: stoker.v1.GetJobResponse.events:type_name -> stoker.v1.JobEvent
-	57, // 21: stoker.v1.GetJobResponse.batch:type_name -> stoker.v1.BatchRef
-	58, // 22: stoker.v1.ListJobsRequest.states:type_name -> stoker.v1.JobState
-	42, // 23: stoker.v1.ListJobsRequest.labels:type_name -> stoker.v1.ListJobsRequest.LabelsEntry
-	17, // 24: stoker.v1.ListJobsRequest.created:type_name -> stoker.v1.TimeRange
-	17, // 25: stoker.v1.ListJobsRequest.changed:type_name -> stoker.v1.TimeRange
-	17, // 26: stoker.v1.ListJobsRequest.finished:type_name -> stoker.v1.TimeRange
-	1,  // 27: stoker.v1.ListJobsRequest.order:type_name -> stoker.v1.JobOrder
-	59, // 28: stoker.v1.TimeRange.since:type_name -> google.protobuf.Timestamp
-	59, // 29: stoker.v1.TimeRange.until:type_name -> google.protobuf.Timestamp
-	54, // 30: stoker.v1.ListJobsResponse.jobs:type_name -> stoker.v1.Job
-	57, // 31: stoker.v1.ListJobsResponse.batches:type_name -> stoker.v1.BatchRef
-	60, // 32: stoker.v1.WatchBatchRequest.min_interval:type_name -> google.protobuf.Duration
-	58, // 33: stoker.v1.WatchBatchRequest.states:type_name -> stoker.v1.JobState
-	52, // 34: stoker.v1.WatchBatchResponse.batch:type_name -> stoker.v1.Batch
-	54, // 35: stoker.v1.WatchBatchResponse.jobs:type_name -> stoker.v1.Job
-	54, // 36: stoker.v1.CancelJobResponse.job:type_name -> stoker.v1.Job
-	52, // 37: stoker.v1.CancelBatchResponse.batch:type_name -> stoker.v1.Batch
-	58, // 38: stoker.v1.CancelJobsRequest.states:type_name -> stoker.v1.JobState
-	61, // 39: stoker.v1.CancelJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
-	43, // 40: stoker.v1.CancelJobsRequest.labels:type_name -> stoker.v1.CancelJobsRequest.LabelsEntry
-	52, // 41: stoker.v1.CancelJobsResponse.batch:type_name -> stoker.v1.Batch
-	62, // 42: stoker.v1.CancelJobsResponse.counts:type_name -> stoker.v1.JobCounts
-	44, // 43: stoker.v1.ListFailuresRequest.labels:type_name -> stoker.v1.ListFailuresRequest.LabelsEntry
-	17, // 44: stoker.v1.ListFailuresRequest.finished:type_name -> stoker.v1.TimeRange
-	29, // 45: stoker.v1.ListFailuresResponse.causes:type_name -> stoker.v1.FailureCause
-	63, // 46: stoker.v1.FailureCause.failure:type_name -> stoker.v1.Failure
-	58, // 47: stoker.v1.RetryJobsRequest.states:type_name -> stoker.v1.JobState
-	61, // 48: stoker.v1.RetryJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
-	45, // 49: stoker.v1.RetryJobsRequest.labels:type_name -> stoker.v1.RetryJobsRequest.LabelsEntry
-	52, // 50: stoker.v1.RetryJobsResponse.batch:type_name -> stoker.v1.Batch
-	62, // 51: stoker.v1.RetryJobsResponse.counts:type_name -> stoker.v1.JobCounts
-	52, // 52: stoker.v1.PauseBatchResponse.batch:type_name -> stoker.v1.Batch
-	52, // 53: stoker.v1.ResumeBatchResponse.batch:type_name -> stoker.v1.Batch
-	52, // 54: stoker.v1.UpdateBatchRequest.batch:type_name -> stoker.v1.Batch
-	64, // 55: stoker.v1.UpdateBatchRequest.update_mask:type_name -> google.protobuf.FieldMask
-	46, // 56: stoker.v1.UpdateBatchRequest.set_labels:type_name -> stoker.v1.UpdateBatchRequest.SetLabelsEntry
-	52, // 57: stoker.v1.UpdateBatchResponse.batch:type_name -> stoker.v1.Batch
-	2,  // 58: stoker.v1.BatchService.SubmitBatch:input_type -> stoker.v1.SubmitBatchRequest
-	6,  // 59: stoker.v1.BatchService.AddJobs:input_type -> stoker.v1.AddJobsRequest
-	8,  // 60: stoker.v1.BatchService.CloseBatch:input_type -> stoker.v1.CloseBatchRequest
-	10, // 61: stoker.v1.BatchService.GetBatch:input_type -> stoker.v1.GetBatchRequest
-	12, // 62: stoker.v1.BatchService.ListBatches:input_type -> stoker.v1.ListBatchesRequest
-	14, // 63: stoker.v1.BatchService.GetJob:input_type -> stoker.v1.GetJobRequest
-	16, // 64: stoker.v1.BatchService.ListJobs:input_type -> stoker.v1.ListJobsRequest
-	19, // 65: stoker.v1.BatchService.WatchBatch:input_type -> stoker.v1.WatchBatchRequest
-	65, // 66: stoker.v1.BatchService.WatchBatches:input_type -> stoker.v1.WatchBatchesRequest
-	21, // 67: stoker.v1.BatchService.CancelJob:input_type -> stoker.v1.CancelJobRequest
-	23, // 68: stoker.v1.BatchService.CancelBatch:input_type -> stoker.v1.CancelBatchRequest
-	25, // 69: stoker.v1.BatchService.CancelJobs:input_type -> stoker.v1.CancelJobsRequest
-	30, // 70: stoker.v1.BatchService.RetryJobs:input_type -> stoker.v1.RetryJobsRequest
-	27, // 71: stoker.v1.BatchService.ListFailures:input_type -> stoker.v1.ListFailuresRequest
-	32, // 72: stoker.v1.BatchService.PauseBatch:input_type -> stoker.v1.PauseBatchRequest
-	34, // 73: stoker.v1.BatchService.ResumeBatch:input_type -> stoker.v1.ResumeBatchRequest
-	66, // 74: stoker.v1.BatchService.ResubmitBatch:input_type -> stoker.v1.ResubmitBatchRequest
-	67, // 75: stoker.v1.BatchService.CancelBatches:input_type -> stoker.v1.CancelBatchesRequest
-	68, // 76: stoker.v1.BatchService.PauseBatches:input_type -> stoker.v1.PauseBatchesRequest
-	69, // 77: stoker.v1.BatchService.ResumeBatches:input_type -> stoker.v1.ResumeBatchesRequest
-	70, // 78: stoker.v1.BatchService.DeleteBatches:input_type -> stoker.v1.DeleteBatchesRequest
-	71, // 79: stoker.v1.BatchService.UpdateBatches:input_type -> stoker.v1.UpdateBatchesRequest
-	36, // 80: stoker.v1.BatchService.UpdateBatch:input_type -> stoker.v1.UpdateBatchRequest
-	38, // 81: stoker.v1.BatchService.DeleteBatch:input_type -> stoker.v1.DeleteBatchRequest
-	4,  // 82: stoker.v1.BatchService.SubmitBatch:output_type -> stoker.v1.SubmitBatchResponse
-	7,  // 83: stoker.v1.BatchService.AddJobs:output_type -> stoker.v1.AddJobsResponse
-	9,  // 84: stoker.v1.BatchService.CloseBatch:output_type -> stoker.v1.CloseBatchResponse
-	11, // 85: stoker.v1.BatchService.GetBatch:output_type -> stoker.v1.GetBatchResponse
-	13, // 86: stoker.v1.BatchService.ListBatches:output_type -> stoker.v1.ListBatchesResponse
-	15, // 87: stoker.v1.BatchService.GetJob:output_type -> stoker.v1.GetJobResponse
-	18, // 88: stoker.v1.BatchService.ListJobs:output_type -> stoker.v1.ListJobsResponse
-	20, // 89: stoker.v1.BatchService.WatchBatch:output_type -> stoker.v1.WatchBatchResponse
-	72, // 90: stoker.v1.BatchService.WatchBatches:output_type -> stoker.v1.WatchBatchesResponse
-	22, // 91: stoker.v1.BatchService.CancelJob:output_type -> stoker.v1.CancelJobResponse
-	24, // 92: stoker.v1.BatchService.CancelBatch:output_type -> stoker.v1.CancelBatchResponse
-	26, // 93: stoker.v1.BatchService.CancelJobs:output_type -> stoker.v1.CancelJobsResponse
-	31, // 94: stoker.v1.BatchService.RetryJobs:output_type -> stoker.v1.RetryJobsResponse
-	28, // 95: stoker.v1.BatchService.ListFailures:output_type -> stoker.v1.ListFailuresResponse
-	33, // 96: stoker.v1.BatchService.PauseBatch:output_type -> stoker.v1.PauseBatchResponse
-	35, // 97: stoker.v1.BatchService.ResumeBatch:output_type -> stoker.v1.ResumeBatchResponse
-	73, // 98: stoker.v1.BatchService.ResubmitBatch:output_type -> stoker.v1.ResubmitBatchResponse
-	74, // 99: stoker.v1.BatchService.CancelBatches:output_type -> stoker.v1.CancelBatchesResponse
-	75, // 100: stoker.v1.BatchService.PauseBatches:output_type -> stoker.v1.PauseBatchesResponse
-	76, // 101: stoker.v1.BatchService.ResumeBatches:output_type -> stoker.v1.ResumeBatchesResponse
-	77, // 102: stoker.v1.BatchService.DeleteBatches:output_type -> stoker.v1.DeleteBatchesResponse
-	78, // 103: stoker.v1.BatchService.UpdateBatches:output_type -> stoker.v1.UpdateBatchesResponse
-	37, // 104: stoker.v1.BatchService.UpdateBatch:output_type -> stoker.v1.UpdateBatchResponse
-	39, // 105: stoker.v1.BatchService.DeleteBatch:output_type -> stoker.v1.DeleteBatchResponse
-	82, // [82:106] is the sub-list for method output_type
-	58, // [58:82] is the sub-list for method input_type
-	58, // [58:58] is the sub-list for extension type_name
-	58, // [58:58] is the sub-list for extension extendee
-	0,  // [0:58] is the sub-list for field type_name
+	52, // 5: stoker.v1.SubmitBatchRequest.jobs:type_name -> stoker.v1.JobSpec
+	53, // 6: stoker.v1.SubmitBatchRequest.list:type_name -> stoker.v1.JobList
+	41, // 7: stoker.v1.SubmitBatchRequest.variables:type_name -> stoker.v1.SubmitBatchRequest.VariablesEntry
+	54, // 8: stoker.v1.SubmitBatchResponse.batch:type_name -> stoker.v1.Batch
+	5,  // 9: stoker.v1.SubmitBatchResponse.warnings:type_name -> stoker.v1.Warning
+	52, // 10: stoker.v1.AddJobsRequest.jobs:type_name -> stoker.v1.JobSpec
+	42, // 11: stoker.v1.AddJobsRequest.variables:type_name -> stoker.v1.AddJobsRequest.VariablesEntry
+	54, // 12: stoker.v1.AddJobsResponse.batch:type_name -> stoker.v1.Batch
+	5,  // 13: stoker.v1.AddJobsResponse.warnings:type_name -> stoker.v1.Warning
+	54, // 14: stoker.v1.CloseBatchResponse.batch:type_name -> stoker.v1.Batch
+	54, // 15: stoker.v1.GetBatchResponse.batch:type_name -> stoker.v1.Batch
+	55, // 16: stoker.v1.ListBatchesRequest.states:type_name -> stoker.v1.BatchState
+	43, // 17: stoker.v1.ListBatchesRequest.labels:type_name -> stoker.v1.ListBatchesRequest.LabelsEntry
+	0,  // 18: stoker.v1.ListBatchesRequest.order:type_name -> stoker.v1.BatchOrder
+	54, // 19: stoker.v1.ListBatchesResponse.batches:type_name -> stoker.v1.Batch
+	56, // 20: stoker.v1.GetJobResponse.job:type_name -> stoker.v1.Job
+	57, // 21: stoker.v1.GetJobResponse.attempts:type_name -> stoker.v1.Attempt
+	58, // 22: stoker.v1.GetJobResponse.events:type_name -> stoker.v1.JobEvent
+	59, // 23: stoker.v1.GetJobResponse.batch:type_name -> stoker.v1.BatchRef
+	60, // 24: stoker.v1.ListJobsRequest.states:type_name -> stoker.v1.JobState
+	44, // 25: stoker.v1.ListJobsRequest.labels:type_name -> stoker.v1.ListJobsRequest.LabelsEntry
+	17, // 26: stoker.v1.ListJobsRequest.created:type_name -> stoker.v1.TimeRange
+	17, // 27: stoker.v1.ListJobsRequest.changed:type_name -> stoker.v1.TimeRange
+	17, // 28: stoker.v1.ListJobsRequest.finished:type_name -> stoker.v1.TimeRange
+	1,  // 29: stoker.v1.ListJobsRequest.order:type_name -> stoker.v1.JobOrder
+	61, // 30: stoker.v1.TimeRange.since:type_name -> google.protobuf.Timestamp
+	61, // 31: stoker.v1.TimeRange.until:type_name -> google.protobuf.Timestamp
+	56, // 32: stoker.v1.ListJobsResponse.jobs:type_name -> stoker.v1.Job
+	59, // 33: stoker.v1.ListJobsResponse.batches:type_name -> stoker.v1.BatchRef
+	62, // 34: stoker.v1.WatchBatchRequest.min_interval:type_name -> google.protobuf.Duration
+	60, // 35: stoker.v1.WatchBatchRequest.states:type_name -> stoker.v1.JobState
+	54, // 36: stoker.v1.WatchBatchResponse.batch:type_name -> stoker.v1.Batch
+	56, // 37: stoker.v1.WatchBatchResponse.jobs:type_name -> stoker.v1.Job
+	56, // 38: stoker.v1.CancelJobResponse.job:type_name -> stoker.v1.Job
+	54, // 39: stoker.v1.CancelBatchResponse.batch:type_name -> stoker.v1.Batch
+	60, // 40: stoker.v1.CancelJobsRequest.states:type_name -> stoker.v1.JobState
+	63, // 41: stoker.v1.CancelJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
+	45, // 42: stoker.v1.CancelJobsRequest.labels:type_name -> stoker.v1.CancelJobsRequest.LabelsEntry
+	54, // 43: stoker.v1.CancelJobsResponse.batch:type_name -> stoker.v1.Batch
+	64, // 44: stoker.v1.CancelJobsResponse.counts:type_name -> stoker.v1.JobCounts
+	46, // 45: stoker.v1.ListFailuresRequest.labels:type_name -> stoker.v1.ListFailuresRequest.LabelsEntry
+	17, // 46: stoker.v1.ListFailuresRequest.finished:type_name -> stoker.v1.TimeRange
+	29, // 47: stoker.v1.ListFailuresResponse.causes:type_name -> stoker.v1.FailureCause
+	65, // 48: stoker.v1.FailureCause.failure:type_name -> stoker.v1.Failure
+	60, // 49: stoker.v1.RetryJobsRequest.states:type_name -> stoker.v1.JobState
+	63, // 50: stoker.v1.RetryJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
+	47, // 51: stoker.v1.RetryJobsRequest.labels:type_name -> stoker.v1.RetryJobsRequest.LabelsEntry
+	54, // 52: stoker.v1.RetryJobsResponse.batch:type_name -> stoker.v1.Batch
+	64, // 53: stoker.v1.RetryJobsResponse.counts:type_name -> stoker.v1.JobCounts
+	54, // 54: stoker.v1.PauseBatchResponse.batch:type_name -> stoker.v1.Batch
+	54, // 55: stoker.v1.ResumeBatchResponse.batch:type_name -> stoker.v1.Batch
+	54, // 56: stoker.v1.UpdateBatchRequest.batch:type_name -> stoker.v1.Batch
+	66, // 57: stoker.v1.UpdateBatchRequest.update_mask:type_name -> google.protobuf.FieldMask
+	48, // 58: stoker.v1.UpdateBatchRequest.set_labels:type_name -> stoker.v1.UpdateBatchRequest.SetLabelsEntry
+	54, // 59: stoker.v1.UpdateBatchResponse.batch:type_name -> stoker.v1.Batch
+	2,  // 60: stoker.v1.BatchService.SubmitBatch:input_type -> stoker.v1.SubmitBatchRequest
+	6,  // 61: stoker.v1.BatchService.AddJobs:input_type -> stoker.v1.AddJobsRequest
+	8,  // 62: stoker.v1.BatchService.CloseBatch:input_type -> stoker.v1.CloseBatchRequest
+	10, // 63: stoker.v1.BatchService.GetBatch:input_type -> stoker.v1.GetBatchRequest
+	12, // 64: stoker.v1.BatchService.ListBatches:input_type -> stoker.v1.ListBatchesRequest
+	14, // 65: stoker.v1.BatchService.GetJob:input_type -> stoker.v1.GetJobRequest
+	16, // 66: stoker.v1.BatchService.ListJobs:input_type -> stoker.v1.ListJobsRequest
+	19, // 67: stoker.v1.BatchService.WatchBatch:input_type -> stoker.v1.WatchBatchRequest
+	67, // 68: stoker.v1.BatchService.WatchBatches:input_type -> stoker.v1.WatchBatchesRequest
+	21, // 69: stoker.v1.BatchService.CancelJob:input_type -> stoker.v1.CancelJobRequest
+	23, // 70: stoker.v1.BatchService.CancelBatch:input_type -> stoker.v1.CancelBatchRequest
+	25, // 71: stoker.v1.BatchService.CancelJobs:input_type -> stoker.v1.CancelJobsRequest
+	30, // 72: stoker.v1.BatchService.RetryJobs:input_type -> stoker.v1.RetryJobsRequest
+	27, // 73: stoker.v1.BatchService.ListFailures:input_type -> stoker.v1.ListFailuresRequest
+	32, // 74: stoker.v1.BatchService.PauseBatch:input_type -> stoker.v1.PauseBatchRequest
+	34, // 75: stoker.v1.BatchService.ResumeBatch:input_type -> stoker.v1.ResumeBatchRequest
+	68, // 76: stoker.v1.BatchService.ResubmitBatch:input_type -> stoker.v1.ResubmitBatchRequest
+	69, // 77: stoker.v1.BatchService.CancelBatches:input_type -> stoker.v1.CancelBatchesRequest
+	70, // 78: stoker.v1.BatchService.PauseBatches:input_type -> stoker.v1.PauseBatchesRequest
+	71, // 79: stoker.v1.BatchService.ResumeBatches:input_type -> stoker.v1.ResumeBatchesRequest
+	72, // 80: stoker.v1.BatchService.DeleteBatches:input_type -> stoker.v1.DeleteBatchesRequest
+	73, // 81: stoker.v1.BatchService.UpdateBatches:input_type -> stoker.v1.UpdateBatchesRequest
+	36, // 82: stoker.v1.BatchService.UpdateBatch:input_type -> stoker.v1.UpdateBatchRequest
+	38, // 83: stoker.v1.BatchService.DeleteBatch:input_type -> stoker.v1.DeleteBatchRequest
+	4,  // 84: stoker.v1.BatchService.SubmitBatch:output_type -> stoker.v1.SubmitBatchResponse
+	7,  // 85: stoker.v1.BatchService.AddJobs:output_type -> stoker.v1.AddJobsResponse
+	9,  // 86: stoker.v1.BatchService.CloseBatch:output_type -> stoker.v1.CloseBatchResponse
+	11, // 87: stoker.v1.BatchService.GetBatch:output_type -> stoker.v1.GetBatchResponse
+	13, // 88: stoker.v1.BatchService.ListBatches:output_type -> stoker.v1.ListBatchesResponse
+	15, // 89: stoker.v1.BatchService.GetJob:output_type -> stoker.v1.GetJobResponse
+	18, // 90: stoker.v1.BatchService.ListJobs:output_type -> stoker.v1.ListJobsResponse
+	20, // 91: stoker.v1.BatchService.WatchBatch:output_type -> stoker.v1.WatchBatchResponse
+	74, // 92: stoker.v1.BatchService.WatchBatches:output_type -> stoker.v1.WatchBatchesResponse
+	22, // 93: stoker.v1.BatchService.CancelJob:output_type -> stoker.v1.CancelJobResponse
+	24, // 94: stoker.v1.BatchService.CancelBatch:output_type -> stoker.v1.CancelBatchResponse
+	26, // 95: stoker.v1.BatchService.CancelJobs:output_type -> stoker.v1.CancelJobsResponse
+	31, // 96: stoker.v1.BatchService.RetryJobs:output_type -> stoker.v1.RetryJobsResponse
+	28, // 97: stoker.v1.BatchService.ListFailures:output_type -> stoker.v1.ListFailuresResponse
+	33, // 98: stoker.v1.BatchService.PauseBatch:output_type -> stoker.v1.PauseBatchResponse
+	35, // 99: stoker.v1.BatchService.ResumeBatch:output_type -> stoker.v1.ResumeBatchResponse
+	75, // 100: stoker.v1.BatchService.ResubmitBatch:output_type -> stoker.v1.ResubmitBatchResponse
+	76, // 101: stoker.v1.BatchService.CancelBatches:output_type -> stoker.v1.CancelBatchesResponse
+	77, // 102: stoker.v1.BatchService.PauseBatches:output_type -> stoker.v1.PauseBatchesResponse
+	78, // 103: stoker.v1.BatchService.ResumeBatches:output_type -> stoker.v1.ResumeBatchesResponse
+	79, // 104: stoker.v1.BatchService.DeleteBatches:output_type -> stoker.v1.DeleteBatchesResponse
+	80, // 105: stoker.v1.BatchService.UpdateBatches:output_type -> stoker.v1.UpdateBatchesResponse
+	37, // 106: stoker.v1.BatchService.UpdateBatch:output_type -> stoker.v1.UpdateBatchResponse
+	39, // 107: stoker.v1.BatchService.DeleteBatch:output_type -> stoker.v1.DeleteBatchResponse
+	84, // [84:108] is the sub-list for method output_type
+	60, // [60:84] is the sub-list for method input_type
+	60, // [60:60] is the sub-list for extension type_name
+	60, // [60:60] is the sub-list for extension extendee
+	0,  // [0:60] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_batch_service_proto_init() }
@@ -3560,7 +3615,7 @@ func file_stoker_v1_batch_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stoker_v1_batch_service_proto_rawDesc), len(file_stoker_v1_batch_service_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   45,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -94,7 +94,8 @@ type CheckListResponse struct {
 	WarningCount int64 `protobuf:"varint,5,opt,name=warning_count,json=warningCount,proto3" json:"warning_count,omitempty"`
 	// Which lines were skipped, and which jobs are probably none, in words.
 	Notes []string `protobuf:"bytes,6,rep,name=notes,proto3" json:"notes,omitempty"`
-	// The first jobs, with the output path that the server derives for a job that names none. Empty if
+	// The first jobs as they would be stored: with the output folder and the variables of the
+	// submission, and with the output path that the server derives for a job that names none. Empty if
 	// the form of the list has mistakes.
 	Sample []*ListedJob `protobuf:"bytes,7,rep,name=sample,proto3" json:"sample,omitempty"`
 	// The fields of JobList with which the list can be read as it is, or at least further. Unset if
@@ -104,9 +105,12 @@ type CheckListResponse struct {
 	// SubmitBatchRequest.skip_succeeded.
 	SucceededCount int64 `protobuf:"varint,9,opt,name=succeeded_count,json=succeededCount,proto3" json:"succeeded_count,omitempty"`
 	// The first lines of the list that have mistakes or warnings, as they are written.
-	Lines         []*ListLine `protobuf:"bytes,10,rep,name=lines,proto3" json:"lines,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Lines []*ListLine `protobuf:"bytes,10,rep,name=lines,proto3" json:"lines,omitempty"`
+	// How many jobs of the list define each variable, without what SubmitBatchRequest.variables adds.
+	// Empty if the form of the list has mistakes.
+	VariableCounts map[string]int64 `protobuf:"bytes,11,rep,name=variable_counts,json=variableCounts,proto3" json:"variable_counts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *CheckListResponse) Reset() {
@@ -205,6 +209,13 @@ func (x *CheckListResponse) GetSucceededCount() int64 {
 func (x *CheckListResponse) GetLines() []*ListLine {
 	if x != nil {
 		return x.Lines
+	}
+	return nil
+}
+
+func (x *CheckListResponse) GetVariableCounts() map[string]int64 {
+	if x != nil {
+		return x.VariableCounts
 	}
 	return nil
 }
@@ -530,8 +541,13 @@ type PlanBatchResponse struct {
 	AheadBatchCount int32 `protobuf:"varint,12,opt,name=ahead_batch_count,json=aheadBatchCount,proto3" json:"ahead_batch_count,omitempty"`
 	// See ahead_batch_count.
 	SharingBatchCount int32 `protobuf:"varint,13,opt,name=sharing_batch_count,json=sharingBatchCount,proto3" json:"sharing_batch_count,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Why the account would start none of the jobs now, for example because it is paused or its breaker
+	// is open; unset if it would. The durations then count from the end of this wait, not from now.
+	Wait *Wait `protobuf:"bytes,14,opt,name=wait,proto3" json:"wait,omitempty"`
+	// `wait` in words; empty without a wait.
+	WaitReason    string `protobuf:"bytes,15,opt,name=wait_reason,json=waitReason,proto3" json:"wait_reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PlanBatchResponse) Reset() {
@@ -655,6 +671,20 @@ func (x *PlanBatchResponse) GetSharingBatchCount() int32 {
 	return 0
 }
 
+func (x *PlanBatchResponse) GetWait() *Wait {
+	if x != nil {
+		return x.Wait
+	}
+	return nil
+}
+
+func (x *PlanBatchResponse) GetWaitReason() string {
+	if x != nil {
+		return x.WaitReason
+	}
+	return ""
+}
+
 var File_stoker_v1_submission_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_submission_service_proto_rawDesc = "" +
@@ -667,7 +697,7 @@ const file_stoker_v1_submission_service_proto_rawDesc = "" +
 	"\vsample_size\x18\x02 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00H\x00R\n" +
 	"sampleSize\x88\x01\x01B\x0e\n" +
-	"\f_sample_size\"\xa6\x03\n" +
+	"\f_sample_size\"\xc4\x04\n" +
 	"\x11CheckListResponse\x12\x1b\n" +
 	"\tjob_count\x18\x01 \x01(\x03R\bjobCount\x122\n" +
 	"\bmistakes\x18\x02 \x03(\v2\x16.stoker.v1.ListFindingR\bmistakes\x12#\n" +
@@ -679,7 +709,11 @@ const file_stoker_v1_submission_service_proto_rawDesc = "" +
 	"\x06remedy\x18\b \x01(\v2\x12.stoker.v1.JobListR\x06remedy\x12'\n" +
 	"\x0fsucceeded_count\x18\t \x01(\x03R\x0esucceededCount\x12)\n" +
 	"\x05lines\x18\n" +
-	" \x03(\v2\x13.stoker.v1.ListLineR\x05lines\"S\n" +
+	" \x03(\v2\x13.stoker.v1.ListLineR\x05lines\x12Y\n" +
+	"\x0fvariable_counts\x18\v \x03(\v20.stoker.v1.CheckListResponse.VariableCountsEntryR\x0evariableCounts\x1aA\n" +
+	"\x13VariableCountsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"S\n" +
 	"\vListFinding\x12\x12\n" +
 	"\x04line\x18\x01 \x01(\x03R\x04line\x12\x16\n" +
 	"\x06column\x18\x02 \x01(\tR\x06column\x12\x18\n" +
@@ -697,7 +731,7 @@ const file_stoker_v1_submission_service_proto_rawDesc = "" +
 	"\aprofile\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18dH\x00R\aprofile\x12%\n" +
 	"\btemplate\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18dH\x00R\btemplateB\r\n" +
 	"\vencode_withB\v\n" +
-	"\t_priority\"\x83\x05\n" +
+	"\t_priority\"\xc9\x05\n" +
 	"\x11PlanBatchResponse\x12B\n" +
 	"\x0flikely_duration\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x0elikelyDuration\x12F\n" +
 	"\x11earliest_duration\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x10earliestDuration\x12B\n" +
@@ -713,7 +747,10 @@ const file_stoker_v1_submission_service_proto_rawDesc = "" +
 	" \x03(\v2\x15.stoker.v1.BatchAheadR\x05ahead\x12/\n" +
 	"\asharing\x18\v \x03(\v2\x15.stoker.v1.BatchAheadR\asharing\x12*\n" +
 	"\x11ahead_batch_count\x18\f \x01(\x05R\x0faheadBatchCount\x12.\n" +
-	"\x13sharing_batch_count\x18\r \x01(\x05R\x11sharingBatchCount2\xb9\x01\n" +
+	"\x13sharing_batch_count\x18\r \x01(\x05R\x11sharingBatchCount\x12#\n" +
+	"\x04wait\x18\x0e \x01(\v2\x0f.stoker.v1.WaitR\x04wait\x12\x1f\n" +
+	"\vwait_reason\x18\x0f \x01(\tR\n" +
+	"waitReason2\xb9\x01\n" +
 	"\x11SubmissionService\x12Q\n" +
 	"\tCheckList\x12\x1b.stoker.v1.CheckListRequest\x1a\x1c.stoker.v1.CheckListResponse\"\t\xfa\x97\"\x02\b\x02\x90\x02\x01\x12Q\n" +
 	"\tPlanBatch\x12\x1b.stoker.v1.PlanBatchRequest\x1a\x1c.stoker.v1.PlanBatchResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01B2Z0github.com/stokerd/stoker/gen/stoker/v1;stokerv1b\x06proto3"
@@ -730,7 +767,7 @@ func file_stoker_v1_submission_service_proto_rawDescGZIP() []byte {
 	return file_stoker_v1_submission_service_proto_rawDescData
 }
 
-var file_stoker_v1_submission_service_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_stoker_v1_submission_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_stoker_v1_submission_service_proto_goTypes = []any{
 	(*CheckListRequest)(nil),    // 0: stoker.v1.CheckListRequest
 	(*CheckListResponse)(nil),   // 1: stoker.v1.CheckListResponse
@@ -739,35 +776,39 @@ var file_stoker_v1_submission_service_proto_goTypes = []any{
 	(*ListLine)(nil),            // 4: stoker.v1.ListLine
 	(*PlanBatchRequest)(nil),    // 5: stoker.v1.PlanBatchRequest
 	(*PlanBatchResponse)(nil),   // 6: stoker.v1.PlanBatchResponse
-	(*SubmitBatchRequest)(nil),  // 7: stoker.v1.SubmitBatchRequest
-	(*JobList)(nil),             // 8: stoker.v1.JobList
-	(*JobSpec)(nil),             // 9: stoker.v1.JobSpec
-	(*durationpb.Duration)(nil), // 10: google.protobuf.Duration
-	(*BatchAhead)(nil),          // 11: stoker.v1.BatchAhead
+	nil,                         // 7: stoker.v1.CheckListResponse.VariableCountsEntry
+	(*SubmitBatchRequest)(nil),  // 8: stoker.v1.SubmitBatchRequest
+	(*JobList)(nil),             // 9: stoker.v1.JobList
+	(*JobSpec)(nil),             // 10: stoker.v1.JobSpec
+	(*durationpb.Duration)(nil), // 11: google.protobuf.Duration
+	(*BatchAhead)(nil),          // 12: stoker.v1.BatchAhead
+	(*Wait)(nil),                // 13: stoker.v1.Wait
 }
 var file_stoker_v1_submission_service_proto_depIdxs = []int32{
-	7,  // 0: stoker.v1.CheckListRequest.submission:type_name -> stoker.v1.SubmitBatchRequest
+	8,  // 0: stoker.v1.CheckListRequest.submission:type_name -> stoker.v1.SubmitBatchRequest
 	2,  // 1: stoker.v1.CheckListResponse.mistakes:type_name -> stoker.v1.ListFinding
 	2,  // 2: stoker.v1.CheckListResponse.warnings:type_name -> stoker.v1.ListFinding
 	3,  // 3: stoker.v1.CheckListResponse.sample:type_name -> stoker.v1.ListedJob
-	8,  // 4: stoker.v1.CheckListResponse.remedy:type_name -> stoker.v1.JobList
+	9,  // 4: stoker.v1.CheckListResponse.remedy:type_name -> stoker.v1.JobList
 	4,  // 5: stoker.v1.CheckListResponse.lines:type_name -> stoker.v1.ListLine
-	9,  // 6: stoker.v1.ListedJob.job:type_name -> stoker.v1.JobSpec
-	10, // 7: stoker.v1.PlanBatchResponse.likely_duration:type_name -> google.protobuf.Duration
-	10, // 8: stoker.v1.PlanBatchResponse.earliest_duration:type_name -> google.protobuf.Duration
-	10, // 9: stoker.v1.PlanBatchResponse.latest_duration:type_name -> google.protobuf.Duration
-	10, // 10: stoker.v1.PlanBatchResponse.run_duration:type_name -> google.protobuf.Duration
-	11, // 11: stoker.v1.PlanBatchResponse.ahead:type_name -> stoker.v1.BatchAhead
-	11, // 12: stoker.v1.PlanBatchResponse.sharing:type_name -> stoker.v1.BatchAhead
-	0,  // 13: stoker.v1.SubmissionService.CheckList:input_type -> stoker.v1.CheckListRequest
-	5,  // 14: stoker.v1.SubmissionService.PlanBatch:input_type -> stoker.v1.PlanBatchRequest
-	1,  // 15: stoker.v1.SubmissionService.CheckList:output_type -> stoker.v1.CheckListResponse
-	6,  // 16: stoker.v1.SubmissionService.PlanBatch:output_type -> stoker.v1.PlanBatchResponse
-	15, // [15:17] is the sub-list for method output_type
-	13, // [13:15] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	7,  // 6: stoker.v1.CheckListResponse.variable_counts:type_name -> stoker.v1.CheckListResponse.VariableCountsEntry
+	10, // 7: stoker.v1.ListedJob.job:type_name -> stoker.v1.JobSpec
+	11, // 8: stoker.v1.PlanBatchResponse.likely_duration:type_name -> google.protobuf.Duration
+	11, // 9: stoker.v1.PlanBatchResponse.earliest_duration:type_name -> google.protobuf.Duration
+	11, // 10: stoker.v1.PlanBatchResponse.latest_duration:type_name -> google.protobuf.Duration
+	11, // 11: stoker.v1.PlanBatchResponse.run_duration:type_name -> google.protobuf.Duration
+	12, // 12: stoker.v1.PlanBatchResponse.ahead:type_name -> stoker.v1.BatchAhead
+	12, // 13: stoker.v1.PlanBatchResponse.sharing:type_name -> stoker.v1.BatchAhead
+	13, // 14: stoker.v1.PlanBatchResponse.wait:type_name -> stoker.v1.Wait
+	0,  // 15: stoker.v1.SubmissionService.CheckList:input_type -> stoker.v1.CheckListRequest
+	5,  // 16: stoker.v1.SubmissionService.PlanBatch:input_type -> stoker.v1.PlanBatchRequest
+	1,  // 17: stoker.v1.SubmissionService.CheckList:output_type -> stoker.v1.CheckListResponse
+	6,  // 18: stoker.v1.SubmissionService.PlanBatch:output_type -> stoker.v1.PlanBatchResponse
+	17, // [17:19] is the sub-list for method output_type
+	15, // [15:17] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_submission_service_proto_init() }
@@ -791,7 +832,7 @@ func file_stoker_v1_submission_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stoker_v1_submission_service_proto_rawDesc), len(file_stoker_v1_submission_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1,10 +1,10 @@
 // One account as its page keeps it.
 
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { GetAccountHistoryResponse } from "../gen/stoker/v1/account_history_pb";
 import type { Account } from "../gen/stoker/v1/account_service_pb";
 import { accountList } from "./accountlist.svelte";
 import { accounts } from "./api";
+import { historyOf } from "./history";
 import { beside, live } from "./live.svelte";
 
 /** Spans that the chart can show, in hours, by the word of the address. */
@@ -41,14 +41,10 @@ export class AccountView {
 
   /** Keeps the history of the last hours until the returned function is called. */
   watchHistory(hours: number): () => void {
-    // About 180 samples, by steps of ten seconds.
-    const step = Math.max(10, Math.round((hours * 3600) / 180 / 10) * 10);
-    return beside(Math.max(10, step / 3) * 1000, async (signal) => {
+    return beside(hours > 6 ? 60_000 : 10_000, async (signal) => {
       if (!this.account || live.held) return;
-      const to = Date.now();
-      const from = to - hours * 3_600_000;
-      const history = await accounts.getAccountHistory({ accountId: this.account.id, since: timestampFromMs(from), step: { seconds: BigInt(step) } }, { signal });
-      [this.history, this.from, this.to] = [history, from, to];
+      const found = await historyOf(this.account.id, hours * 3_600_000, 180, signal);
+      [this.history, this.from, this.to] = [found.history, found.from, found.to];
     }).stop;
   }
 }

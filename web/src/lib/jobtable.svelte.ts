@@ -60,6 +60,8 @@ export class RowMaker {
   /** When the batch was submitted, in milliseconds. */
   begin = 0;
   #texts = new Map<string, string>();
+  #wait = "";
+  #waitNote = "";
 
   make(number: number, job: Job): Row {
     const began = job.state === JobState.RUNNING ? job.runningTime : job.state === JobState.QUEUED ? job.queuedTime : undefined;
@@ -75,7 +77,7 @@ export class RowMaker {
       this.#seconds(ms(began)),
       this.#seconds(ms(job.finishTime)),
       job.finishTime && job.runningTime ? Math.round((ms(job.finishTime) - ms(job.runningTime)) / 1000) | 0 : -1,
-      this.#once(note(job)),
+      this.#once(this.#note(job)),
       this.#once(job.failure?.cause ?? ""),
     );
   }
@@ -87,6 +89,15 @@ export class RowMaker {
 
   #seconds(at: number): number {
     return at ? Math.max(0, Math.round((at - this.begin) / 1000)) | 0 : -1;
+  }
+
+  /** Why it failed, was cancelled, or waits. Thousands of jobs wait for the same, which is put into words once. */
+  #note(job: Job): string {
+    const wait = job.wait;
+    if (job.state !== JobState.WAITING || !wait || wait.since || wait.until || job.nextAttemptTime) return note(job);
+    const same = `${wait.code} ${wait.count} ${wait.limit} ${wait.attempt} ${wait.subject} ${wait.text}`;
+    if (same !== this.#wait) [this.#wait, this.#waitNote] = [same, note(job)];
+    return this.#waitNote;
   }
 
   #once(text: string): string {

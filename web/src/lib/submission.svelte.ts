@@ -6,6 +6,7 @@ import type { EncodingTemplate, Profile, Storage } from "../gen/stoker/v1/catalo
 import { JobListSchema, ListFormat, type JobList } from "../gen/stoker/v1/job_list_pb";
 import type { CheckListResponse, PlanBatchResponse } from "../gen/stoker/v1/submission_service_pb";
 import { batches, catalog, explain, submissions } from "./api";
+import { sentence } from "./format";
 
 /** mostBytes is the largest list that a call takes; stoker submit takes more, in parts. */
 const mostBytes = 24 * 1024 * 1024;
@@ -28,6 +29,10 @@ export class Submission {
   priority = $state(50);
   input = $state("");
   output = $state("");
+  /** The folder into which all jobs write. */
+  folder = $state("");
+  /** Values for variables of the template, for the jobs that have none of their own. */
+  values = $state<Record<string, string>>({});
   labels = $state("");
   skipSucceeded = $state(false);
   /** How the list is to be read, where the server cannot tell. */
@@ -37,8 +42,8 @@ export class Submission {
   checking = $state(false);
   took = $state(0);
   plan = $state.raw<PlanBatchResponse | undefined>();
-  /** What is wrong with something else than the list. */
-  problem = $state("");
+  /** What is wrong with something else than the list, and which field of the submission that is, if it is one. */
+  problem = $state.raw({ text: "", field: "" });
   submitting = $state(false);
 
   profiles = $state.raw<Profile[]>([]);
@@ -55,6 +60,17 @@ export class Submission {
 
   get wrongLabel(): string {
     return words(this.labels).find((l) => !l.includes("=")) ?? "";
+  }
+
+  /** The values that the chosen template takes. */
+  get given(): [string, string][] {
+    const names = this.chosenTemplate?.variables.map((v) => v.name) ?? [];
+    return names.filter((name) => this.values[name]).map((name) => [name, this.values[name]!]);
+  }
+
+  /** Whether the jobs have an output path that the folder can stand before. */
+  get takesFolder(): boolean {
+    return this.chosenTemplate?.usesOutputPath ?? true;
   }
 
   async loadCatalog(signal: AbortSignal) {
@@ -98,6 +114,8 @@ export class Submission {
       encodeWith: this.how === "template" ? { case: "template", value: this.template } : { case: "profile", value: this.profile },
       input: t && !t.usesInput ? "" : this.input,
       output: t && !t.usesOutput ? "" : this.output,
+      outputFolder: this.takesFolder ? this.folder.trim() : "",
+      variables: Object.fromEntries(this.given),
       labels: Object.fromEntries(words(this.labels).map((l) => l.split(/=(.*)/s, 2) as [string, string])),
       skipSucceeded: this.skipSucceeded,
       list: create(JobListSchema, { ...this.reading, name: file.name, content: { case: "data", value: file.bytes } }),
@@ -107,15 +125,15 @@ export class Submission {
   /** Lets the server check the list, and says how long the batch would take. A later call ends an earlier one. */
   async check() {
     this.#call?.abort();
-    if (!this.file || this.wrongLabel) return;
+    this.checking = !!this.file && !this.wrongLabel;
+    if (!this.checking) return;
     const call = (this.#call = new AbortController());
-    this.checking = true;
     const began = performance.now();
     try {
       const answer = await submissions.checkList({ submission: this.#request(), sampleSize: 100 }, { signal: call.signal });
       this.took = performance.now() - began;
       this.checked = answer;
-      this.problem = "";
+      this.complain("");
       this.#requestId = newId();
       this.plan = undefined;
       const jobs = answer.jobCount - (this.skipSucceeded ? answer.succeededCount : 0n);
@@ -124,9 +142,15 @@ export class Submission {
         this.plan = await submissions.planBatch({ account, priority, jobCount: jobs, encodeWith: encodeWith as never }, { signal: call.signal });
       }
     } catch (err) {
-      if (!call.signal.aborted) this.problem = explain(err);
+      if (!call.signal.aborted) this.complain(explain(err));
     }
     if (this.#call === call) this.checking = false;
+  }
+
+  /** Notes what is wrong with something else than the list. The server begins with the field that it means. */
+  complain(message: string) {
+    const [, field = "", text = message] = /^Submission\.([^\s:]+): (.*)$/s.exec(message) ?? [];
+    this.problem = { field, text: sentence(text) };
   }
 
   /** Submits the list. A repeated submission of the same is one batch. */

@@ -107,10 +107,16 @@ export interface Why {
   more: string;
 }
 
+/** brief is what the platform said in an error of a call, without which call that was: "the API key is not valid (401)". */
+export function brief(text: string): string {
+  const [, status, said] = /^[A-Z]+ \S+: HTTP (\d+)(?:, code -?\d+)?: (.*?)(?: \(request [^()]*\))?$/.exec(text) ?? [];
+  return said ? `${said} (${status})` : text;
+}
+
 /** why puts a reason for waiting into words. text is what the server says, for codes that this page does not know. */
 export function why(wait: Wait | undefined, text: string, now: number): Why {
   if (!wait || wait.code === WaitCode.UNSPECIFIED) return { lead: sentence(text).replace(/\.$/, ""), more: "" };
-  const said = wait.text;
+  const said = brief(wait.text);
   const n = count(wait.count);
   const of = count(wait.limit);
   const jobs = plural(wait.count, "job");

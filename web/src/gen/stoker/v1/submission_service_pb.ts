@@ -12,7 +12,7 @@ import type { SubmitBatchRequest } from "./batch_service_pb";
 import { file_stoker_v1_batch_service } from "./batch_service_pb";
 import type { JobList } from "./job_list_pb";
 import { file_stoker_v1_job_list } from "./job_list_pb";
-import type { BatchAhead } from "./wait_pb";
+import type { BatchAhead, Wait } from "./wait_pb";
 import { file_stoker_v1_wait } from "./wait_pb";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stoker/v1/submission_service.proto.
  */
 export const file_stoker_v1_submission_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJzdG9rZXIvdjEvc3VibWlzc2lvbl9zZXJ2aWNlLnByb3RvEglzdG9rZXIudjEibwoQQ2hlY2tMaXN0UmVxdWVzdBIxCgpzdWJtaXNzaW9uGAEgASgLMh0uc3Rva2VyLnYxLlN1Ym1pdEJhdGNoUmVxdWVzdBIYCgtzYW1wbGVfc2l6ZRgCIAEoBUgAiAEBQg4KDF9zYW1wbGVfc2l6ZSK+AgoRQ2hlY2tMaXN0UmVzcG9uc2USEQoJam9iX2NvdW50GAEgASgDEigKCG1pc3Rha2VzGAIgAygLMhYuc3Rva2VyLnYxLkxpc3RGaW5kaW5nEhUKDW1pc3Rha2VfY291bnQYAyABKAMSKAoId2FybmluZ3MYBCADKAsyFi5zdG9rZXIudjEuTGlzdEZpbmRpbmcSFQoNd2FybmluZ19jb3VudBgFIAEoAxINCgVub3RlcxgGIAMoCRIkCgZzYW1wbGUYByADKAsyFC5zdG9rZXIudjEuTGlzdGVkSm9iEiIKBnJlbWVkeRgIIAEoCzISLnN0b2tlci52MS5Kb2JMaXN0EhcKD3N1Y2NlZWRlZF9jb3VudBgJIAEoAxIiCgVsaW5lcxgKIAMoCzITLnN0b2tlci52MS5MaXN0TGluZSI8CgtMaXN0RmluZGluZxIMCgRsaW5lGAEgASgDEg4KBmNvbHVtbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIjoKCUxpc3RlZEpvYhIMCgRsaW5lGAEgASgDEh8KA2pvYhgCIAEoCzISLnN0b2tlci52MS5Kb2JTcGVjIiYKCExpc3RMaW5lEgwKBGxpbmUYASABKAMSDAoEdGV4dBgCIAEoCSKQAQoQUGxhbkJhdGNoUmVxdWVzdBIPCgdhY2NvdW50GAEgASgJEhEKCWpvYl9jb3VudBgCIAEoAxIVCghwcmlvcml0eRgDIAEoBUgBiAEBEhEKB3Byb2ZpbGUYBCABKAlIABISCgh0ZW1wbGF0ZRgFIAEoCUgAQg0KC2VuY29kZV93aXRoQgsKCV9wcmlvcml0eSLSAwoRUGxhbkJhdGNoUmVzcG9uc2USMgoPbGlrZWx5X2R1cmF0aW9uGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjQKEWVhcmxpZXN0X2R1cmF0aW9uGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjIKD2xhdGVzdF9kdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZyZWFzb24YBCABKAkSFgoOcGFyYWxsZWxfY291bnQYBSABKAUSLwoMcnVuX2R1cmF0aW9uGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhQKDHNhbXBsZV9jb3VudBgHIAEoBRITCgthaGVhZF9jb3VudBgIIAEoAxIVCg1zYW1lX2VuY29kaW5nGAkgASgIEiQKBWFoZWFkGAogAygLMhUuc3Rva2VyLnYxLkJhdGNoQWhlYWQSJgoHc2hhcmluZxgLIAMoCzIVLnN0b2tlci52MS5CYXRjaEFoZWFkEhkKEWFoZWFkX2JhdGNoX2NvdW50GAwgASgFEhsKE3NoYXJpbmdfYmF0Y2hfY291bnQYDSABKAUyrQEKEVN1Ym1pc3Npb25TZXJ2aWNlEksKCUNoZWNrTGlzdBIbLnN0b2tlci52MS5DaGVja0xpc3RSZXF1ZXN0Ghwuc3Rva2VyLnYxLkNoZWNrTGlzdFJlc3BvbnNlIgOQAgESSwoJUGxhbkJhdGNoEhsuc3Rva2VyLnYxLlBsYW5CYXRjaFJlcXVlc3QaHC5zdG9rZXIudjEuUGxhbkJhdGNoUmVzcG9uc2UiA5ACAUIyWjBnaXRodWIuY29tL3N0b2tlcmQvc3Rva2VyL2dlbi9zdG9rZXIvdjE7c3Rva2VydjFiBnByb3RvMw", [file_google_protobuf_duration, file_stoker_v1_batch, file_stoker_v1_batch_service, file_stoker_v1_job_list, file_stoker_v1_wait]);
+  fileDesc("CiJzdG9rZXIvdjEvc3VibWlzc2lvbl9zZXJ2aWNlLnByb3RvEglzdG9rZXIudjEibwoQQ2hlY2tMaXN0UmVxdWVzdBIxCgpzdWJtaXNzaW9uGAEgASgLMh0uc3Rva2VyLnYxLlN1Ym1pdEJhdGNoUmVxdWVzdBIYCgtzYW1wbGVfc2l6ZRgCIAEoBUgAiAEBQg4KDF9zYW1wbGVfc2l6ZSLAAwoRQ2hlY2tMaXN0UmVzcG9uc2USEQoJam9iX2NvdW50GAEgASgDEigKCG1pc3Rha2VzGAIgAygLMhYuc3Rva2VyLnYxLkxpc3RGaW5kaW5nEhUKDW1pc3Rha2VfY291bnQYAyABKAMSKAoId2FybmluZ3MYBCADKAsyFi5zdG9rZXIudjEuTGlzdEZpbmRpbmcSFQoNd2FybmluZ19jb3VudBgFIAEoAxINCgVub3RlcxgGIAMoCRIkCgZzYW1wbGUYByADKAsyFC5zdG9rZXIudjEuTGlzdGVkSm9iEiIKBnJlbWVkeRgIIAEoCzISLnN0b2tlci52MS5Kb2JMaXN0EhcKD3N1Y2NlZWRlZF9jb3VudBgJIAEoAxIiCgVsaW5lcxgKIAMoCzITLnN0b2tlci52MS5MaXN0TGluZRJJCg92YXJpYWJsZV9jb3VudHMYCyADKAsyMC5zdG9rZXIudjEuQ2hlY2tMaXN0UmVzcG9uc2UuVmFyaWFibGVDb3VudHNFbnRyeRo1ChNWYXJpYWJsZUNvdW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAzoCOAEiPAoLTGlzdEZpbmRpbmcSDAoEbGluZRgBIAEoAxIOCgZjb2x1bW4YAiABKAkSDwoHbWVzc2FnZRgDIAEoCSI6CglMaXN0ZWRKb2ISDAoEbGluZRgBIAEoAxIfCgNqb2IYAiABKAsyEi5zdG9rZXIudjEuSm9iU3BlYyImCghMaXN0TGluZRIMCgRsaW5lGAEgASgDEgwKBHRleHQYAiABKAkikAEKEFBsYW5CYXRjaFJlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIRCglqb2JfY291bnQYAiABKAMSFQoIcHJpb3JpdHkYAyABKAVIAYgBARIRCgdwcm9maWxlGAQgASgJSAASEgoIdGVtcGxhdGUYBSABKAlIAEINCgtlbmNvZGVfd2l0aEILCglfcHJpb3JpdHkihgQKEVBsYW5CYXRjaFJlc3BvbnNlEjIKD2xpa2VseV9kdXJhdGlvbhgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI0ChFlYXJsaWVzdF9kdXJhdGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIyCg9sYXRlc3RfZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGcmVhc29uGAQgASgJEhYKDnBhcmFsbGVsX2NvdW50GAUgASgFEi8KDHJ1bl9kdXJhdGlvbhgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxzYW1wbGVfY291bnQYByABKAUSEwoLYWhlYWRfY291bnQYCCABKAMSFQoNc2FtZV9lbmNvZGluZxgJIAEoCBIkCgVhaGVhZBgKIAMoCzIVLnN0b2tlci52MS5CYXRjaEFoZWFkEiYKB3NoYXJpbmcYCyADKAsyFS5zdG9rZXIudjEuQmF0Y2hBaGVhZBIZChFhaGVhZF9iYXRjaF9jb3VudBgMIAEoBRIbChNzaGFyaW5nX2JhdGNoX2NvdW50GA0gASgFEh0KBHdhaXQYDiABKAsyDy5zdG9rZXIudjEuV2FpdBITCgt3YWl0X3JlYXNvbhgPIAEoCTKtAQoRU3VibWlzc2lvblNlcnZpY2USSwoJQ2hlY2tMaXN0Ehsuc3Rva2VyLnYxLkNoZWNrTGlzdFJlcXVlc3QaHC5zdG9rZXIudjEuQ2hlY2tMaXN0UmVzcG9uc2UiA5ACARJLCglQbGFuQmF0Y2gSGy5zdG9rZXIudjEuUGxhbkJhdGNoUmVxdWVzdBocLnN0b2tlci52MS5QbGFuQmF0Y2hSZXNwb25zZSIDkAIBQjJaMGdpdGh1Yi5jb20vc3Rva2VyZC9zdG9rZXIvZ2VuL3N0b2tlci92MTtzdG9rZXJ2MWIGcHJvdG8z", [file_google_protobuf_duration, file_stoker_v1_batch, file_stoker_v1_batch_service, file_stoker_v1_job_list, file_stoker_v1_wait]);
 
 /**
  * CheckListRequest has the submission that is to be checked.
@@ -100,7 +100,8 @@ export type CheckListResponse = Message<"stoker.v1.CheckListResponse"> & {
   notes: string[];
 
   /**
-   * The first jobs, with the output path that the server derives for a job that names none. Empty if
+   * The first jobs as they would be stored: with the output folder and the variables of the
+   * submission, and with the output path that the server derives for a job that names none. Empty if
    * the form of the list has mistakes.
    *
    * @generated from field: repeated stoker.v1.ListedJob sample = 7;
@@ -129,6 +130,14 @@ export type CheckListResponse = Message<"stoker.v1.CheckListResponse"> & {
    * @generated from field: repeated stoker.v1.ListLine lines = 10;
    */
   lines: ListLine[];
+
+  /**
+   * How many jobs of the list define each variable, without what SubmitBatchRequest.variables adds.
+   * Empty if the form of the list has mistakes.
+   *
+   * @generated from field: map<string, int64> variable_counts = 11;
+   */
+  variableCounts: { [key: string]: bigint };
 };
 
 /**
@@ -387,6 +396,21 @@ export type PlanBatchResponse = Message<"stoker.v1.PlanBatchResponse"> & {
    * @generated from field: int32 sharing_batch_count = 13;
    */
   sharingBatchCount: number;
+
+  /**
+   * Why the account would start none of the jobs now, for example because it is paused or its breaker
+   * is open; unset if it would. The durations then count from the end of this wait, not from now.
+   *
+   * @generated from field: stoker.v1.Wait wait = 14;
+   */
+  wait?: Wait | undefined;
+
+  /**
+   * `wait` in words; empty without a wait.
+   *
+   * @generated from field: string wait_reason = 15;
+   */
+  waitReason: string;
 };
 
 /**

@@ -1,0 +1,48 @@
+// The service stops while many people look on: it is soon gone, no stream is broken off, and each page comes back.
+import { act, assert, call, direct, open, submit, test, until, visit } from "./harness.mjs";
+
+const many = process.env.STOKER_EXHAUSTIVE ? 50 : 6;
+
+test(`the service stops with ${many} pages open`, async (t) => {
+  const batch = await submit(t, "watched by many", ["long/m1.mov", "long/m2.mov"]);
+  await until(batch, (b) => b.counts?.running === "2");
+  // Each in a browser of its own: of one browser no more than six connections go to a server.
+  const pages = [];
+  for (let i = 0; i < many; i++) {
+    const page = await open(t, i % 3 ? `#/batches/${batch.number}` : "#/batches", { lost: true });
+    await page.getByRole("status").getByText("Live").waitFor();
+    pages.push(page);
+  }
+  t.after(() => act("start"));
+  const began = performance.now();
+  await act("stop");
+  const took = performance.now() - began;
+  assert.ok(took < 10_000, `the stop took ${Math.round(took)} ms`);
+  for (const page of pages) await page.getByRole("alert").getByText(/The server (is stopping|cannot be reached)/).waitFor();
+  await act("start");
+  for (const page of pages) {
+    await page.getByRole("status").getByText("Live").waitFor();
+    await page.getByRole("alert").waitFor({ state: "detached" });
+  }
+  await call("BatchService/CancelBatch", { batch_id: batch.id });
+  await Promise.all(pages.filter((_, i) => i % 3).map((page) => page.getByRole("heading", { level: 1, name: /cancell/ }).waitFor()));
+});
+
+test("each stream of a service that stops ends as it should", async (t) => {
+  const batch = await submit(t, "to its end", ["long/e1.mov"]);
+  await until(batch, (b) => b.counts?.running === "1");
+  // Not through the door, which would break off what the service ends.
+  const url = await direct();
+  const said = [];
+  const pages = [];
+  for (const hash of [`#/batches/${batch.number}`, "#/batches", `#/batches/${batch.number}/jobs/1`, "#/accounts/default"]) {
+    const page = await visit(t, url, hash, (text) => said.push(text));
+    await page.getByRole("status").getByText("Live").waitFor();
+    pages.push(page);
+  }
+  t.after(() => act("start"));
+  await act("stop");
+  for (const page of pages) await page.getByRole("alert").waitFor();
+  assert.deepEqual(said.filter((text) => !text.includes("ERR_CONNECTION_REFUSED")), [], "a stream was broken off");
+  await act("start"); // before the batch is cleared away
+});
