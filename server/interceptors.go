@@ -88,13 +88,13 @@ func (s *Server) streamLog(srv any, stream grpc.ServerStream, info *grpc.StreamS
 	begin := time.Now()
 	err := handle(srv, stream)
 	ctx, code := stream.Context(), status.Code(err)
-	level, message, refusedBefore := slog.LevelDebug, "call finished", 0
-	if isRefused(code) {
+	level, refused, refusedBefore := slog.LevelDebug, isRefused(code), 0
+	if refused {
 		log, left := s.refusedLines.note(networkName(addressOf(ctx)), time.Now())
 		if !log {
 			return err
 		}
-		if message, refusedBefore = "call refused", left; code != codes.Unauthenticated { // the line about the caller says more
+		if refusedBefore = left; code != codes.Unauthenticated { // the line about the caller says more
 			level = slog.LevelInfo
 		}
 	}
@@ -114,7 +114,11 @@ func (s *Server) streamLog(srv any, stream grpc.ServerStream, info *grpc.StreamS
 	if refusedBefore > 0 {
 		attrs = append(attrs, "refused_before", refusedBefore)
 	}
-	s.log.Log(ctx, level, message, attrs...)
+	if refused {
+		s.log.Log(ctx, level, "call refused", attrs...)
+	} else {
+		s.log.Log(ctx, level, "call finished", attrs...)
+	}
 	return err
 }
 

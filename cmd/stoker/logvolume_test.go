@@ -71,6 +71,7 @@ func TestBusyLog(t *testing.T) {
 	if told != callers*changes || len(ids) == 0 {
 		t.Errorf("the log tells of %d changes, want %d", told, callers*changes)
 	}
+	t.Logf("%d changes and as many reads wrote %d bytes", callers*changes, len(text))
 	if limit := 150 << 10; len(text) > limit {
 		t.Errorf("the log has %d bytes, want at most %d", len(text), limit)
 	}

@@ -74,7 +74,8 @@ func TestLabelsAreClosed(t *testing.T) {
 		Writable: func() bool { return true }, Version: "v1.2.3", Log: slog.New(slog.DiscardHandler),
 	})
 	m.NoteCommit(store.Commit{Writes: 3, Submitted: map[string]int64{anything: 1}, Jobs: []job.StateChange{
-		{AccountID: anything, From: anything, To: anything, Failure: anything}, {AccountID: anything, From: job.Running, To: job.Failed, Failure: anything},
+		{AccountID: anything, From: anything, To: anything, Failure: anything},
+		{AccountID: anything, From: job.Running, To: job.Failed, Failure: anything},
 		{AccountID: anything, From: job.Running, To: job.Waiting, Failure: anything},
 	}})
 	m.CountPlatformCalls(anything)(bitmovin.CallResult{Class: 99, Outcome: anything})

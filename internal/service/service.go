@@ -165,7 +165,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 	if process != nil {
 		s.logTail = process.LogTail
 	}
-	s.metrics.Read(s.metricSources(cfg))
+	s.metrics.Read(s.metricSources())
 	if err := s.makeHTTPServers(cfg); err != nil {
 		return nil, err
 	}
@@ -173,7 +173,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 }
 
 // metricSources is what is asked at each scrape of /metrics.
-func (s *Service) metricSources(cfg *config.Config) metrics.Sources {
+func (s *Service) metricSources() metrics.Sources {
 	sources := metrics.Sources{
 		Accounts: s.store, Server: server.NewFigures(s.server), ConnectionsRefused: s.connectionsRefused.Load, Version: Version(), Log: s.log,
 		Notifications: &metrics.Notifications{Table: s.notifier.table, Counts: s.notifier.Counts},
