@@ -82,6 +82,10 @@ func New(engine Engine, o Options) *Store {
 // everybody else's.
 func (s *Store) InstanceID() string { return s.engine.InstanceID() }
 
+// Trusted returns nil while no other process can be working on the table. A call that costs money
+// must not be made otherwise: the other process may make it too. It asks nobody, and costs nothing.
+func (s *Store) Trusted() error { return s.engine.Trusted() }
+
 // SetOnChange replaces [Options.OnChange], for the commits from now on.
 func (s *Store) SetOnChange(f func([]job.Change)) { s.onChange.Store(&f) }
 

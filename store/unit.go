@@ -37,7 +37,6 @@ type unit struct {
 	causeDelta map[failureCause]int64
 	reblocked  map[int64]bool         // by seq: batches of which counts of ready jobs were written
 	wakeups    map[string]*job.Change // by batch id
-	panicked   *panicError
 }
 
 // rowKey names a row that rows has already.
@@ -74,7 +73,7 @@ func (u *unit) begin(ctx context.Context, tx Tx) { u.ctx, u.tx = ctx, tx }
 
 // end lets go of everything that the unit holds, after its transaction has ended.
 func (u *unit) end() {
-	u.ctx, u.tx, u.panicked, u.rows = nil, nil, nil, Rows{}
+	u.ctx, u.tx, u.rows = nil, nil, Rows{}
 	u.headers, u.jobs, u.selected, u.dirty = emptied(u.headers), emptied(u.jobs), emptied(u.selected), emptied(u.dirty)
 	u.pending, u.written, u.readyDelta, u.causeDelta = emptied(u.pending), emptied(u.written), emptied(u.readyDelta), emptied(u.causeDelta)
 	clear(u.records)

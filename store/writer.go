@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -149,53 +150,62 @@ func (w *writer) gather(first *op) []*op {
 	return group
 }
 
+// maxRepeats is how often a group is run again that met another process's writes.
+const maxRepeats = 3
+
 // commit runs a group in one unit of work and answers its members. If one of them takes the unit
 // down, all are run again one by one, so that each gets the outcome that is its own.
 func (w *writer) commit(ctx context.Context, group []*op) {
-	changes, done := w.try(ctx, group)
-	if !done {
+	changes, err := w.try(ctx, group)
+	for repeats := 0; errors.Is(err, ErrAgain) && repeats < maxRepeats; repeats++ {
+		changes, err = w.try(ctx, group)
+	}
+	switch {
+	case err == nil:
+		w.notify(changes)
+	case len(group) > 1:
 		for _, o := range group {
 			w.commit(ctx, []*op{o})
 		}
 		return
+	default:
+		w.failAlone(group[0], err)
 	}
-	w.notify(changes)
 	for _, o := range group {
 		o.done <- o.err
 	}
 }
 
-// try runs a group in one unit of work. It returns false if the group is to be run again one by
-// one; then nothing was written. If the transaction itself cannot begin or commit, that is the
-// outcome of every member.
-func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, done bool) {
+// try runs a group in one unit of work. If it returns an error nothing was written, and no member
+// has its outcome. If the transaction itself cannot begin or commit, that is the outcome of every
+// member.
+func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, err error) {
 	for _, o := range group {
 		o.err = nil // of an earlier try
 	}
 	tx, err := w.engine.Begin(ctx)
 	if err != nil {
 		fail(group, "begin", err)
-		return nil, true
+		return nil, nil
 	}
 	u := w.unit
 	u.begin(ctx, tx)
 	defer u.end()
 	if err := u.runAll(group); err != nil {
 		w.rollback(ctx, tx)
-		if len(group) > 1 {
-			return nil, false
-		}
-		w.failAlone(group[0], u, err)
-		return nil, true
+		return nil, err
 	}
 	err = tx.Commit(ctx)
 	w.sums.drop(u.reblocked) // a commit that failed may have been made
 	if err != nil {
 		w.rollback(ctx, tx)
+		if errors.Is(err, ErrAgain) {
+			return nil, err
+		}
 		fail(group, "commit", err)
-		return nil, true
+		return nil, nil
 	}
-	return u.changes(), true
+	return u.changes(), nil
 }
 
 // runAll runs the members of a group and writes their rows. An error of a member that leaves the
@@ -203,8 +213,7 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, do
 func (u *unit) runAll(group []*op) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			u.panicked = &panicError{value: p, stack: debug.Stack()}
-			err = u.panicked
+			err = &panicError{value: p, stack: debug.Stack()}
 		}
 	}()
 	if err := u.load(group); err != nil {
@@ -242,8 +251,8 @@ type panicError struct {
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 
 // failAlone gives a member that ran by itself the error that took its unit down.
-func (w *writer) failAlone(o *op, u *unit, err error) {
-	if p := u.panicked; p != nil {
+func (w *writer) failAlone(o *op, err error) {
+	if p, ok := errors.AsType[*panicError](err); ok {
 		w.log.Error("a write panicked and was rolled back", "write", o.what, "panic", p.value, "stack", string(p.stack))
 	}
 	o.err = fmt.Errorf("%s: %w", o.what, err)

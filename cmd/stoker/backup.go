@@ -10,6 +10,7 @@ import (
 
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/store/postgres"
 	"github.com/stokerd/stoker/store/sqlite"
 )
 
@@ -41,6 +42,9 @@ exists.`,
 			cfg, err := config.Load(sources)
 			if err != nil {
 				return err
+			}
+			if postgres.IsURL(cfg.DB) {
+				return usagef("--db %s: a database is copied by its own tools: pg_dump, or continuous archiving", postgres.Name(cfg.DB))
 			}
 			if err := sqlite.Backup(cmd.Context(), cfg.DB, args[0]); err != nil {
 				return explainBackup(cfg, args[0], err)

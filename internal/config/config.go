@@ -31,7 +31,8 @@ type Config struct {
 	Auth           Auth          // whether callers have to prove who they are
 	Limits         Limits        // on what callers may do
 	InsecureListen bool          // allows addresses that other machines can reach without encryption or login
-	DB             string        // path of the job table
+	DB             string        // the job table: the path of a file, or the URL of a database
+	Migrate        bool          // bring the schema of a database up to date; that of a file always is
 	DBMustExist    bool          // refuse to create it
 	AcceptNoLog    bool          // open it although its write-ahead log is missing
 	BitmovinURL    string        // for accounts without a URL of their own; has no trailing slash
@@ -253,9 +254,20 @@ func (l *loader) loadSettings() {
 		}
 		l.sources[s.Name] = where
 		if err := s.set(&l.config, strings.TrimSpace(value)); err != nil {
-			l.mistake(where, "%s%s: %v", name, quoteValue(value), err)
+			l.mistake(where, "%s%s: %v", name, quoteValue(withoutUser(value)), err)
 		}
 	}
+}
+
+// withoutUser is a value without the user and password of a URL, and without its parameters.
+func withoutUser(value string) string {
+	scheme, rest, isURL := strings.Cut(value, "://")
+	at := strings.LastIndexByte(rest, '@')
+	if !isURL || at < 0 && !strings.Contains(rest, "password") {
+		return value
+	}
+	host, _, _ := strings.Cut(rest[at+1:], "?")
+	return scheme + "://..." + host
 }
 
 func (l *loader) loadAccounts() {

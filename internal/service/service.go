@@ -22,7 +22,6 @@ import (
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
-	"github.com/stokerd/stoker/store/sqlite"
 	"github.com/stokerd/stoker/web"
 	"github.com/stokerd/stoker/webhook"
 )
@@ -70,7 +69,7 @@ type Service struct {
 //
 // A value of reload makes the service read its certificates anew at once; reload may be nil.
 //
-// If the job table cannot be opened, the error is that of [sqlite.Open].
+// If the job table cannot be opened, the error is that of [sqlite.Open] or [postgres.Open].
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-chan struct{}) (_ *Service, err error) {
 	s := &Service{log: log, webURL: cfg.WebURL, reload: reload, lost: make(chan error, 1)}
 	defer func() {
@@ -87,10 +86,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 	if err := s.listen(ctx, cfg); err != nil {
 		return nil, err
 	}
-	s.store, err = sqlite.Open(ctx, cfg.DB, store.Options{
-		Logger: log, MustExist: cfg.DBMustExist, AcceptNoLog: cfg.AcceptNoLog, OnLost: func(err error) { s.lost <- err },
-	})
-	if err != nil {
+	if s.store, err = openTable(ctx, cfg, log, func(err error) { s.lost <- err }); err != nil {
 		return nil, err
 	}
 	accounts, err := connectAccounts(cfg, log)

@@ -149,6 +149,9 @@ func (db *database) keepIdentity(identity string) error {
 // InstanceID is the random name of this file.
 func (db *database) InstanceID() string { return db.instance }
 
+// Trusted returns nil: the lock of the file lasts as long as this process has it open.
+func (db *database) Trusted() error { return nil }
+
 // Snapshot calls read with one view of the table.
 func (db *database) Snapshot(ctx context.Context, read func(store.Reader) error) error {
 	return db.reader.withSnapshot(ctx, func(s snapshot) error { return read(newQueries(s)) })

@@ -1,0 +1,27 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/postgres"
+	"github.com/stokerd/stoker/store/sqlite"
+)
+
+// openTable opens the job table, in a file or in a database. onLost is told if it is taken away later.
+func openTable(ctx context.Context, cfg *config.Config, log *slog.Logger, onLost func(error)) (*store.Store, error) {
+	options := store.Options{Logger: log, MustExist: cfg.DBMustExist, AcceptNoLog: cfg.AcceptNoLog, OnLost: onLost}
+	if !postgres.IsURL(cfg.DB) {
+		return sqlite.Open(ctx, cfg.DB, options)
+	}
+	if cfg.Migrate {
+		before, after, err := postgres.Migrate(ctx, cfg.DB)
+		if err != nil {
+			return nil, err
+		}
+		log.InfoContext(ctx, "the schema of the database is up to date", "before", before, "now", after)
+	}
+	return postgres.Open(ctx, cfg.DB, options)
+}
