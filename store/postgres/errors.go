@@ -111,6 +111,18 @@ func interpretConnection(err error) error {
 	return err
 }
 
+// isLost reports whether err, which [interpret] has returned, says that the connection is of no use any more, and
+// that another one may be.
+func isLost(err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code == codeReadOnly || e.Code != codeQueryCanceled && (e.Code[:2] == "57" || e.Code[:2] == "08")
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return false
+	}
+	return errors.Is(err, job.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded)
+}
+
 // isCode reports whether err is one of the server with a code.
 func isCode(err error, code string) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)

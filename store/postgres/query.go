@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,6 +13,8 @@ type querier interface {
 	Query(ctx context.Context, text string, args ...any) (pgx.Rows, error)
 	// fault turns an error of the driver into one for callers and notes it.
 	fault(err error) error
+	// again reports whether a query that met err, which fault has returned, is worth another try.
+	again(err error) bool
 }
 
 // row is what a scan function reads from.
@@ -23,6 +24,14 @@ type row interface {
 
 // all runs a query and reads every row.
 func all[T any](ctx context.Context, q querier, scan func(row) (T, error), text string, args ...any) ([]T, error) {
+	list, err := try(ctx, q, scan, text, args...)
+	if err != nil && ctx.Err() == nil && q.again(err) {
+		return try(ctx, q, scan, text, args...)
+	}
+	return list, err
+}
+
+func try[T any](ctx context.Context, q querier, scan func(row) (T, error), text string, args ...any) ([]T, error) {
 	rows, err := q.Query(ctx, text, args...)
 	if err != nil {
 		return nil, q.fault(err)
@@ -58,15 +67,6 @@ func one[T any](ctx context.Context, q querier, scan func(row) (T, error), text 
 		return none, job.ErrNotFound
 	}
 	return list[0], nil
-}
-
-// ignoreMissing turns [job.ErrNotFound] into the zero value.
-func ignoreMissing[T any](v T, err error) (T, error) {
-	if errors.Is(err, job.ErrNotFound) {
-		var zero T
-		return zero, nil
-	}
-	return v, err
 }
 
 // scalar scans a row of one column.

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -28,14 +27,17 @@ func (r *reader) Query(ctx context.Context, text string, args ...any) (pgx.Rows,
 	return limitedRows{rows, cancel}, nil
 }
 
-// fault drops all connections if one says that its server is a standby now: so are the others.
+// fault drops all connections if one was lost, or says that its server is a standby now: so were the others.
 func (r *reader) fault(err error) error {
 	err = interpret(err)
-	if errors.Is(err, ErrReadOnly) {
+	if isLost(err) {
 		r.pool.Reset()
 	}
 	return err
 }
+
+// again has a read that lost its connection be repeated on a new one.
+func (r *reader) again(err error) bool { return isLost(err) }
 
 // snapshot shows the table as it is at one moment.
 type snapshot struct {
@@ -45,12 +47,18 @@ type snapshot struct {
 
 func (s snapshot) fault(err error) error { return s.reader.fault(err) }
 
+func (s snapshot) again(error) bool { return false } // the moment that it shows is gone
+
 // Snapshot calls read with one view of the table.
 func (db *database) Snapshot(ctx context.Context, read func(store.Reader) error) error {
 	r := db.reader
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	tx, err := r.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	tx, err := r.pool.BeginTx(ctx, options)
+	if err != nil && r.again(r.fault(err)) {
+		tx, err = r.pool.BeginTx(ctx, options)
+	}
 	if err != nil {
 		return fmt.Errorf("begin snapshot: %w", r.fault(err))
 	}

@@ -46,6 +46,8 @@ func (t *TokenTable) Close() error {
 // fault makes a session a [querier].
 func (s *session) fault(err error) error { return interpret(err) }
 
+func (s *session) again(error) bool { return false }
+
 // Create stores a token, and an entry of the audit log that says so.
 func (t *TokenTable) Create(ctx context.Context, token access.Token, e access.Entry) error {
 	if err := t.write(ctx, &store.Rows{Tokens: []access.Token{token}, Entries: []access.Entry{e}}); err != nil {

@@ -226,6 +226,8 @@ func (t *transaction) fault(err error) error {
 	return err
 }
 
+func (t *transaction) again(error) bool { return false } // the store runs the whole transaction again
+
 // Commit ends the transaction. It waits for the answer for a while only, and never cancels: see the package
 // comment.
 func (t *transaction) Commit(ctx context.Context) error {
