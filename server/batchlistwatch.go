@@ -95,7 +95,7 @@ func (w *listWatch) follow(ctx context.Context) error {
 			current = false
 		case <-ready:
 			ready = nil
-			w.subscription.clearWakeup()
+			w.subscription.askForWakeup()
 			current, err = w.sendChanges(maxListAge)
 		case <-refresh.C:
 			current, err = w.sendChanges(waitRefreshInterval / 2) // read once for all watchers of the list

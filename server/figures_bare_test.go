@@ -72,7 +72,7 @@ func (a audience) openBare(t *testing.T) (o opened, play func() played, end func
 	house := openHouse(t, nil, func(g *grpc.Server) { stokerv1.RegisterBatchServiceServer(g, b) })
 	play = func() played {
 		var mu sync.Mutex
-		revision, late := int64(1), time.Now().Add(playTime*3/2)
+		revision, late := int64(1), time.Now().Add(a.playTime()*3/2)
 		p.Took = a.play(t.Context(), func(_ context.Context, number int64, at time.Time) {
 			mu.Lock()
 			defer mu.Unlock()

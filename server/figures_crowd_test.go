@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"hash/maphash"
 	"io"
 	"net"
 	"slices"
@@ -113,7 +114,7 @@ type glance struct {
 // admit lets the audience in. It returns when everybody has the whole snapshot.
 func (s *stage) admit(t *testing.T, a audience) *crowd {
 	t.Helper()
-	c := &crowd{}
+	c, codec := &crowd{}, newPeek()
 	jobs := a.changes() / stepsOfJob
 	var ready sync.WaitGroup
 	shared := perConnection
@@ -132,7 +133,7 @@ func (s *stage) admit(t *testing.T, a audience) *crowd {
 		if w.slow {
 			group = &c.dawdling
 		}
-		group.Go(func() { w.err = w.watch(t.Context(), conn, a.request(s.batch), sync.OnceFunc(ready.Done)) })
+		group.Go(func() { w.err = w.watch(t.Context(), conn, codec, a.request(s.batch), sync.OnceFunc(ready.Done)) })
 	}
 	ready.Wait()
 	return c
@@ -147,9 +148,9 @@ func (a audience) request(batch string) *stokerv1.WatchBatchRequest {
 }
 
 // watch watches to the end of the batch. It calls ready when it knows of every job.
-func (w *onlooker) watch(ctx context.Context, conn *grpc.ClientConn, req *stokerv1.WatchBatchRequest, ready func()) error {
+func (w *onlooker) watch(ctx context.Context, conn *grpc.ClientConn, codec peek, req *stokerv1.WatchBatchRequest, ready func()) error {
 	defer ready()
-	s, err := conn.NewStream(ctx, &stokerv1.BatchService_ServiceDesc.Streams[0], stokerv1.BatchService_WatchBatch_FullMethodName, grpc.ForceCodecV2(peek{encoding.GetCodecV2("proto")}))
+	s, err := conn.NewStream(ctx, &stokerv1.BatchService_ServiceDesc.Streams[0], stokerv1.BatchService_WatchBatch_FullMethodName, grpc.ForceCodecV2(codec))
 	if err != nil {
 		return err
 	}
@@ -157,14 +158,17 @@ func (w *onlooker) watch(ctx context.Context, conn *grpc.ClientConn, req *stoker
 		return err
 	}
 	for known := 0; ; {
-		m := sight{jobs: w.jobs}
+		m := sight{}
 		if err := s.RecvMsg(&m); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err
 		}
+		for _, j := range m.jobs {
+			w.jobs[j.number] = j.glance
+		}
 		if known < len(w.jobs)-1 {
-			if known += m.told; known == len(w.jobs)-1 {
+			if known += len(m.jobs); known == len(w.jobs)-1 {
 				ready()
 			}
 			continue
@@ -191,49 +195,67 @@ func (c *crowd) lost(t *testing.T, end []glance) int {
 	return lost
 }
 
-// sight is what a watcher takes in of a message.
+// sight is what a message shows.
 type sight struct {
 	revision int64
-	told     int      // jobs in the message
-	jobs     []glance // by number; as far as they are told of
+	jobs     []toldJob
 }
 
-// peek is a codec that reads into a [sight].
-type peek struct{ encoding.CodecV2 }
+// toldJob is a job in a message.
+type toldJob struct {
+	number int
+	glance
+}
 
-func (peek) Unmarshal(data mem.BufferSlice, v any) error {
+// peek is a codec that reads into a [sight]. A message that many watchers are sent is read once: who watches a
+// real batch does not share two processors with five thousand others.
+type peek struct {
+	encoding.CodecV2
+	seed  maphash.Seed
+	known *sync.Map // sight by the hash of a message
+}
+
+func newPeek() peek { return peek{encoding.GetCodecV2("proto"), maphash.MakeSeed(), &sync.Map{}} }
+
+func (p peek) Unmarshal(data mem.BufferSlice, v any) error {
 	s, ok := v.(*sight)
 	if !ok {
 		return errors.New("peek reads sights only")
 	}
 	buf := data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer buf.Free()
-	return fields(buf.ReadOnlyData(), func(n protowire.Number, value []byte, _ uint64) {
+	hash := maphash.Bytes(p.seed, buf.ReadOnlyData())
+	if known, ok := p.known.Load(hash); ok {
+		*s = known.(sight)
+		return nil
+	}
+	err := fields(buf.ReadOnlyData(), func(n protowire.Number, value []byte, _ uint64) {
 		switch n {
 		case 1:
 			s.revision = revisionOf(value)
 		case 4:
-			s.job(value)
+			s.jobs = append(s.jobs, newToldJob(value))
 		}
 	})
+	if err == nil {
+		p.known.Store(hash, *s)
+	}
+	return err
 }
 
-// job takes in a job.
-func (s *sight) job(text []byte) {
-	var number int
-	var l glance
+// newToldJob reads a job.
+func newToldJob(text []byte) (j toldJob) {
 	_ = fields(text, func(n protowire.Number, value []byte, x uint64) { // a mistake shows as one that is lost
 		switch n {
 		case 1:
-			number, _ = strconv.Atoi(string(value[bytes.LastIndexByte(value, '/')+1:]))
+			j.number, _ = strconv.Atoi(string(value[bytes.LastIndexByte(value, '/')+1:]))
 		case 7:
-			l.State = stokerv1.JobState(x)
+			j.State = stokerv1.JobState(x)
 		case 8:
-			l.Progress = uint8(x)
+			j.Progress = uint8(x)
 		}
 	})
-	s.told++
-	s.jobs[number] = l
+	return j
 }
 
 // fields calls f for every field of an encoded message.

@@ -145,7 +145,7 @@ func (a audience) openStoker(t *testing.T) (o opened, play func() played, end fu
 		t.Fatal(err)
 	}
 	s, err := server.New(server.Config{
-		Store: table, Catalog: catalog(), Logger: slog.New(slog.DiscardHandler),
+		Store: table, Access: store.NewAccessTable(table), Catalog: catalog(), Logger: slog.New(slog.DiscardHandler),
 		Limits: server.Limits{WatchesPerCaller: a.Watchers + 1, Watches: a.Watchers + 1},
 	})
 	if err != nil {

@@ -42,11 +42,14 @@ const maxKeptReads = 32
 
 // watchedBatch is a batch with at least one watcher.
 type watchedBatch struct {
-	mu            sync.Mutex
-	subscriptions map[*subscription]struct{}
-	changeCount   int                       // how many times the watchers have been notified
-	clearedTime   time.Time                 // when reads was last cleared
-	reads         map[position]*pendingRead // under way, or kept: up to date, or younger than readSharingTime
+	mu       sync.Mutex
+	watchers int
+	// unwoken are the watchers that the next change wakes. Without this set each change would cost something
+	// for each watcher, and not only each message.
+	unwoken     map[*subscription]struct{}
+	changeCount int                       // how many times the watchers have been notified
+	clearedTime time.Time                 // when reads was last cleared
+	reads       map[position]*pendingRead // under way, or kept: up to date, or younger than readSharingTime
 
 	waitMutex sync.Mutex // held by the watcher that finds out why the batch waits
 	lastWait  waitAnswer // the latest result
@@ -58,8 +61,7 @@ type subscription struct {
 	hub    *hub
 	id     string // of the batch
 	caller string
-	// wakeup gets a value after the batch changed. It has room for one value: a watcher that has
-	// not woken yet needs no second.
+	// wakeup gets a value when the batch changes after askForWakeup. It has room for one value.
 	wakeup chan struct{}
 }
 
@@ -78,12 +80,13 @@ func (h *hub) subscribe(caller, batch string) (*subscription, error) {
 	}
 	b := h.batches[batch]
 	if b == nil {
-		b = &watchedBatch{subscriptions: map[*subscription]struct{}{}, reads: map[position]*pendingRead{}}
+		b = &watchedBatch{unwoken: map[*subscription]struct{}{}, reads: map[position]*pendingRead{}}
 		h.batches[batch] = b
 	}
 	s := &subscription{watchedBatch: b, hub: h, id: batch, caller: caller, wakeup: make(chan struct{}, 1)}
 	b.mu.Lock()
-	b.subscriptions[s] = struct{}{}
+	b.watchers++
+	b.unwoken[s] = struct{}{}
 	b.mu.Unlock()
 	h.callers[caller]++
 	h.watches++
@@ -119,18 +122,22 @@ func (s *subscription) close() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.subscriptions, s)
-	if len(s.subscriptions) == 0 {
+	delete(s.unwoken, s)
+	if s.watchers--; s.watchers == 0 {
 		delete(h.batches, s.id)
 	}
 }
 
-// clearWakeup removes a wakeup, if there is one. The watcher calls it right before it reads changes.
-func (s *subscription) clearWakeup() {
+// askForWakeup has the next change wake the watcher, who calls it right before it reads changes. A wakeup of
+// before is removed.
+func (s *subscription) askForWakeup() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	select {
 	case <-s.wakeup:
 	default:
 	}
+	s.unwoken[s] = struct{}{}
 }
 
 // notify wakes the watchers of a batch. It never blocks on one of them.
@@ -148,12 +155,10 @@ func (h *hub) notify(batch string) {
 		clear(b.reads)
 		b.clearedTime = now
 	}
-	for s := range b.subscriptions {
-		select {
-		case s.wakeup <- struct{}{}:
-		default:
-		}
+	for s := range b.unwoken {
+		s.wakeup <- struct{}{} // there is room
 	}
+	clear(b.unwoken)
 }
 
 // close ends every watch with cause. Later calls change nothing.

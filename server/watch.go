@@ -200,7 +200,7 @@ func (w *watch) follow(ctx context.Context) error {
 			wait()
 		case <-ready:
 			ready = nil
-			w.subscription.clearWakeup()
+			w.subscription.askForWakeup()
 			if c, err = w.sendChanges(ctx); c.outdated {
 				wait()
 			}
