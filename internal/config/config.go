@@ -254,20 +254,9 @@ func (l *loader) loadSettings() {
 		}
 		l.sources[s.Name] = where
 		if err := s.set(&l.config, strings.TrimSpace(value)); err != nil {
-			l.mistake(where, "%s%s: %v", name, quoteValue(withoutUser(value)), err)
+			l.mistake(where, "%s%s: %v", name, quoteValue(value), err)
 		}
 	}
-}
-
-// withoutUser is a value without the user and password of a URL, and without its parameters.
-func withoutUser(value string) string {
-	scheme, rest, isURL := strings.Cut(value, "://")
-	at := strings.LastIndexByte(rest, '@')
-	if !isURL || at < 0 && !strings.Contains(rest, "password") {
-		return value
-	}
-	host, _, _ := strings.Cut(rest[at+1:], "?")
-	return scheme + "://..." + host
 }
 
 func (l *loader) loadAccounts() {

@@ -43,6 +43,9 @@ func Name(url string) string {
 }
 
 func nameOf(c *pgx.ConnConfig) string {
+	if strings.HasPrefix(c.Host, "/") { // the directory of a Unix socket
+		return "postgres://" + c.User + "@/" + c.Database + "?host=" + c.Host
+	}
 	hosts := []string{net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))}
 	for _, f := range c.Fallbacks { // the same host once more without encryption, and the other hosts
 		if host := net.JoinHostPort(f.Host, strconv.Itoa(int(f.Port))); host != hosts[len(hosts)-1] {

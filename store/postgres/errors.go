@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -100,7 +102,7 @@ func interpretConnection(err error) error {
 	connectErr, isConnect := errors.AsType[*pgconn.ConnectError](err)
 	switch {
 	case isConnect:
-		return fmt.Errorf("%w: %w", job.ErrUnavailable, connectErr)
+		return fmt.Errorf("%w: %w", job.ErrUnavailable, attemptsError{connectErr})
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), isNet && netErr != nil:
@@ -109,6 +111,21 @@ func interpretConnection(err error) error {
 		return fmt.Errorf("%w: %w", job.ErrUnavailable, err)
 	}
 	return err
+}
+
+// attemptsError is the error of attempts to connect, on one line, each of them once.
+type attemptsError struct{ *pgconn.ConnectError }
+
+func (e attemptsError) Unwrap() error { return e.ConnectError }
+
+func (e attemptsError) Error() string {
+	var attempts []string
+	for line := range strings.Lines(e.ConnectError.Error()) {
+		if line = strings.TrimSpace(line); !slices.Contains(attempts, line) {
+			attempts = append(attempts, line)
+		}
+	}
+	return strings.Join(attempts, " ")
 }
 
 // isLost reports whether err, which [interpret] has returned, says that the connection is of no use any more, and

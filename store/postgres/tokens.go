@@ -50,7 +50,7 @@ func (s *session) again(error) bool { return false }
 
 // Create stores a token, and an entry of the audit log that says so.
 func (t *TokenTable) Create(ctx context.Context, token access.Token, e access.Entry) error {
-	if err := t.write(ctx, &store.Rows{Tokens: []access.Token{token}, Entries: []access.Entry{e}}); err != nil {
+	if err := t.save(ctx, &store.Rows{Tokens: []access.Token{token}, Entries: []access.Entry{e}}); err != nil {
 		return fmt.Errorf("store a token: %w", err)
 	}
 	return nil
@@ -62,7 +62,7 @@ func (t *TokenTable) Revoke(ctx context.Context, id string, now time.Time, e acc
 	token, err := accessQueries{t.conn}.Token(ctx, id)
 	if err == nil && token.RevokeTime.IsZero() {
 		token.RevokeTime = time.UnixMilli(now.UnixMilli()).UTC()
-		err = t.write(ctx, &store.Rows{Tokens: []access.Token{token}, Entries: []access.Entry{e}})
+		err = t.save(ctx, &store.Rows{Tokens: []access.Token{token}, Entries: []access.Entry{e}})
 	}
 	if err != nil {
 		return access.Token{}, fmt.Errorf("revoke token %s: %w", id, err)
@@ -79,8 +79,8 @@ func (t *TokenTable) Tokens(ctx context.Context) ([]access.Token, error) {
 	return list, nil
 }
 
-func (t *TokenTable) write(ctx context.Context, rows *store.Rows) error {
-	w := &write{statements: &statements{}}
+func (t *TokenTable) save(ctx context.Context, rows *store.Rows) error {
+	w := &writes{statements: &statements{}}
 	writeAccess(w, rows)
 	err := pgx.BeginFunc(ctx, t.conn, func(tx pgx.Tx) error { return tx.SendBatch(ctx, &w.batch).Close() })
 	return interpret(err)

@@ -2,7 +2,7 @@ package postgres
 
 import "github.com/stokerd/stoker/store"
 
-func writeStarts(w *write, rows *store.Rows) {
+func writeStarts(w *writes, rows *store.Rows) {
 	const count = `
 INSERT INTO daily_starts AS d (account, day, made, forgiven) VALUES ($1, $2, greatest($3::bigint, 0), 0)
     ON CONFLICT (account) DO UPDATE
@@ -17,7 +17,7 @@ INSERT INTO daily_starts AS d (account, day, made, forgiven) VALUES ($1, $2, gre
 	}
 }
 
-func writeAccounts(w *write, rows *store.Rows) {
+func writeAccounts(w *writes, rows *store.Rows) {
 	const save = `
 INSERT INTO accounts (id, paused, paused_reason, paused_time, queue_target, auto_target, update_time) VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT (id) DO UPDATE
@@ -33,7 +33,7 @@ INSERT INTO accounts (id, paused, paused_reason, paused_time, queue_target, auto
 }
 
 // writePlatform writes what is kept of things at the platform.
-func writePlatform(w *write, rows *store.Rows) {
+func writePlatform(w *writes, rows *store.Rows) {
 	for _, o := range rows.Orphans {
 		w.any(`INSERT INTO orphans (account, encoding_id, create_time) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, o.AccountID, storable(o.EncodingID), ms(o.CreateTime))
 	}
@@ -62,7 +62,7 @@ INSERT INTO list_parameters (account, name, fault, time) VALUES ($1, $2, $3, $4)
 
 // writeAccess writes tokens and entries of the audit log. Changes of tokens become visible in their order, because
 // one transaction at a time makes them.
-func writeAccess(w *write, rows *store.Rows) {
+func writeAccess(w *writes, rows *store.Rows) {
 	const saveToken = `
 INSERT INTO tokens (id, change, name, hash, role, accounts, created_by, create_time, expire_time, revoke_time, last_use_time)
 VALUES ($1, (SELECT coalesce(max(change), 0) + 1 FROM tokens), $2, $3, $4, $5, $6, $7, $8, $9, $10)

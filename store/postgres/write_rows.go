@@ -6,8 +6,8 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-// write collects the statements that write the rows of a unit, with what their answers have to be.
-type write struct {
+// writes collects the statements that write the rows of a unit, with what their answers have to be.
+type writes struct {
 	*statements
 	expected []expectation
 }
@@ -19,18 +19,18 @@ type expectation struct {
 }
 
 // set adds a statement that has to change a number of rows.
-func (w *write) set(what string, rows int, text string, args ...any) {
+func (w *writes) set(what string, rows int, text string, args ...any) {
 	w.add(text, args...)
 	w.expected = append(w.expected, expectation{what, int64(rows)})
 }
 
 // any adds a statement that may change any number of rows.
-func (w *write) any(text string, args ...any) { w.set("", -1, text, args...) }
+func (w *writes) any(text string, args ...any) { w.set("", -1, text, args...) }
 
 // Write writes the rows of a unit in one round trip: a statement for each kind of row.
 func (t *transaction) Write(ctx context.Context, rows *store.Rows) error {
-	w := &write{statements: t.newStatements()}
-	for _, collect := range []func(*write, *store.Rows){
+	w := &writes{statements: t.newStatements()}
+	for _, collect := range []func(*writes, *store.Rows){
 		writeJobs, writeAttempts, writeEvents, writeHeaders, writeBatches, writeReadyBlocks, writeCauses, writeStarts, writeAccounts, writePlatform, writeAccess,
 	} {
 		collect(w, rows)
@@ -71,7 +71,7 @@ func column[T any](l *lists, value T) {
 // args are the lists.
 func (l *lists) args() []any { return l.columns }
 
-func writeJobs(w *write, rows *store.Rows) {
+func writeJobs(w *writes, rows *store.Rows) {
 	const update = `
 UPDATE jobs AS j
    SET state = u.state, version = u.version, revision = u.revision, step = u.step, step_time = u.step_time, attempt = u.attempt, failures = u.failures,
@@ -133,7 +133,7 @@ UPDATE jobs AS j
 	w.set("jobs", len(rows.Jobs), update, l.args()...)
 }
 
-func writeEvents(w *write, rows *store.Rows) {
+func writeEvents(w *writes, rows *store.Rows) {
 	const insert = `
 INSERT INTO events (batch, number, version, time, from_state, to_state, attempt, reason)
 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::integer[], $8::text[])`
@@ -156,7 +156,7 @@ SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5:
 	w.set("events", len(rows.Events), insert, l.args()...)
 }
 
-func writeAttempts(w *write, rows *store.Rows) {
+func writeAttempts(w *writes, rows *store.Rows) {
 	// An attempt that was given back and opened again has the same number.
 	const insert = `
 INSERT INTO attempts (batch, number, attempt, encoding_id, state, start_time, queued_time, running_time, finish_time, failure, regions)
@@ -189,7 +189,7 @@ SELECT u.batch, u.number, u.attempt, u.encoding_id, u.state, u.start_time, u.que
 }
 
 // writeHeaders writes the heads, and of the batches themselves those that have changed too.
-func writeHeaders(w *write, rows *store.Rows) {
+func writeHeaders(w *writes, rows *store.Rows) {
 	const (
 		heads = `
 UPDATE batch_heads AS h
@@ -236,7 +236,7 @@ UPDATE batches AS b
 	w.any(batches, changed.args()...)
 }
 
-func writeBatches(w *write, rows *store.Rows) {
+func writeBatches(w *writes, rows *store.Rows) {
 	const (
 		head = `UPDATE batch_heads SET revision = $3, update_time = $4, finish_time = $5 WHERE batch = $1 AND revision = $2`
 		rest = `
@@ -265,7 +265,7 @@ UPDATE batches
 
 // writeReadyBlocks does not refuse a count below zero: the counts are for people, and a recount corrects them.
 // Nobody else changes those of the same batch meanwhile, because its head is locked.
-func writeReadyBlocks(w *write, rows *store.Rows) {
+func writeReadyBlocks(w *writes, rows *store.Rows) {
 	const save = `
 INSERT INTO ready_blocks (batch, block, ready)
 SELECT u.batch, u.block, greatest(coalesce(r.ready, 0) + u.change, 0)
@@ -286,7 +286,7 @@ SELECT u.batch, u.block, greatest(coalesce(r.ready, 0) + u.change, 0)
 }
 
 // writeCauses removes a cause with its last job: there may be as many causes as failures.
-func writeCauses(w *write, rows *store.Rows) {
+func writeCauses(w *writes, rows *store.Rows) {
 	const (
 		save = `
 INSERT INTO failure_causes (batch, cause, jobs) SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[])
