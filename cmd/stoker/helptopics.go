@@ -36,6 +36,7 @@ Steer
   update     delete     priority, name, labels; remove a batch
 Run
   serve      backup     the service; a copy of its data
+  migrate               the tables of a PostgreSQL database
   demo       simulate   see it work; a stand-in for Bitmovin
   token      audit      who may call; who has changed what
 Set up
