@@ -45,7 +45,7 @@ type lease struct {
 	renewed time.Time // when the latest renewal that succeeded began
 	ended   error     // set once the lease is another one's
 
-	stop context.CancelFunc
+	stop context.CancelCauseFunc
 	done chan struct{} // closed when nobody renews any more
 }
 
@@ -93,7 +93,7 @@ func (l *lease) gain(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
-	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	renewing, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	l.stop, l.done = stop, make(chan struct{})
 	go l.keep(renewing, conn)
 	return nil
@@ -257,8 +257,11 @@ func (l *lease) trusted() error {
 	return nil
 }
 
+// errReleased is why a lease is not renewed any more.
+var errReleased = errors.New("the job table is closed")
+
 // close gives the lease back.
 func (l *lease) close() {
-	l.stop()
+	l.stop(errReleased)
 	<-l.done
 }

@@ -252,7 +252,7 @@ func (t *transaction) Commit(ctx context.Context) error {
 	case <-timer.C:
 		t.w.conn = nil
 		go func() {
-			<-done
+			<-done //nolint:errcheck // nobody asks any more
 			conn.abandon()
 		}()
 		t.err = errUnknown

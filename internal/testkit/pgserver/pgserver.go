@@ -219,7 +219,7 @@ func run(programs string, options ...string) (*Server, error) {
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
-	initdb := exec.Command(filepath.Join(programs, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	initdb := exec.CommandContext(context.Background(), filepath.Join(programs, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 	initdb.SysProcAttr, initdb.Dir = account, dir
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
@@ -231,7 +231,7 @@ func run(programs string, options ...string) (*Server, error) {
 		"-c", stopWithParent, "sh", dir, filepath.Join(programs, "postgres"), "-D", data,
 		"-c", "listen_addresses=", "-c", "unix_socket_directories=" + dir, "-c", "max_connections=200", "-c", "autovacuum_naptime=10s",
 	}, options...)
-	server := exec.Command("sh", args...)
+	server := exec.CommandContext(context.Background(), "sh", args...)
 	server.SysProcAttr, server.Dir = account, dir
 	alive, err := server.StdinPipe()
 	if err != nil {
