@@ -28,8 +28,10 @@ TORTURE_TIME ?= 1h
 # must not hide a race of ours.
 RACE = -race -gcflags=modernc.org/sqlite/lib=-race=false \
   -gcflags=modernc.org/libc/...=-race=false -gcflags=modernc.org/memory=-race=false
-# What `make breaking` compares the contract with: any input that buf understands.
-AGAINST  ?= .git\#branch=main
+# What `make breaking` compares the contract with: any input that buf understands. The baseline is the contract as it
+# was released last.
+AGAINST  ?= $(BASELINE)
+BASELINE = proto/baseline.binpb
 
 .PHONY: all
 all: check
@@ -131,26 +133,28 @@ fmt: $(BUF) ## Format Go and proto files and apply go fix
 ##### Generate
 
 .PHONY: generate
-generate: $(BUF) ## Generate gen/ and internal/gateway/openapi.yaml from proto/
+generate: $(BUF) ## Generate gen/, internal/gateway/openapi.yaml and docs/api.md from proto/
 	@fresh=$$(mktemp -d)
 	trap 'rm -rf "$$fresh"' EXIT
 	$(BUF) generate -o "$$fresh"
 	rm -rf gen
 	cp -r "$$fresh/gen" gen
 	cp "$$fresh/internal/gateway/openapi.yaml" internal/gateway/openapi.yaml
+	cp "$$fresh/docs/api.md" docs/api.md
 
 .PHONY: generate/docs
 generate/docs: ## Write the parts of docs/architecture.md that are generated: package table, state diagram
 	@go test -count=1 -run='^TestGeneratedParts$$' ./internal/archtest -update
 
 .PHONY: generate/check
-generate/check: $(BUF) ## Check that gen/ and internal/gateway/openapi.yaml are what proto/ generates
+generate/check: $(BUF) ## Check that gen/, internal/gateway/openapi.yaml and docs/api.md are what proto/ generates
 	@fresh=$$(mktemp -d)
 	trap 'rm -rf "$$fresh"' EXIT
 	$(BUF) generate -o "$$fresh"
 	diff -r gen "$$fresh/gen" || { echo 'gen/ is out of date: run make generate' >&2; exit 1; }
 	diff internal/gateway/openapi.yaml "$$fresh/internal/gateway/openapi.yaml" ||
 	  { echo 'internal/gateway/openapi.yaml is out of date: run make generate' >&2; exit 1; }
+	diff docs/api.md "$$fresh/docs/api.md" || { echo 'docs/api.md is out of date: run make generate' >&2; exit 1; }
 
 .PHONY: web
 web: $(BUF) $(WEB) ## Build web/dist, and the types of the page from proto/
@@ -180,14 +184,32 @@ proto/lint: $(BUF) ## Lint the contract and check its format
 	$(BUF) format -d --exit-code proto
 
 .PHONY: breaking
-breaking: $(BUF) ## Compare the contract with the main branch: make breaking AGAINST='.git#tag=v0.1.0'
-	@$(BUF) breaking --against '$(AGAINST)'
+breaking: $(BUF) ## Refuse what would break clients of the released contract, or of another: make breaking AGAINST='.git#branch=main,subdir=proto'
+	@$(BUF) breaking proto --against '$(AGAINST)'
+
+.PHONY: baseline
+baseline: breaking ## Take the contract as it is for released: part of every release
+	@$(BUF) build proto --exclude-source-info --path proto/stoker -o $(BASELINE)
 
 $(BUF): tools/buf/package-lock.json
 	@command -v npm >/dev/null || { echo 'buf comes from npm: install Node.js first' >&2; exit 1; }
 	npm ci --no-progress --prefix tools/buf >&2
 	touch $@
 
+##### Release it
+
+.PHONY: dist
+dist: ## Build the files of a release, of all platforms, from the commit at hand, twice, and compare: dist/
+	@tools/dist/build --twice dist
+
+.PHONY: dist/check
+dist/check: ## Build the files of a release for linux/amd64 from two clones, and compare: dist/
+	@tools/dist/build --twice --platforms linux/amd64 dist
+
+.PHONY: dist/test
+dist/test: ## Install, start, upgrade and remove the packages in dist/ in a Debian and in an rpm root; needs root
+	@tools/dist/test
+
 .PHONY: clean
 clean: ## Remove what was built; the caches of Go and npm stay
-	@rm -rf bin .cache tools/buf/node_modules web/node_modules
+	@rm -rf bin dist .cache tools/buf/node_modules web/node_modules

@@ -52,6 +52,9 @@ func (c *Client) Encodings(ctx context.Context, l EncodingQuery) iter.Seq2[Encod
 
 // nextPage reads the next page and reports whether more pages follow.
 func (w *encodingWalk) nextPage(ctx context.Context) (items []Encoding, more bool, err error) {
+	if w.pages == mostWalkPages {
+		return nil, false, fmt.Errorf("GET %s at offset %d: %w after %d pages", encodingsPath, w.query.Offset, errEndless, w.pages)
+	}
 	p, err := w.readPage(ctx)
 	repeated := err == nil && isRepeated(w.previous, p.Items)
 	switch {

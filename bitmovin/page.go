@@ -97,6 +97,13 @@ func list[T identified](ctx context.Context, c *Client, cl call, offset, limit i
 // would never end.
 var errRepeatedPage = errors.New("the platform sent the previous page again")
 
+// mostPages is how many pages of a list are read, and mostWalkPages of the list of encodings, whose items are
+// not collected: at sixty calls a minute that takes more than five hours.
+const mostPages, mostWalkPages = 1_000, 20_000
+
+// errEndless ends the reading of a list that has more pages than that.
+var errEndless = errors.New("the list does not end")
+
 // idsOf returns the set of ids of a page.
 func idsOf[T identified](items []T) map[string]bool {
 	ids := make(map[string]bool, len(items))
@@ -123,7 +130,11 @@ func listAll[T identified](ctx context.Context, c *Client, cl call, offset, limi
 	return func(yield func(T, error) bool) {
 		var zero T
 		var before map[string]bool
-		for {
+		for pages := 0; ; pages++ {
+			if pages == mostPages {
+				yield(zero, fmt.Errorf("GET %s at offset %d: %w after %d pages", cl.path, offset, errEndless, pages))
+				return
+			}
 			p, err := list[T](ctx, c, cl, offset, limit)
 			if before == nil && Unsupported(err) {
 				cl.omit = []string{ParamLimit}

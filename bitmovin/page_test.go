@@ -3,6 +3,7 @@ package bitmovin
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -139,6 +140,25 @@ func TestEncodingsEndsOnAListThatRepeatsItself(t *testing.T) {
 	}
 	if !errors.Is(last, errRepeatedPage) {
 		t.Errorf("err = %v, want %v", last, errRepeatedPage)
+	}
+}
+
+func TestListsThatDoNotEnd(t *testing.T) {
+	endless := &listServer{n: math.MaxInt, next: true, total: true}
+	c := mustNew(t, Options{
+		APIKey: fixedKey(testKey), Governor: NewGovernor(Limits{ClassEncodingList: 1e9}), HTTPClient: &http.Client{Transport: handlerTransport{endless}},
+	})
+	var last error
+	for _, err := range c.Encodings(t.Context(), EncodingQuery{Limit: 1}) {
+		last = err
+	}
+	if !errors.Is(last, errEndless) || endless.calls != mostWalkPages {
+		t.Errorf("encodings: err = %v after %d calls, want %v after %d", last, endless.calls, errEndless, mostWalkPages)
+	}
+	endless.calls = 0
+	_, err := collect(listAll[Encoding](t.Context(), c, EncodingQuery{}.toCall(urgencyList), 0, 1))
+	if !errors.Is(err, errEndless) || endless.calls != mostPages {
+		t.Errorf("a short list: err = %v after %d calls, want %v after %d", err, endless.calls, errEndless, mostPages)
 	}
 }
 

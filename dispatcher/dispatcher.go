@@ -132,6 +132,20 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
+// AwaitTurns returns when each account loop has come to its next turn. A loop that is stuck, in the job table for
+// example, never does. A slow platform keeps no loop from it, since tasks make the calls. If ctx ends before, the
+// error names an account and has the cause. No loop takes a turn before the dispatcher runs.
+func (d *Dispatcher) AwaitTurns(ctx context.Context) error {
+	for _, l := range d.loops {
+		select {
+		case l.turns <- struct{}{}:
+		case <-ctx.Done():
+			return fmt.Errorf("the loop of account %s is stuck: %w", l.accountID, context.Cause(ctx))
+		}
+	}
+	return nil
+}
+
 // Changed wakes the account loops that have to react to changes of the job table, and gives them
 // the hints among the changes. It never blocks.
 func (d *Dispatcher) Changed(changes []job.Change) {

@@ -32,6 +32,7 @@ type accountLoop struct {
 	grace        time.Duration
 	worker       *worker
 
+	turns     chan struct{} // takes a value at each turn; see [Dispatcher.AwaitTurns]
 	changes   *changeQueue
 	hints     *hintQueue
 	tasks     *taskRunner
@@ -77,7 +78,7 @@ func newAccountLoop(c Config, a Account) *accountLoop {
 	jobs := newJobTracker(c.Clock.Now())
 	l := &accountLoop{
 		accountID: a.ID, configured: configuredTarget(a), maxTarget: a.MaxAutoTarget, store: c.Store, log: log, clock: c.Clock, pollInterval: c.PollInterval, grace: c.Grace, worker: w,
-		changes: newChangeQueue(), hints: newHintQueue(), tasks: newTaskRunner(), outdated: nothingOutdated(),
+		turns: make(chan struct{}), changes: newChangeQueue(), hints: newHintQueue(), tasks: newTaskRunner(), outdated: nothingOutdated(),
 		publisher:   newStatusPublisher(c.Store, a.Client),
 		dailyStarts: dailyStarts{max: a.MaxStartsPerDay}, jobs: jobs, orphans: map[string]*orphanDeletion{},
 		polls:        &pollSchedule{jobs: jobs, settle: w.settle, pollInterval: c.PollInterval},
@@ -103,6 +104,8 @@ func (l *accountLoop) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			continue
+		case <-l.turns:
+			continue // nothing has changed
 		case <-l.changes.wakeup:
 		case <-l.hints.wakeup:
 		case apply := <-l.tasks.results:

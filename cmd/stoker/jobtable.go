@@ -36,7 +36,11 @@ func explainJobTable(db, flag string, err error) error {
 		{job.ErrFull, "make room on the disk; nothing that was acknowledged is lost"},
 	} {
 		if errors.Is(err, known.err) {
-			return fmt.Errorf("%s: %w: %s", db, known.err, known.remedy)
+			problem := known.err
+			if errors.Is(err, sqlite.ErrNewer) {
+				problem = err // it has the versions
+			}
+			return fmt.Errorf("%s: %w: %s", db, problem, known.remedy)
 		}
 	}
 	if errors.Is(err, job.ErrUnavailable) {

@@ -6,6 +6,8 @@ package main
 import (
 	"context"
 	"os"
+
+	_ "golang.org/x/crypto/x509roots/fallback" // the public CAs, where the system has none: in a container without files
 )
 
 func main() {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"io"
@@ -147,6 +148,7 @@ func TestServeRefusesAJobTable(t *testing.T) {
 	for _, tt := range []struct{ db, want string }{
 		{env["STOKER_DB"], "in use by another Stoker"},
 		{noise, "not a job table"},
+		{newerTable(t), "written by a newer Stoker: its schema has version 1000, this one knows up to "},
 		{filepath.Join(t.TempDir(), "no", "such", "directory", "stoker.db"), "there is no such directory: make it"},
 	} {
 		got := command{env: env}.run(t.Context(), "serve", "--listen", "127.0.0.1:0", "--http-listen", "", "--web-listen", "", "--admin-listen", "", "--db", tt.db)
@@ -158,6 +160,23 @@ func TestServeRefusesAJobTable(t *testing.T) {
 	if err != nil || string(after) != text {
 		t.Errorf("the file that is no job table was changed: %q, %v", after, err)
 	}
+}
+
+// newerTable makes a job table as a Stoker of the future leaves it.
+func newerTable(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "stoker.db")
+	if err := mustOpenTable(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err == nil {
+		_, err = db.ExecContext(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (1000, 1)`)
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func TestInterruptedWatch(t *testing.T) {

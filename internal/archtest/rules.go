@@ -113,6 +113,10 @@ var rules = []rule{
 		is: "Finds out who calls, by tokens, certificates, OpenID Connect and named proxies.",
 	},
 	{
+		pkg: "internal/systemd", uses: []string{"github.com/coreos/go-systemd/v22"},
+		is: "Tells the service manager how the service stands, and feeds its watchdog.",
+	},
+	{
 		pkg: "gen/stoker/v1", uses: []string{grpc, protobuf, "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go"},
 		is: "The contract in Go, generated from proto/.",
 	},
@@ -194,7 +198,7 @@ var rules = []rule{
 		is: "Wires the parts into one service, with a simulator behind it if asked.",
 	},
 	{
-		pkg: "cmd/stoker", everything: true, uses: []string{grpc, protobuf, "github.com/spf13/cobra", "github.com/spf13/pflag"},
+		pkg: "cmd/stoker", everything: true, uses: []string{grpc, protobuf, "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/crypto"},
 		is: "The command line.",
 	},
 
@@ -254,6 +258,10 @@ var rules = []rule{
 	{
 		pkg: "internal/testkit/night", imports: []string{"gen/stoker/v1"}, uses: []string{protobuf}, testSupport: true,
 		is: "The messages of a server with much to do, at a fixed time.",
+	},
+	{
+		pkg: "internal/testkit/oldtable", imports: []string{"bitmovin/simulator"}, testSupport: true,
+		is: "Job tables that earlier versions have written, with the platform that they worked with.",
 	},
 	{
 		pkg: "internal/testkit/sample", imports: []string{"gen/stoker/v1"}, uses: []string{protobuf}, testSupport: true,

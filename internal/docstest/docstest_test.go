@@ -203,17 +203,19 @@ func TestNamedTests(t *testing.T) {
 // pages lists the pages of the project, but for the changes.
 func pages(t *testing.T) []string {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(root, "docs/*.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	all := []string{"README.md", "CONTRIBUTING.md"}
-	for _, file := range found {
-		page, err := filepath.Rel(root, file)
+	for _, pattern := range []string{"docs/*.md", "docs/*/*.md"} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, page)
+		for _, file := range found {
+			page, err := filepath.Rel(root, file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, page)
+		}
 	}
 	return all
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/stokerd/stoker/dispatcher"
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/identity"
+	"github.com/stokerd/stoker/internal/systemd"
 	"github.com/stokerd/stoker/internal/transport"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
@@ -45,6 +47,7 @@ type Service struct {
 	webhooks   *webhook.Receiver
 	server     *server.Server
 	identifier *identity.Identifier
+	manager    *systemd.Manager
 
 	certificates *transport.Certificates // nil: plain text
 	reload       <-chan struct{}
@@ -71,7 +74,7 @@ type Service struct {
 //
 // If the job table cannot be opened, the error is that of [sqlite.Open] or [postgres.Open].
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-chan struct{}) (_ *Service, err error) {
-	s := &Service{log: log, webURL: cfg.WebURL, reload: reload, lost: make(chan error, 1)}
+	s := &Service{log: log, webURL: cfg.WebURL, reload: reload, lost: make(chan error, 1), manager: systemd.New(log)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -253,6 +256,7 @@ func (s *Service) Run(ctx context.Context) error {
 		<-ctx.Done()
 		s.log.Info("stopping", "cause", context.Cause(ctx))
 		s.stopping.Store(true)
+		s.manager.Stopping()
 		s.stopServing()
 		stopWork(context.Cause(ctx))
 		var errs []error
@@ -261,7 +265,33 @@ func (s *Service) Run(ctx context.Context) error {
 		}
 		return errors.Join(errs...)
 	})
+	s.manager.Ready()
+	stopFeeding := s.feedWatchdog()
+	defer stopFeeding()
 	return errors.Join(group.Wait(), s.Close())
+}
+
+// errEnded is the cause with which the watchdog is no longer fed.
+var errEnded = errors.New("the service has ended")
+
+// feedWatchdog feeds the service manager's watchdog, as long as every account loop takes turns, until the returned
+// function is called. While the service stops, its loops end, and what it waits for has bounds of its own.
+func (s *Service) feedWatchdog() (stop func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	var feeding sync.WaitGroup
+	feeding.Go(func() {
+		s.manager.Feed(ctx, func(ctx context.Context) error {
+			err := s.dispatcher.AwaitTurns(ctx)
+			if s.stopping.Load() {
+				return nil
+			}
+			return err
+		})
+	})
+	return func() {
+		cancel(errEnded)
+		feeding.Wait()
+	}
 }
 
 // stopServing ends watches and waits for calls under way, and cuts them off after drainTimeout.

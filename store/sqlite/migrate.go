@@ -18,7 +18,7 @@ import (
 const applicationID = 0x53746f6b
 
 // schemaVersion is the number of the newest migration.
-const schemaVersion = 16
+const schemaVersion = 17
 
 //go:embed migrations/*.sql
 var migrations embed.FS
@@ -71,14 +71,14 @@ func readVersion(ctx context.Context, db *sql.DB) (int64, error) {
 	return version, nil
 }
 
-// checkVersion returns [ErrNewer] if the schema is one this binary does not know.
+// checkVersion returns [ErrNewer], with the versions of both schemas, if the schema is one this binary does not know.
 func checkVersion(ctx context.Context, db *sql.DB) error {
 	version, err := readVersion(ctx, db)
 	if err != nil {
 		return err
 	}
 	if version > schemaVersion {
-		return fmt.Errorf("%w: its schema has version %d, this one knows up to %d; use the newer binary", ErrNewer, version, schemaVersion)
+		return fmt.Errorf("%w: its schema has version %d, this one knows up to %d", ErrNewer, version, schemaVersion)
 	}
 	return nil
 }

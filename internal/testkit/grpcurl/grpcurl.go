@@ -70,8 +70,8 @@ func goCommand(t testing.TB, dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Dir = dir
 	// tools/grpcurl is a module of its own. A workspace must not choose its versions, and GOFLAGS for the
-	// tests (-mod=vendor, -overlay) must not apply to it.
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+	// tests (-mod=vendor, -overlay) must not apply to it. It is built in one way, however they are.
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
