@@ -52,6 +52,7 @@ type Client struct {
 	accounts     stokerv1.AccountServiceClient
 	access       stokerv1.AccessServiceClient
 	audit        stokerv1.AuditServiceClient
+	notification stokerv1.NotificationServiceClient
 	catalog      stokerv1.CatalogServiceClient
 	submissions  stokerv1.SubmissionServiceClient
 	messageBytes int
@@ -95,7 +96,7 @@ func Dial(target string, o Options) (*Client, error) {
 	c.conn = conn
 	c.access, c.audit = stokerv1.NewAccessServiceClient(conn), stokerv1.NewAuditServiceClient(conn)
 	c.batches, c.accounts, c.catalog = stokerv1.NewBatchServiceClient(conn), stokerv1.NewAccountServiceClient(conn), stokerv1.NewCatalogServiceClient(conn)
-	c.submissions = stokerv1.NewSubmissionServiceClient(conn)
+	c.submissions, c.notification = stokerv1.NewSubmissionServiceClient(conn), stokerv1.NewNotificationServiceClient(conn)
 	return c, nil
 }
 
@@ -139,6 +140,9 @@ func (c *Client) Access() stokerv1.AccessServiceClient { return c.access }
 
 // Audit is the generated client of AuditService. Its calls are repeated as the package comment says.
 func (c *Client) Audit() stokerv1.AuditServiceClient { return c.audit }
+
+// Notifications is the generated client of NotificationService. Its calls are repeated as the package comment says.
+func (c *Client) Notifications() stokerv1.NotificationServiceClient { return c.notification }
 
 // Close ends the connection and every call on it.
 func (c *Client) Close() error {

@@ -63,6 +63,15 @@ var methodEffects = map[string]callEffect{
 
 	stokerv1.AuditService_ListEntries_FullMethodName: readOnly,
 
+	stokerv1.NotificationService_ListEndpoints_FullMethodName:  readOnly,
+	stokerv1.NotificationService_CreateEndpoint_FullMethodName: notRepeatable, // the secret would be lost
+	stokerv1.NotificationService_UpdateEndpoint_FullMethodName: idempotent,
+	stokerv1.NotificationService_DeleteEndpoint_FullMethodName: notRepeatable, // there may be another one by then
+	stokerv1.NotificationService_RotateSecret_FullMethodName:   notRepeatable, // it would make another secret
+	stokerv1.NotificationService_TestEndpoint_FullMethodName:   notRepeatable,
+	stokerv1.NotificationService_ListDeliveries_FullMethodName: readOnly,
+	stokerv1.NotificationService_Redeliver_FullMethodName:      notRepeatable, // it would send twice
+
 	stokerv1.CatalogService_ListProfiles_FullMethodName:  readOnly,
 	stokerv1.CatalogService_GetProfile_FullMethodName:    readOnly,
 	stokerv1.CatalogService_ListTemplates_FullMethodName: readOnly,

@@ -20,6 +20,7 @@ func TestEffects(t *testing.T) {
 		stokerv1.File_stoker_v1_submission_service_proto.Services().Get(0),
 		stokerv1.File_stoker_v1_access_service_proto.Services().Get(0),
 		stokerv1.File_stoker_v1_audit_service_proto.Services().Get(0),
+		stokerv1.File_stoker_v1_notification_service_proto.Services().Get(0),
 	} {
 		for i := range service.Methods().Len() {
 			method := service.Methods().Get(i)

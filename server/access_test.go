@@ -21,10 +21,12 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/internal/identity"
+	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
@@ -124,9 +126,10 @@ func (w *world) call(ctx context.Context, m protoreflect.MethodDescriptor, req p
 
 // target is what a call of the walk is about.
 type target struct {
-	batch   string // id
-	account string
-	token   string
+	batch    string // id
+	account  string
+	token    string
+	endpoint string // name
 }
 
 // walkRequests has a valid request for each method, about a target. The walk fails for a method that has none
@@ -222,12 +225,32 @@ var walkRequests = map[string]func(target) proto.Message{
 	"AccessService/ListTokens":  func(target) proto.Message { return &stokerv1.ListTokensRequest{} },
 	"AccessService/RevokeToken": func(t target) proto.Message { return &stokerv1.RevokeTokenRequest{TokenId: t.token} },
 	"AuditService/ListEntries":  func(target) proto.Message { return &stokerv1.ListEntriesRequest{} },
+
+	"NotificationService/ListEndpoints": func(target) proto.Message { return &stokerv1.ListEndpointsRequest{} },
+	"NotificationService/CreateEndpoint": func(t target) proto.Message {
+		return &stokerv1.CreateEndpointRequest{Endpoint: &stokerv1.NotificationEndpoint{
+			Name: "made-" + t.endpoint, Url: "https://example.com", Accounts: []string{t.account},
+		}}
+	},
+	"NotificationService/UpdateEndpoint": func(t target) proto.Message {
+		return &stokerv1.UpdateEndpointRequest{
+			Endpoint: &stokerv1.NotificationEndpoint{Name: t.endpoint, Disabled: true}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"disabled"}},
+		}
+	},
+	"NotificationService/DeleteEndpoint": func(t target) proto.Message { return &stokerv1.DeleteEndpointRequest{Endpoint: t.endpoint} },
+	"NotificationService/RotateSecret":   func(t target) proto.Message { return &stokerv1.RotateSecretRequest{Endpoint: t.endpoint} },
+	"NotificationService/TestEndpoint":   func(t target) proto.Message { return &stokerv1.TestEndpointRequest{Endpoint: t.endpoint} },
+	"NotificationService/ListDeliveries": func(t target) proto.Message { return &stokerv1.ListDeliveriesRequest{Endpoint: t.endpoint} },
+	"NotificationService/Redeliver": func(t target) proto.Message {
+		return &stokerv1.RedeliverRequest{Endpoint: t.endpoint, FailedSince: timestamppb.Now()}
+	},
 }
 
 // methodRules is what the contract says of a method.
 type methodRules struct {
 	role, roleForOwn         access.Role // roleForOwn is role if it makes no difference
 	aboutBatch, aboutAccount bool
+	aboutEndpoint            bool
 }
 
 func rulesOf(m protoreflect.MethodDescriptor) methodRules {
@@ -239,6 +262,8 @@ func rulesOf(m protoreflect.MethodDescriptor) methodRules {
 			r.aboutBatch = true
 		case "account_id":
 			r.aboutAccount = true
+		case "endpoint": // which belongs to an account
+			r.aboutAccount, r.aboutEndpoint = true, true
 		case "account": // a filter in a list is another thing
 			r.aboutAccount = m.Name() == "SubmitBatch" || m.Name() == "UpdateAccount" || m.Name() == "PlanBatch"
 		case "submission": // it has the account
@@ -351,6 +376,19 @@ func (g *guarded) target(w walker, about string, rules methodRules) target {
 	createdBy := w.name
 	if about == others {
 		createdBy = "token:somebody"
+	}
+	if rules.aboutEndpoint {
+		if to.endpoint = "endpoint"; about == outOfScope {
+			to.endpoint = "elsewhere"
+		}
+		table := store.NewNotificationTable(g.store)
+		for _, name := range []string{to.endpoint, "made-" + to.endpoint} { // of an earlier call
+			err := table.DeleteEndpoint(g.t.Context(), name, time.Now(), func(notification.Endpoint) error { return nil })
+			if err != nil && !errors.Is(err, job.ErrNotFound) {
+				g.t.Fatal(err)
+			}
+		}
+		g.newEndpoint(to.endpoint, to.account)
 	}
 	if rules.aboutBatch {
 		to.batch = g.stored(job.Batch{AccountID: to.account, CreatedBy: createdBy, Open: true, Recipe: new(job.DefaultRecipe()), Profile: "default"})

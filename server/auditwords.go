@@ -42,7 +42,7 @@ func describeRequest(req any) (target, detail string) {
 	return clip(target, access.MaxTarget), clip(strings.Join(words, "; "), access.MaxDetail)
 }
 
-// targetOf returns the id of the job, batch, account or token that a request is about; empty if it names none.
+// targetOf returns the id of the job, batch, account, token or endpoint that a request is about; empty if it names none.
 func targetOf(req any) string {
 	switch r := req.(type) {
 	case interface{ GetJobId() string }:
@@ -53,6 +53,12 @@ func targetOf(req any) string {
 		return r.GetAccountId()
 	case interface{ GetTokenId() string }:
 		return r.GetTokenId()
+	case interface{ GetEndpoint() string }:
+		return r.GetEndpoint()
+	case interface {
+		GetEndpoint() *stokerv1.NotificationEndpoint
+	}:
+		return r.GetEndpoint().GetName()
 	case interface{ GetBatch() *stokerv1.Batch }:
 		return r.GetBatch().GetId()
 	case interface{ GetAccount() *stokerv1.Account }:
@@ -66,6 +72,8 @@ func namesTarget(fd protoreflect.FieldDescriptor) bool {
 	switch fd.Name() {
 	case "job_id", "batch_id", "account_id", "token_id", "id":
 		return true
+	case "endpoint":
+		return fd.Kind() == protoreflect.StringKind
 	}
 	return false
 }

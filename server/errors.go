@@ -45,6 +45,9 @@ var errorTable = []struct {
 	{errNotOwn, codes.PermissionDenied, "NOT_OWN", func(_ error, req any) string {
 		return subject(req) + " was submitted by somebody else; steering it needs the role operator"
 	}},
+	{errEndpointExists, codes.AlreadyExists, "ENDPOINT_EXISTS", func(_ error, req any) string {
+		return subject(req) + " exists already; choose another name, or update it"
+	}},
 	{job.ErrExists, codes.AlreadyExists, "REQUEST_ID_REUSED", func(_ error, req any) string {
 		return subject(req) + " was used before, with another payload; choose a new request_id for a new batch"
 	}},
@@ -215,6 +218,12 @@ func subject(req any) string {
 		return named("template", r.GetName())
 	case interface{ GetTokenId() string }:
 		return named("token", r.GetTokenId())
+	case interface{ GetEndpoint() string }:
+		return named("endpoint", r.GetEndpoint())
+	case interface {
+		GetEndpoint() *stokerv1.NotificationEndpoint
+	}:
+		return named("endpoint", r.GetEndpoint().GetName())
 	case interface{ GetRequestId() string }:
 		return named("request_id", r.GetRequestId())
 	case interface{ GetBatch() *stokerv1.Batch }:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/internal/identity"
+	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -109,6 +110,32 @@ type AccessStore interface {
 	Entries(ctx context.Context, f access.EntryFilter) ([]access.Entry, error)
 	// DeleteEntries removes the entries from before a time.
 	DeleteEntries(ctx context.Context, before time.Time) (removed int64, err error)
+}
+
+// NotificationStore keeps the endpoints of notifications, and what is delivered to them. Errors are those of package job.
+type NotificationStore interface {
+	Endpoints(ctx context.Context) ([]notification.Endpoint, error)
+	Endpoint(ctx context.Context, name string) (notification.Endpoint, error)
+	// CreateEndpoint stores an endpoint. The error matches [job.ErrExists] if there is one of this name.
+	CreateEndpoint(ctx context.Context, e notification.Endpoint) error
+	// UpdateEndpoint changes an endpoint by f in one transaction and returns the endpoint after it.
+	UpdateEndpoint(ctx context.Context, name string, f func(*notification.Endpoint) error) (notification.Endpoint, error)
+	// DeleteEndpoint removes an endpoint that allow accepts, with its deliveries.
+	DeleteEndpoint(ctx context.Context, name string, now time.Time, allow func(notification.Endpoint) error) error
+	// Deliveries returns the deliveries that f chooses, the newest first.
+	Deliveries(ctx context.Context, f notification.DeliveryFilter) ([]notification.Delivery, error)
+	// Redeliver has the deliveries that f chooses sent again, and returns how many.
+	Redeliver(ctx context.Context, f notification.DeliveryFilter, now time.Time) (int64, error)
+	// Backlogs returns what is pending of each endpoint that has pending deliveries.
+	Backlogs(ctx context.Context) ([]notification.Backlog, error)
+}
+
+// NotificationSender sends notifications.
+type NotificationSender interface {
+	// NewSecret makes the secret of an endpoint, and what it can be made from again.
+	NewSecret(now time.Time) (notification.Secret, notification.SecretKey, error)
+	// Test sends a message to an endpoint and returns how the attempt ended.
+	Test(ctx context.Context, e notification.Endpoint) notification.Attempt
 }
 
 // AccountStore has the account status and the account settings of each account.

@@ -22,9 +22,12 @@ import (
 
 // Config is the configuration of a [Server].
 type Config struct {
-	Store   Store       // required
-	Access  AccessStore // required
-	Catalog Catalog
+	Store  Store       // required
+	Access AccessStore // required
+	// Notifications and Sender are required together. Default: NotificationService is not served.
+	Notifications NotificationStore
+	Sender        NotificationSender
+	Catalog       Catalog
 	// Identifier finds out who calls. Default: everybody is [access.Local].
 	Identifier *identity.Identifier
 	// AllowInlineTemplates lets submitters use what the API key may use, and not only what the Catalog
@@ -91,6 +94,7 @@ type Server struct {
 	gate         *gate
 	audit        *auditLog
 	access       *accessService
+	notification *notificationService // nil: it is not served
 	catalog      Catalog
 	log          *slog.Logger
 	limits       Limits
@@ -141,6 +145,9 @@ func New(c Config) (*Server, error) {
 		batchURL:     c.BatchURL,
 		limits:       c.Limits.withDefaults(),
 	}
+	if c.Notifications != nil {
+		s.notification = &notificationService{store: &notificationBoundary{store: c.Notifications, accounts: s.store}, sender: c.Sender}
+	}
 	s.hub = newHub(s.limits)
 	s.callers = newCallers(s.limits)
 	s.receiving = newRoom("receive_bytes", "requests", s.limits.ReceiveBytes, s.limits.MaxRequestBytes)
@@ -164,6 +171,10 @@ func (s *Server) Register(server *grpc.Server) {
 	stokerv1.RegisterAccessServiceServer(g, s.access)
 	stokerv1.RegisterAuditServiceServer(g, s.access)
 	stokerv1.RegisterSubmissionServiceServer(g, &submissionService{server: s})
+	if s.notification != nil {
+		stokerv1.RegisterNotificationServiceServer(g, s.notification)
+		s.health.SetServingStatus(stokerv1.NotificationService_ServiceDesc.ServiceName, healthpb.HealthCheckResponse_SERVING)
+	}
 	for _, name := range []string{
 		"", stokerv1.BatchService_ServiceDesc.ServiceName, stokerv1.AccountService_ServiceDesc.ServiceName,
 		stokerv1.CatalogService_ServiceDesc.ServiceName, stokerv1.SubmissionService_ServiceDesc.ServiceName,

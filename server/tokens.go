@@ -17,7 +17,7 @@ import (
 //
 //	page token:             version, 'p', 8 bytes of hash, position
 //	page token of a search: version, 's', 8 bytes of hash, batch's sequence number, job's number
-//	page token of names:    version, 'a' for accounts, 'n' for the catalog, name
+//	page token of names:    version, 'a' for accounts, 'n' for the catalog, 't' for tokens, 'e' for endpoints, name
 //	cursor:                 version, 'c', scope, revision, page, batch id
 //
 // A scope is 'b' (batch only), 'j' (all jobs), or 'f' and a number; see [jobScope].
@@ -105,7 +105,7 @@ func parseSearchToken(text string, list [8]byte) (searchToken, error) {
 }
 
 // The kinds of tokens that are positions in lists sorted by name: after the item with the name.
-const accountTokenKind, catalogTokenKind, tokenTokenKind = 'a', 'n', 't'
+const accountTokenKind, catalogTokenKind, tokenTokenKind, endpointTokenKind = 'a', 'n', 't', 'e'
 
 func nameToken(kind byte, name string) string {
 	return encodeToken(append([]byte{tokenVersion, kind}, name...))

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/internal/testkit/jobtable"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
@@ -57,6 +58,7 @@ func newWorld(t *testing.T, change func(*server.Config)) *world {
 	w.accounts = newAccounts(w.store)
 	w.config = server.Config{
 		Store: w.store, Access: store.NewAccessTable(w.store), Catalog: catalog(),
+		Notifications: store.NewNotificationTable(w.store), Sender: &fakeSender{key: notification.NewKey()},
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	if change != nil {

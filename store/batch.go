@@ -68,7 +68,7 @@ func (s *Store) UpdateBatch(ctx context.Context, id string, now time.Time, f fun
 		if err := f(&b); err != nil {
 			return job.Batch{}, err
 		}
-		b.Derive(now)
+		derived := b.Derive(now)
 		if b.State != before.State {
 			b.StateTime = now
 		}
@@ -82,6 +82,11 @@ func (s *Store) UpdateBatch(ctx context.Context, id string, now time.Time, f fun
 		u.rows.Batches = append(u.rows.Batches, BatchRow{
 			Batch: b, ReadRevision: before.Revision, LabelsChanged: !maps.Equal(b.Labels, before.Labels),
 		})
+		if derived {
+			if err := u.notifyBatch(&b, now); err != nil {
+				return job.Batch{}, err
+			}
+		}
 		if err := u.flush(); err != nil {
 			return job.Batch{}, err
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/internal/access"
+	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -81,6 +82,10 @@ type Reaper interface {
 	// ReapEntries removes entries of the audit log from before a time, at most limit, the oldest
 	// first. It returns how many it removed.
 	ReapEntries(ctx context.Context, before time.Time, limit int) (removed int64, err error)
+	// ReapDeliveries removes deliveries that ended before a time, at most limit.
+	ReapDeliveries(ctx context.Context, before time.Time, limit int) (removed int64, err error)
+	// RemoveOldestDeliveries removes deliveries of an endpoint in one state, at most limit, the oldest first.
+	RemoveOldestDeliveries(ctx context.Context, endpoint string, state notification.DeliveryState, limit int) error
 }
 
 // Reader is everything that can be asked of a job table. Single rows that do not exist are
@@ -94,6 +99,7 @@ type Reader interface {
 	QueueReader
 	SubmissionReader
 	AccountReader
+	NotificationReader
 }
 
 // BatchReader reads batches.
@@ -252,4 +258,28 @@ type AccountReader interface {
 	// ListParameters returns the list parameters of an account by name.
 	ListParameters(ctx context.Context, accountID string) ([]job.ListParameter, error)
 	Resource(ctx context.Context, key ResourceKey) (remoteID string, saved time.Time, err error)
+}
+
+// NotificationReader reads the endpoints of notifications, and what is delivered to them.
+type NotificationReader interface {
+	// Endpoints returns all endpoints by name.
+	Endpoints(ctx context.Context) ([]notification.Endpoint, error)
+	Endpoint(ctx context.Context, name string) (notification.Endpoint, error)
+	// DueDeliveries returns pending deliveries of an endpoint that are due, at most limit, the longest due first.
+	// Those that jobs may still join are due at joining or earlier.
+	DueDeliveries(ctx context.Context, endpoint string, now, joining time.Time, limit int) ([]notification.Delivery, error)
+	// NextDeliveryTime returns when a delivery of an endpoint is due that is not due at after; zero if there is none.
+	NextDeliveryTime(ctx context.Context, endpoint string, after time.Time) (time.Time, error)
+	// Delivery returns a delivery by its Seq.
+	Delivery(ctx context.Context, seq int64) (notification.Delivery, error)
+	// Deliveries returns the deliveries that f chooses, the newest first.
+	Deliveries(ctx context.Context, f notification.DeliveryFilter) ([]notification.Delivery, error)
+	// OldestDeliveries returns deliveries of an endpoint in one state, at most limit, the oldest first.
+	OldestDeliveries(ctx context.Context, endpoint string, state notification.DeliveryState, limit int) ([]notification.Delivery, error)
+	// Backlogs returns what is pending of each endpoint that has pending deliveries, by name.
+	Backlogs(ctx context.Context) ([]notification.Backlog, error)
+	// CountDeliveries counts the deliveries of an endpoint in a state.
+	CountDeliveries(ctx context.Context, endpoint string, state notification.DeliveryState) (int64, error)
+	// Availability returns what endpoints were told last of an account.
+	Availability(ctx context.Context, accountID string) (notification.Availability, error)
 }

@@ -99,8 +99,10 @@ func (s *Store) correctCounts(ctx context.Context, id string, now time.Time) (co
 		}
 		h.Counts, h.UpdateTime, h.changed = counts, now, true
 		h.Revision++
-		h.Derive(now)
 		u.wakeup(h.Batch).Dispatch = true
+		if h.Derive(now) {
+			return c, u.notifyBatch(h.Batch, now)
+		}
 		return c, nil
 	})
 	if err != nil || c.was == c.is && !c.blocks && !c.causes {

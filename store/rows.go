@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/internal/access"
+	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -74,8 +75,28 @@ type Rows struct {
 	TokenUses []TokenUse
 	// Entries of the audit log replace earlier ones of the same id.
 	Entries []access.Entry
+	// Endpoints of notifications replace earlier ones of the same name. DeletedEndpoints, by name, take their
+	// deliveries with them.
+	Endpoints        []notification.Endpoint
+	DeletedEndpoints []string
+	// Deliveries are added to the outbox, and get the next [notification.Delivery.Seq] each.
+	Deliveries []notification.Delivery
+	JoinedJobs []JoinedJobs
+	// ChangedDeliveries are written by Seq and ID: Joining, State, Attempts, the times apart from the
+	// creation, HTTPStatus and Problem. One that does not exist any more is left out.
+	ChangedDeliveries []notification.Delivery
+	// Availabilities replace earlier ones of the same account.
+	Availabilities []notification.Availability
 	// ReconciledAccounts have nothing noted any more for [Tx.ReconcileSince].
 	ReconciledAccounts []string
+}
+
+// JoinedJobs are jobs of a batch to which an event has happened. They join the delivery of each endpoint that is
+// still [notification.Delivery.Joining] for that batch and event, or begin it.
+type JoinedJobs struct {
+	// Delivery is what is begun, without ID and Endpoint. Its numbers, JobCount and Revision are joined.
+	Delivery  notification.Delivery
+	Endpoints []string
 }
 
 // TokenUse says when a token was last used.
@@ -192,5 +213,6 @@ type SucceededJob struct {
 func (r *Rows) empty() bool {
 	return len(r.Jobs)+len(r.Attempts)+len(r.Events)+len(r.Headers)+len(r.Batches)+len(r.DeletedBatches)+len(r.ReadyBlocks)+len(r.Causes)+
 		len(r.Starts)+len(r.ForgivenStarts)+len(r.Settings)+len(r.Orphans)+len(r.DeletedOrphans)+len(r.Resources)+len(r.DeletedResources)+
-		len(r.ListParameters)+len(r.DeletedListParameters)+len(r.ReconciledAccounts)+len(r.Tokens)+len(r.TokenUses)+len(r.Entries) == 0
+		len(r.ListParameters)+len(r.DeletedListParameters)+len(r.ReconciledAccounts)+len(r.Tokens)+len(r.TokenUses)+len(r.Entries)+
+		len(r.Endpoints)+len(r.DeletedEndpoints)+len(r.Deliveries)+len(r.JoinedJobs)+len(r.ChangedDeliveries)+len(r.Availabilities) == 0
 }

@@ -52,6 +52,7 @@ type Store struct {
 	writer   *writer
 	sums     *blockSums
 	searches chan struct{} // has an element for each search under way
+	outbox   chan struct{} // capacity 1: there are deliveries to make
 
 	reap       chan struct{} // capacity 1: there are deleted batches to remove
 	background sync.WaitGroup
@@ -65,11 +66,12 @@ func New(engine Engine, o Options) *Store {
 	s := &Store{
 		engine: engine, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), board: newBoard(), sums: &blockSums{},
 		reap: make(chan struct{}, 1), searches: make(chan struct{}, maxSearches),
+		outbox: make(chan struct{}, 1),
 	}
 	s.SetOnChange(o.OnChange)
 	ctx, stop := context.WithCancelCause(context.Background())
 	s.stop = stop
-	s.writer = startWriter(ctx, engine, s.log, s.notify, s.sums)
+	s.writer = startWriter(ctx, engine, s.log, s.notify, s.sums, s.outbox)
 	s.closeOnce = sync.OnceValue(s.close)
 	s.background.Go(func() { s.reapDeleted(ctx) })
 	s.background.Go(func() { s.recountOnce(ctx) })

@@ -65,6 +65,11 @@ func (u *unit) submit(sub job.Submission, now time.Time) (job.Batch, error) {
 		u.outputs.keep(b.Seq, &batchOutputs{skipped: true})
 		u.addOutputs(b.Seq, 0, jobs, skipped)
 	}
+	if b.State.Terminal() { // there is nothing to do
+		if err := u.notifyBatch(&b, now); err != nil {
+			return job.Batch{}, err
+		}
+	}
 	u.wakeup(&b).Dispatch = true
 	return readBatch(u.ctx, u.tx, b.ID)
 }

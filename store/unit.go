@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/internal/access"
+	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -23,6 +24,8 @@ type unit struct {
 	ctx     context.Context // the writer's own, the same for every statement
 	tx      Tx
 	outputs *outputIndex
+	// endpoints are those of notifications.
+	endpoints *endpointCache
 
 	headers  map[string]*batchHeader // by batch id
 	jobs     map[job.ID]*job.Job
@@ -35,8 +38,10 @@ type unit struct {
 	records    map[*access.Record]bool // of the members that have run; written with the next rows
 	readyDelta map[readyBlock]int64
 	causeDelta map[failureCause]int64
-	reblocked  map[int64]bool         // by seq: batches of which counts of ready jobs were written
-	wakeups    map[string]*job.Change // by batch id
+	joined     map[jobEvent]*notification.Delivery // of jobs, since the rows were written last
+	outbox     bool                                // deliveries were written
+	reblocked  map[int64]bool                      // by seq: batches of which counts of ready jobs were written
+	wakeups    map[string]*job.Change              // by batch id
 }
 
 // rowKey names a row that rows has already.
@@ -59,9 +64,9 @@ type batchHeader struct {
 	changed      bool // set it after a change of a field
 }
 
-func newUnit(outputs *outputIndex) *unit {
+func newUnit(outputs *outputIndex, endpoints *endpointCache) *unit {
 	return &unit{
-		outputs: outputs,
+		outputs: outputs, endpoints: endpoints, joined: map[jobEvent]*notification.Delivery{},
 		headers: map[string]*batchHeader{}, jobs: map[job.ID]*job.Job{}, selected: map[*job.Filter][]job.Job{}, dirty: map[string]bool{},
 		pending: map[job.ID]bool{}, written: map[rowKey]bool{}, records: map[*access.Record]bool{}, readyDelta: map[readyBlock]int64{}, causeDelta: map[failureCause]int64{}, reblocked: map[int64]bool{},
 		wakeups: map[string]*job.Change{},
@@ -73,7 +78,8 @@ func (u *unit) begin(ctx context.Context, tx Tx) { u.ctx, u.tx = ctx, tx }
 
 // end lets go of everything that the unit holds, after its transaction has ended.
 func (u *unit) end() {
-	u.ctx, u.tx, u.rows = nil, nil, Rows{}
+	u.ctx, u.tx, u.rows, u.outbox = nil, nil, Rows{}, false
+	u.joined = emptied(u.joined)
 	u.headers, u.jobs, u.selected, u.dirty = emptied(u.headers), emptied(u.jobs), emptied(u.selected), emptied(u.dirty)
 	u.pending, u.written, u.readyDelta, u.causeDelta = emptied(u.pending), emptied(u.written), emptied(u.readyDelta), emptied(u.causeDelta)
 	clear(u.records)
@@ -282,6 +288,9 @@ func (u *unit) flush() error {
 		u.rows.Entries = append(u.rows.Entries, r.ToWrite())
 	}
 	clear(u.records)
+	if err := u.flushJoined(); err != nil {
+		return err
+	}
 	if u.rows.empty() {
 		return nil
 	}

@@ -153,8 +153,12 @@ func (u *unit) apply(h *batchHeader, before job.Job, update *job.Update, now tim
 		u.rows.Events = append(u.rows.Events, EventRow{BatchSeq: h.Seq, Event: job.Event{
 			Job: j.ID, Version: j.Version, Time: now, From: before.State, To: j.State, Attempt: j.Attempt, Reason: update.Reason,
 		}})
-		if h.moveJob(before.State, j.State, now) {
+		derived := h.moveJob(before.State, j.State, now)
+		if derived {
 			u.wakeup(h.Batch).Dispatch = true
+		}
+		if err := u.notifyMove(h, &j, derived, now); err != nil {
+			return job.Job{}, err
 		}
 		if requestedByUser(before.State, j.State) {
 			c := u.wakeup(h.Batch)

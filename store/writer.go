@@ -22,7 +22,8 @@ type writer struct {
 	notify  func([]job.Change)
 	outputs *outputIndex
 	sums    *blockSums
-	unit    *unit // used by the goroutine alone
+	outbox  chan<- struct{} // gets a value when there is something new to deliver
+	unit    *unit           // used by the goroutine alone
 
 	ops     chan *op
 	closing chan struct{} // closed: take no more
@@ -47,10 +48,10 @@ type op struct {
 	done chan error // capacity 1; gets the outcome after the commit
 }
 
-func startWriter(ctx context.Context, engine Engine, log *slog.Logger, notify func([]job.Change), sums *blockSums) *writer {
+func startWriter(ctx context.Context, engine Engine, log *slog.Logger, notify func([]job.Change), sums *blockSums, outbox chan<- struct{}) *writer {
 	outputs := newOutputIndex()
 	w := &writer{
-		engine: engine, log: log, notify: notify, outputs: outputs, sums: sums, unit: newUnit(outputs),
+		engine: engine, log: log, notify: notify, outputs: outputs, sums: sums, outbox: outbox, unit: newUnit(outputs, &endpointCache{}),
 		ops: make(chan *op, groupLimit), closing: make(chan struct{}), closed: make(chan struct{}),
 	}
 	// A context that ends in the middle of a statement takes the whole transaction down, with
@@ -205,6 +206,12 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, er
 		fail(group, "commit", err)
 		return nil, nil
 	}
+	if u.outbox {
+		select {
+		case w.outbox <- struct{}{}:
+		default: // somebody is going to look anyway
+		}
+	}
 	return u.changes(), nil
 }
 
@@ -267,8 +274,9 @@ func fail(group []*op, what string, err error) {
 	}
 }
 
-// rollback takes back a transaction. What is known of output paths may come from it.
+// rollback takes back a transaction. What is known of output paths and of endpoints may come from it.
 func (w *writer) rollback(ctx context.Context, tx Tx) {
 	w.outputs.reset()
+	w.unit.endpoints.drop()
 	tx.Rollback(ctx)
 }

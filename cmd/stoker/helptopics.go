@@ -39,6 +39,7 @@ Run
   migrate               the tables of a PostgreSQL database
   demo       simulate   see it work; a stand-in for Bitmovin
   token      audit      who may call; who has changed what
+  notifications         who is told what has happened
 Set up
   context    whoami     which server to talk to; who it takes you for
   completion            for bash, zsh and fish

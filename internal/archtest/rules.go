@@ -37,6 +37,8 @@ const (
 	backoff    = "github.com/cenkalti/backoff/v5"
 	xsync      = "golang.org/x/sync"
 	pgx        = "github.com/jackc/pgx/v5"
+
+	standardWebhooks = "github.com/standard-webhooks/standard-webhooks/libraries"
 )
 
 // rules is the whole architecture, from the vocabulary to the command. A package without a line may
@@ -52,6 +54,10 @@ var rules = []rule{
 		is:  "Who may do what: principals, roles, tokens, and the entries of the audit log.",
 	},
 
+	{
+		pkg: "internal/notification", imports: []string{"job"},
+		is: "The words of notifications: events, endpoints, deliveries, secrets, and which addresses are sent to.",
+	},
 	{
 		pkg: "internal/spelling",
 		is:  "Finds the known word that an unknown one was probably meant to be.",
@@ -78,15 +84,15 @@ var rules = []rule{
 
 	// The job table, where the other parts meet.
 	{
-		pkg: "store", imports: []string{"job", "internal/access"}, uses: []string{uuid},
+		pkg: "store", imports: []string{"job", "internal/access", "internal/notification"}, uses: []string{uuid},
 		is: "The job table: its methods, group commit, unit of work, accounts, and wakeups; no SQL.",
 	},
 	{
-		pkg: "store/sqlite", imports: []string{"job", "internal/access", "store"}, uses: []string{sql, "modernc.org/sqlite", "github.com/pressly/goose/v3"},
+		pkg: "store/sqlite", imports: []string{"job", "internal/access", "internal/notification", "store"}, uses: []string{sql, "modernc.org/sqlite", "github.com/pressly/goose/v3"},
 		is: "The job table in SQLite: all SQL, migrations, file lock, backup.",
 	},
 	{
-		pkg: "store/postgres", imports: []string{"job", "internal/access", "store"}, uses: []string{pgx, "github.com/pressly/goose/v3"},
+		pkg: "store/postgres", imports: []string{"job", "internal/access", "internal/notification", "store"}, uses: []string{pgx, "github.com/pressly/goose/v3"},
 		is: "The job table in PostgreSQL: all SQL, migrations, connections, the lease of the one process that works on it.",
 	},
 
@@ -105,6 +111,11 @@ var rules = []rule{
 	{
 		pkg: "webhook", imports: []string{"job", "bitmovin"},
 		is: "Receives the platform's deliveries and registers for them.",
+	},
+
+	{
+		pkg: "notifier", imports: []string{"job", "internal/notification"}, uses: []string{standardWebhooks},
+		is: "Delivers notifications to endpoints.",
 	},
 
 	// The contract and the two ends of it.
@@ -133,7 +144,7 @@ var rules = []rule{
 		is: "The digest by which both ends recognise a submission.",
 	},
 	{
-		pkg: "server", imports: []string{"job", "gen/stoker/v1", "internal/access", "internal/capability", "internal/digest", "internal/forecast", "internal/identity", "internal/joblist", "internal/template"},
+		pkg: "server", imports: []string{"job", "gen/stoker/v1", "internal/access", "internal/capability", "internal/digest", "internal/forecast", "internal/identity", "internal/joblist", "internal/notification", "internal/template"},
 		uses: []string{
 			grpc, protobuf, rpcDetails, "buf.build/go/protovalidate", "github.com/grpc-ecosystem/go-grpc-middleware/v2", uuid, xsync, yaml, "golang.org/x/time",
 		},
@@ -159,7 +170,7 @@ var rules = []rule{
 		is: "Keeps the servers that a user has named.",
 	},
 	{
-		pkg: "internal/config", imports: []string{"job", "bitmovin", "internal/access", "internal/capability", "internal/identity", "internal/spelling", "internal/template"}, uses: []string{yaml, "golang.org/x/net"},
+		pkg: "internal/config", imports: []string{"job", "bitmovin", "internal/access", "internal/capability", "internal/identity", "internal/notification", "internal/spelling", "internal/template"}, uses: []string{yaml, "golang.org/x/net"},
 		is: "Reads the configuration of the service.",
 	},
 	{
@@ -174,6 +185,10 @@ var rules = []rule{
 	{
 		pkg: "examples",
 		is:  "Lists and clients to try Stoker with.",
+	},
+	{
+		pkg: "examples/receivers/go", uses: []string{standardWebhooks},
+		is: "An example of a program that receives notifications.",
 	},
 	{
 		pkg: "internal/output", imports: []string{"job", "internal/spelling"},
@@ -204,7 +219,7 @@ var rules = []rule{
 
 	// What only tests import.
 	{
-		pkg: "store/storetest", imports: []string{"job", "internal/access", "store"}, uses: []string{gocmp}, testSupport: true,
+		pkg: "store/storetest", imports: []string{"job", "internal/access", "internal/notification", "store"}, uses: []string{gocmp}, testSupport: true,
 		is: "The suite that every job table has to pass.",
 	},
 	{

@@ -60,6 +60,12 @@ type Config struct {
 	// of that. All accounts may use one that is not in it.
 	ProfileAccounts, TemplateAccounts map[string][]string
 
+	// Notifications holds the endpoints of notifications in the order of the file.
+	Notifications []NotificationEndpoint
+	// NotificationKeyFile is the file with the key from which the secrets of other endpoints are made. Empty: a file
+	// beside DB.
+	NotificationKeyFile string
+
 	// Identity says which proofs of who calls count.
 	Identity identity.Config
 	// AllowInlineTemplates lets submitters use what the API key may use, and not only what is in this file.
@@ -158,6 +164,7 @@ func Load(s Sources) (*Config, error) {
 		l.loadAccounts()
 		l.loadWebhooks()
 		l.loadStorages()
+		l.loadNotifications()
 	}
 	l.loadProfiles()
 	l.loadSecrets()

@@ -148,6 +148,7 @@ func TestExample(t *testing.T) {
 			"/etc/stoker/templates/trailer.yaml":   trailer,
 			"/run/secrets/bitmovin":                "first\n",
 			"/run/secrets/webhook":                 "the key of all accounts\n",
+			"/run/secrets/ops":                     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n",
 		},
 		env: map[string]string{
 			"ARCHIVE_API_KEY": "archive-key", "MASTERS_PASSWORD": "pw", "ENCODES_ACCESS_KEY": "AKIA",

@@ -17,6 +17,8 @@ type document struct {
 	Secrets   map[string]secretNode   `yaml:"secrets"`
 	Profiles  map[string]profileNode  `yaml:"profiles"`
 	Templates map[string]templateNode `yaml:"templates"`
+
+	Notifications []notificationNode `yaml:"notifications"`
 }
 
 // profileNode is an entry of profiles: a recipe, and who may use it.

@@ -170,6 +170,10 @@ func Settings() []Setting {
 			c.WebhookKeyFile = v
 			return nil
 		}},
+		{"notification-key-file", "path", "", "file with the key from which the secrets of notification endpoints are made that are not in this configuration; made beside the job table if empty", func(c *Config, v string) error {
+			c.NotificationKeyFile = v
+			return nil
+		}},
 		{"log-level", "level", "info", "debug, info, warn or error", func(c *Config, v string) error {
 			if err := c.LogLevel.UnmarshalText([]byte(v)); err != nil {
 				return errors.New("want debug, info, warn or error")

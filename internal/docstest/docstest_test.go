@@ -141,6 +141,7 @@ func TestEveryMethod(t *testing.T) {
 		{"AccountService", "account_service.proto"},
 		{"AccessService", "access_service.proto"},
 		{"AuditService", "audit_service.proto"},
+		{"NotificationService", "notification_service.proto"},
 	} {
 		text, err := os.ReadFile(filepath.Join(root, "proto/stoker/v1", service.file))
 		if err != nil {

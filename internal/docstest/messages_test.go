@@ -54,7 +54,7 @@ func TestMessages(t *testing.T) {
 func programTexts(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
-	for _, top := range []string{"bitmovin", "client", "cmd", "dispatcher", "internal", "job", "server", "store", "webhook"} {
+	for _, top := range []string{"bitmovin", "client", "cmd", "dispatcher", "internal", "job", "notifier", "server", "store", "webhook"} {
 		err := filepath.WalkDir(filepath.Join(root, top), func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err

@@ -27,6 +27,7 @@ func metricsHandler(statuses func() []job.AccountStatus, more ...prometheus.Coll
 func (s *Service) networkMetrics() []prometheus.Collector {
 	all := []prometheus.Collector{
 		refusalCollector{s.server.RefusedByLimit},
+		notificationCollector{s.notifier.table, s.notifier.Counts},
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "stoker_connections_refused_total", Help: "Connections that were closed at once because there were too many.",
 		}, func() float64 { return float64(s.connectionsRefused.Load()) }),

@@ -47,6 +47,7 @@ type Service struct {
 	webhooks   *webhook.Receiver
 	server     *server.Server
 	identifier *identity.Identifier
+	notifier   notificationSender
 	manager    *systemd.Manager
 
 	certificates *transport.Certificates // nil: plain text
@@ -107,11 +108,14 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 		return nil, err
 	}
 	access := store.NewAccessTable(s.store)
+	if s.notifier, err = newNotifier(ctx, cfg, s.store, log); err != nil {
+		return nil, err
+	}
 	if s.identifier, err = identity.New(ctx, cfg.Identity, access, log); err != nil {
 		return nil, err
 	}
 	s.server, err = server.New(server.Config{
-		Store: s.store, Access: access, Identifier: s.identifier, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(),
+		Store: s.store, Access: access, Notifications: s.notifier.table, Sender: s.notifier, Identifier: s.identifier, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(),
 		AllowInlineTemplates: cfg.AllowInlineTemplates, AuditRetention: cfg.AuditRetention, Limits: serverLimits(cfg.Limits),
 	})
 	if err != nil {
@@ -251,6 +255,7 @@ func (s *Service) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { return s.webhooks.Run(ctx) })
 	group.Go(func() error { return s.identifier.Run(ctx) })
+	group.Go(func() error { return s.notifier.Run(ctx) })
 	group.Go(func() error { return s.server.Run(working) })
 	group.Go(func() error {
 		<-ctx.Done()

@@ -31,7 +31,7 @@ func (w *writes) any(text string, args ...any) { w.set("", -1, text, args...) }
 func (t *transaction) Write(ctx context.Context, rows *store.Rows) error {
 	w := &writes{statements: t.newStatements()}
 	for _, collect := range []func(*writes, *store.Rows){
-		writeJobs, writeAttempts, writeEvents, writeHeaders, writeBatches, writeReadyBlocks, writeCauses, writeStarts, writeAccounts, writePlatform, writeAccess,
+		writeJobs, writeAttempts, writeEvents, writeHeaders, writeBatches, writeReadyBlocks, writeCauses, writeStarts, writeAccounts, writePlatform, writeAccess, writeNotifications,
 	} {
 		collect(w, rows)
 	}

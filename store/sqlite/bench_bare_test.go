@@ -2,11 +2,9 @@ package sqlite
 
 import (
 	"database/sql"
-	"fmt"
 	"path/filepath"
 	"testing"
 
-	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
 )
 
@@ -20,13 +18,7 @@ func bareChanges(b *testing.B) (change func(n int)) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	sub := job.Submission{Batch: job.Batch{AccountID: "default", Priority: 50}, Jobs: make([]job.Spec, 10_000)}
-	for i := range sub.Jobs {
-		sub.Jobs[i] = job.Spec{Key: fmt.Sprintf("title-%07d", i+1), InputPath: "masters/2026/title.mp4", OutputPath: fmt.Sprintf("vod/title-%07d", i+1)}
-	}
-	if _, _, err := s.Submit(b.Context(), sub, testTime); err != nil {
-		b.Fatal(err)
-	}
+	mustSubmit(b, s, specs(10_000))
 	if err := s.Close(); err != nil {
 		b.Fatal(err)
 	}
@@ -55,7 +47,7 @@ func bareChanges(b *testing.B) (change func(n int)) {
 		}
 	}
 	const (
-		move = `
+		job = `
 UPDATE jobs SET state = $1, version = version + 1, revision = $2, update_time = $3, step = '', encoding_id = 'encoding'
  WHERE batch = 1 AND number = $4 AND state = $5 AND version = $6`
 		event = `
@@ -67,9 +59,9 @@ VALUES (1, $1, $2, $3, $4, $5, 1, 'round and round')`
 	return func(n int) {
 		number, round := n%10_000+1, n/10_000
 		from, to := states[round%2], states[(round+1)%2]
-		now, waiting := testTime.UnixMilli(), 2*(round%2)-1
+		now, waiting := benchTime.UnixMilli(), 2*(round%2)-1
 		exec("BEGIN IMMEDIATE")
-		exec(move, to, n+2, now, number, from, round+1)
+		exec(job, to, n+2, now, number, from, round+1)
 		exec(event, number, round+2, now, from, to)
 		exec(batch, waiting, n+2, now)
 		exec("COMMIT")

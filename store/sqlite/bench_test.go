@@ -4,10 +4,14 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
 	"github.com/stokerd/stoker/store/storetest"
 )
+
+var benchTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // openDurable opens a store that flushes every commit, as in production.
 func openDurable(b *testing.B) *store.Store {
@@ -22,6 +26,23 @@ func openDurable(b *testing.B) *store.Store {
 		}
 	})
 	return s
+}
+
+func specs(n int) []job.Spec {
+	list := make([]job.Spec, n)
+	for i := range list {
+		list[i] = job.Spec{Key: fmt.Sprintf("title-%07d", i+1), InputPath: fmt.Sprintf("masters/2026/title-%07d.mp4", i+1), OutputPath: fmt.Sprintf("vod/title-%07d", i+1)}
+	}
+	return list
+}
+
+func mustSubmit(tb testing.TB, s *store.Store, jobs []job.Spec) job.Batch {
+	tb.Helper()
+	b, _, err := s.Submit(tb.Context(), job.Submission{Batch: job.Batch{AccountID: "default", Priority: 50}, Jobs: jobs}, benchTime)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
 }
 
 func BenchmarkSubmit100k(b *testing.B) { storetest.BenchSubmit(b, openDurable(b)) }

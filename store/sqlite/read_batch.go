@@ -49,9 +49,12 @@ func scanBatch(r row) (job.Batch, error) {
 type queries struct {
 	q querier
 	accessQueries
+	notificationQueries
 }
 
-func newQueries(q querier) queries { return queries{q: q, accessQueries: accessQueries{q}} }
+func newQueries(q querier) queries {
+	return queries{q: q, accessQueries: accessQueries{q}, notificationQueries: notificationQueries{q}}
+}
 
 func (r queries) Batch(ctx context.Context, id string) (job.Batch, error) {
 	const query = `SELECT ` + batchColumns + ` FROM batches WHERE id = $1 AND deleted = 0`

@@ -11,7 +11,7 @@ import (
 // Write writes row by row: to SQLite, which runs in this process, a statement is a function call.
 func (t *transaction) Write(ctx context.Context, rows *store.Rows) error {
 	for _, write := range []func(context.Context, *store.Rows) error{
-		t.writeJobs, t.writeAttempts, t.writeEvents, t.writeHeaders, t.writeBatches, t.writeReadyBlocks, t.writeCauses, t.writeStarts, t.writeAccounts, t.writePlatform, t.writeAccess,
+		t.writeJobs, t.writeAttempts, t.writeEvents, t.writeHeaders, t.writeBatches, t.writeReadyBlocks, t.writeCauses, t.writeStarts, t.writeAccounts, t.writePlatform, t.writeAccess, t.writeNotifications,
 	} {
 		if err := write(ctx, rows); err != nil {
 			return err

@@ -89,6 +89,12 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"tokens are kept, and what is new of them is found", tokensAreKept},
 		{"entries of the audit log come with their change or not at all", entriesComeWithTheirChange},
 
+		{"endpoints of notifications are kept", endpointsAreKept},
+		{"the end of a batch and its notification are both there, or neither", batchEventsAreWritten},
+		{"jobs that failed are joined to one notification", jobEventsAreJoined},
+		{"a notification is delivered until it is accepted or given up", deliveriesAreRetried},
+		{"that an account is unavailable is told once", availabilityIsToldOnce},
+
 		{"jobs are selected by state, key prefix and failure", selectJobs},
 		{"jobs named by number are changed together or not at all", updateNumbered},
 		{"failures are grouped by cause", causesGroup},

@@ -1,0 +1,222 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/notification"
+	"github.com/stokerd/stoker/notifier"
+	"github.com/stokerd/stoker/store"
+)
+
+// notificationKeySuffix ends the name of the file with the notification key, beside the job table.
+const notificationKeySuffix = ".notification-key"
+
+// notificationKeyNote is what the file says to people.
+const notificationKeyNote = `# The secrets of the endpoints of notifications are made from this key. It belongs into a backup of its own, and
+# nowhere beside backups of the job table.
+`
+
+// notificationSecrets finds the secrets of endpoints: those of the configuration where it says, and the others by a key
+// from a file, which is made when it is first needed.
+type notificationSecrets struct {
+	file string
+
+	mu         sync.Mutex
+	configured map[string]func() ([]notification.Secret, error) // by name of the endpoint
+	key        *notification.Key                                // nil: not read yet
+}
+
+func (s *notificationSecrets) setConfigured(endpoints []config.NotificationEndpoint) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.configured = map[string]func() ([]notification.Secret, error){}
+	for _, e := range endpoints {
+		s.configured[e.Name] = e.Secrets
+	}
+}
+
+// read returns the secrets of an endpoint that are valid at a time.
+func (s *notificationSecrets) read(e notification.Endpoint, now time.Time) ([]notification.Secret, error) {
+	if e.Configured {
+		s.mu.Lock()
+		read := s.configured[e.Name]
+		s.mu.Unlock()
+		if read == nil {
+			return nil, errors.New("the configuration no longer has the endpoint")
+		}
+		return read()
+	}
+	key, err := s.readKey(false)
+	if err != nil {
+		return nil, err
+	}
+	return key.Secrets(e.Keys, now)
+}
+
+// readKey returns the key. With make it makes one if there is none.
+func (s *notificationSecrets) readKey(mayMake bool) (notification.Key, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.key != nil {
+		return *s.key, nil
+	}
+	text, err := os.ReadFile(s.file)
+	if errors.Is(err, fs.ErrNotExist) && mayMake {
+		key := notification.NewKey()
+		if err := writeKey(s.file, key); err != nil {
+			return key, fmt.Errorf("notification key: %w", err)
+		}
+		s.key = &key
+		return key, nil
+	}
+	if err != nil {
+		return notification.Key{}, fmt.Errorf("notification key: %w", err)
+	}
+	var lines []string
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			lines = append(lines, line)
+		}
+	}
+	key, err := notification.ParseKey(strings.Join(lines, "\n"))
+	if err != nil {
+		return key, fmt.Errorf("notification key %s: %w", s.file, err)
+	}
+	s.key = &key
+	return key, nil
+}
+
+// writeKey keeps a key where there is none. The file is whole or not there.
+func writeKey(name string, key notification.Key) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*") // for its owner only
+	if err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, os.Remove(f.Name()))
+	}()
+	_, err = f.WriteString(notificationKeyNote + key.Reveal() + "\n")
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Link(f.Name(), name) // fails if somebody else was faster
+}
+
+// notificationSender is what the server uses of notifications besides the job table.
+type notificationSender struct {
+	*notifier.Notifier
+	table   store.NotificationTable
+	secrets *notificationSecrets
+}
+
+// configure has the endpoints of a configuration replace those of the one before.
+func (s notificationSender) configure(ctx context.Context, endpoints []config.NotificationEndpoint) error {
+	var list []notification.Endpoint
+	for _, e := range endpoints {
+		list = append(list, e.Endpoint)
+	}
+	if err := s.table.ConfigureEndpoints(ctx, list, time.Now()); err != nil {
+		return fmt.Errorf("endpoints of notifications: %w", err)
+	}
+	s.secrets.setConfigured(endpoints)
+	return nil
+}
+
+// NewSecret makes the secret of an endpoint, and what it can be made from again.
+func (s notificationSender) NewSecret(now time.Time) (notification.Secret, notification.SecretKey, error) {
+	key, err := s.secrets.readKey(true)
+	if err != nil {
+		return notification.Secret{}, notification.SecretKey{}, err
+	}
+	return key.NewSecret(now)
+}
+
+// newNotifier stores the endpoints of the configuration and makes the notifier.
+func newNotifier(ctx context.Context, cfg *config.Config, jobs *store.Store, log *slog.Logger) (notificationSender, error) {
+	secrets := &notificationSecrets{file: cmp.Or(cfg.NotificationKeyFile, cfg.DB+notificationKeySuffix)}
+	table := store.NewNotificationTable(jobs)
+	s := notificationSender{table: table, secrets: secrets, Notifier: notifier.New(notifier.Config{
+		Store: table, Secrets: secrets.read, AccountStatuses: jobs.AccountStatuses, UserAgent: "stoker/" + Version(), Logger: log,
+	})}
+	return s, s.configure(ctx, cfg.Notifications)
+}
+
+// Metrics of notifications. The names of endpoints are no labels: people choose them.
+var (
+	deliveriesDesc = prometheus.NewDesc("stoker_notification_deliveries_total",
+		"Attempts to deliver notifications, by event and outcome: delivered, retried (there will be another attempt), failed (given up).", []string{"event", "outcome"}, nil)
+	pendingDesc = prometheus.NewDesc("stoker_notifications_pending",
+		"Notifications that are to be delivered, all endpoints together.", nil, nil)
+	oldestPendingDesc = prometheus.NewDesc("stoker_notifications_oldest_pending_seconds",
+		"How long ago the oldest of them was written; 0 if there is none.", nil, nil)
+	endpointsDesc = prometheus.NewDesc("stoker_notification_endpoints",
+		"Endpoints of notifications, by state: working, failing (the latest attempt failed), disabled.", []string{"state"}, nil)
+)
+
+// notificationCollector counts deliveries, and reads at each scrape what is to be delivered.
+type notificationCollector struct {
+	table  store.NotificationTable
+	counts func() map[notifier.Counted]int64
+}
+
+// Describe sends the description of every metric of notifications.
+func (notificationCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{deliveriesDesc, pendingDesc, oldestPendingDesc, endpointsDesc} {
+		ch <- desc
+	}
+}
+
+// Collect sends the values. What cannot be read is left out.
+func (c notificationCollector) Collect(ch chan<- prometheus.Metric) {
+	counts := c.counts()
+	for _, event := range append(notification.Events(), notification.EndpointTest) {
+		for _, outcome := range notifier.Outcomes() {
+			n := float64(counts[notifier.Counted{Event: event, Outcome: outcome}])
+			ch <- prometheus.MustNewConstMetric(deliveriesDesc, prometheus.CounterValue, n, string(event), string(outcome))
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	endpoints, err := c.table.Endpoints(ctx)
+	if err != nil {
+		return
+	}
+	backlogs, err := c.table.Backlogs(ctx)
+	if err != nil {
+		return
+	}
+	states := map[string]float64{"working": 0, "failing": 0, "disabled": 0}
+	for _, e := range endpoints {
+		switch {
+		case e.Disabled:
+			states["disabled"]++
+		case !e.FailingSince.IsZero():
+			states["failing"]++
+		default:
+			states["working"]++
+		}
+	}
+	for state, n := range states {
+		ch <- prometheus.MustNewConstMetric(endpointsDesc, prometheus.GaugeValue, n, state)
+	}
+	pending, oldest := 0.0, 0.0
+	for _, b := range backlogs {
+		pending += float64(b.Pending)
+		oldest = max(oldest, time.Since(b.Oldest).Seconds())
+	}
+	ch <- prometheus.MustNewConstMetric(pendingDesc, prometheus.GaugeValue, pending)
+	ch <- prometheus.MustNewConstMetric(oldestPendingDesc, prometheus.GaugeValue, oldest)
+}

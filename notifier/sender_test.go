@@ -1,0 +1,125 @@
+package notifier_test
+
+import (
+	"compress/gzip"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stokerd/stoker/internal/notification"
+	"github.com/stokerd/stoker/notifier"
+)
+
+// newSender makes a notifier that sends over the network, to be used by its method Test.
+func newSender() *notifier.Notifier {
+	return notifier.New(notifier.Config{Secrets: func(notification.Endpoint, time.Time) ([]notification.Secret, error) {
+		secret, err := notification.ParseSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+		return []notification.Secret{secret}, err
+	}})
+}
+
+// Receivers that answer too much, in odd ways, or elsewhere.
+func TestAnswers(t *testing.T) {
+	var elsewhere atomic.Int64
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	defer other.Close()
+	endless := func(w http.ResponseWriter) {
+		chunk := make([]byte, 32<<10)
+		for {
+			if _, err := w.Write(chunk); err != nil {
+				return
+			}
+		}
+	}
+	n := newSender()
+	for _, tt := range []struct {
+		name    string
+		answer  http.HandlerFunc
+		problem string // begins like this; empty: accepted
+	}{
+		{"nothing", func(http.ResponseWriter, *http.Request) {}, ""},
+		{"202", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) }, ""},
+		{"an endless body", func(w http.ResponseWriter, _ *http.Request) { endless(w) }, ""},
+		{"an endless error", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusTeapot)
+			endless(w)
+		}, "answered 418"},
+		{"a compressed bomb", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(w)
+			_, _ = io.CopyN(z, zeros{}, 64<<20) // the reader hangs up
+		}, ""},
+		{"headers without end", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Long", strings.Repeat("x", 100<<10))
+		}, "net/http: HTTP/1.x transport connection broken"},
+		{"a redirect", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
+		}, "answered 307"},
+		{"hangs up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},
+		{"a status of its own", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(799) }, "answered 799"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			server := httptest.NewServer(tt.answer)
+			defer server.Close()
+			began := time.Now()
+			a := n.Test(t.Context(), notification.Endpoint{Name: "e", URL: server.URL + "/s3cret", AllowPrivate: true})
+			if a.Delivered() != (tt.problem == "") || !strings.HasPrefix(a.Problem, tt.problem) {
+				t.Errorf("problem %q, want %q", a.Problem, tt.problem)
+			}
+			if strings.Contains(a.Problem, "s3cret") {
+				t.Errorf("the problem has the URL in it: %s", a.Problem)
+			}
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
+	}
+	if n := elsewhere.Load(); n != 0 {
+		t.Errorf("%d redirects were followed", n)
+	}
+}
+
+// zeros is what compresses best.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// A name that leads into this network is connected to only if that is allowed, whatever it was resolved to before.
+func TestAddressesAreCheckedWhenConnecting(t *testing.T) {
+	var requests atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
+	defer server.Close()
+	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := newSender()
+	e := notification.Endpoint{Name: "e", URL: "http://localhost:" + port}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	a := n.Test(ctx, e)
+	if !strings.Contains(a.Problem, "is loopback, and not on the public internet; an endpoint there needs allow_private") {
+		t.Errorf("problem %q", a.Problem)
+	}
+	if requests.Load() != 0 {
+		t.Error("the request was sent")
+	}
+	e.AllowPrivate = true
+	if a := n.Test(ctx, e); !a.Delivered() || requests.Load() != 1 {
+		t.Errorf("with allow_private: %q, %d requests", a.Problem, requests.Load())
+	}
+	// A connection that is open because of allow_private is not used without.
+	e.AllowPrivate = false
+	if a := n.Test(ctx, e); a.Delivered() || requests.Load() != 1 {
+		t.Errorf("without it again: %q, %d requests", a.Problem, requests.Load())
+	}
+}
