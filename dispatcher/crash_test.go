@@ -153,7 +153,7 @@ func (s mortalStore) DeleteOrphan(ctx context.Context, account, encoding string)
 func TestMortalStoreOverridesWrites(t *testing.T) {
 	reads := []string{
 		"AccountSettings", "Batch", "CancellingBatches", "DailyStarts", "EncodingJobs", "Events", "InstanceID", "Job",
-		"JobsInFlight", "ListParameters", "NextDueTime", "NextJobs", "Orphans", "Resource",
+		"JobsInFlight", "ListParameters", "NextDueTime", "NextJobs", "Orphans", "PrincipalStarts", "Resource",
 		"PublishAccountStatus", // it writes to memory only
 	}
 	dead := newMortal(1)

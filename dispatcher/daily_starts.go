@@ -29,7 +29,7 @@ func (s *dailyStarts) left() int {
 }
 
 // dayEnd is when the counted day ends.
-func (s *dailyStarts) dayEnd() time.Time { return s.counted.Day.Add(24 * time.Hour) }
+func (s *dailyStarts) dayEnd() time.Time { return dayEnd(s.counted) }
 
 // pauseReason says why the account starts nothing once all starts are used up.
 func (s *dailyStarts) pauseReason() string {

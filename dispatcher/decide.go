@@ -51,6 +51,7 @@ type view struct {
 	startsAhead   int             // how many starts should be under way side by side
 	startPatience time.Duration   // how long a start is waited for
 	startsToday   int             // how many more may begin today
+	startsLeft    map[string]int  // how many more of a principal's; a principal without a limit is missing
 	startBudget   bitmovin.Budget // of the calls that start what is prepared
 	createBudget  bitmovin.Budget // of the calls that create encodings, from templates or to configure them
 	countFresh    bool            // the platform's queue has been counted recently
@@ -87,7 +88,8 @@ type view struct {
 type candidate struct {
 	id         job.ID
 	prepared   bool
-	template   bool // it has a template, and needs no configuring
+	principal  string // who submitted its batch
+	template   bool   // it has a template, and needs no configuring
 	priority   int
 	notStarted bool // it certainly has not been started in a way that the job table does not know
 	confirmed  bool // the platform was asked whether it has been started; notStarted is the answer

@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"maps"
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
@@ -21,13 +22,15 @@ func (p *plan) startNext(v view) {
 		return
 	}
 	begin := min(max(v.startsAhead-underWay.late, 1)-underWay.count, maxStarts-v.busy[taskStart], v.startsToday-v.busy[taskStart])
-	tried := v.findTriedBatches()
+	tried, left := v.findTriedBatches(), maps.Clone(v.startsLeft)
 	calls := map[bool]int{true: v.createBudget.Free - underWay.unsentTemplates, false: v.startBudget.Free - underWay.unsentStarts}
 	for _, c := range v.candidates {
 		if free <= 0 {
 			return
 		}
+		n, limited := left[c.principal]
 		switch {
+		case limited && n <= 0: // the jobs of others go on
 		case c.task == taskPrepare && !p.due(v.now, c.taskSince.Add(configuringHold)):
 			free--
 		case c.template && !p.due(v.now, v.prepareAfter):
@@ -54,6 +57,9 @@ func (p *plan) startNext(v view) {
 			p.urgent.raise(c.priority)
 			if begin <= 0 || calls[c.template] <= 0 {
 				return
+			}
+			if limited {
+				left[c.principal]--
 			}
 			p.starts = append(p.starts, c.id)
 			tried[c.id.Batch] = v.now

@@ -36,6 +36,9 @@ type Config struct {
 	// Inputs and Outputs hold the storages by the name that batches use. The input
 	// and the output of one name may be different storages.
 	Inputs, Outputs map[string]Storage
+	// MaxStartsOf returns how many starts a day (UTC) may have for the batches that a principal has submitted,
+	// on all accounts together; 0: any number. Default: there is no limit.
+	MaxStartsOf func(principal string) int
 	// Secret returns the present value of a secret that configured templates may name. Default: there are none.
 	Secret func(name string) (string, error)
 	// PollInterval is the usual time between two lists of the running encodings, and between two

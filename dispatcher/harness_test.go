@@ -55,6 +55,7 @@ type world struct {
 	target          int
 	auto            bool
 	maxStartsPerDay int // MaxStartsPerDay
+	maxStartsOf     func(principal string) int
 	poll            time.Duration
 	governor        *bitmovin.Governor
 	apiKey          func() (string, error)
@@ -166,7 +167,7 @@ func (w *world) prepare(c clock.Clock) {
 		Store:        table,
 		Logger:       slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Accounts:     accounts,
-		PollInterval: w.poll, Clock: c,
+		PollInterval: w.poll, Clock: c, MaxStartsOf: w.maxStartsOf,
 		Inputs: map[string]Storage{
 			"in":    {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTP, Host: "storage.example"}},
 			"based": {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTPS, Host: "storage.example"}, BasePath: "masters//2026"},

@@ -73,6 +73,35 @@ func (k *jobTracker) readBatch(ctx context.Context, from QueueStore, id string) 
 	return b, nil
 }
 
+// readBatchesOf reads the batches of some jobs, each once.
+func (k *jobTracker) readBatchesOf(ctx context.Context, from QueueStore, jobs []job.Job) ([]*batch, error) {
+	var list []*batch
+	seen := map[string]bool{}
+	for _, j := range jobs {
+		if seen[j.ID.Batch] {
+			continue
+		}
+		seen[j.ID.Batch] = true
+		b, err := k.readBatch(ctx, from, j.ID.Batch)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, b)
+	}
+	return list, nil
+}
+
+// batchesOfStarts are the batches of the jobs whose start is under way, a batch for each.
+func (k *jobTracker) batchesOfStarts() []*batch {
+	var list []*batch
+	for t := range k.index.working {
+		if b := k.batches[t.job.ID.Batch]; b != nil && t.task == taskStart {
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
 // setBatch takes over a batch from the job table.
 func (k *jobTracker) setBatch(b *batch) {
 	k.batches[b.ID] = b

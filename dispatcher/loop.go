@@ -43,6 +43,7 @@ type accountLoop struct {
 	refreshTime time.Time // when line and settings were read in case a wakeup was lost
 	settings    job.AccountSettings
 	dailyStarts dailyStarts
+	principals  *principalStarts
 	jobs        *jobTracker
 	line        line
 	candidates  []candidate // of the latest decision, kept for their memory
@@ -80,7 +81,7 @@ func newAccountLoop(c Config, a Account) *accountLoop {
 		accountID: a.ID, configured: configuredTarget(a), maxTarget: a.MaxAutoTarget, store: c.Store, log: log, clock: c.Clock, pollInterval: c.PollInterval, grace: c.Grace, worker: w,
 		turns: make(chan struct{}), changes: newChangeQueue(), hints: newHintQueue(), tasks: newTaskRunner(), outdated: nothingOutdated(),
 		publisher:   newStatusPublisher(c.Store, a.Client),
-		dailyStarts: dailyStarts{max: a.MaxStartsPerDay}, jobs: jobs, orphans: map[string]*orphanDeletion{},
+		dailyStarts: dailyStarts{max: a.MaxStartsPerDay}, principals: newPrincipalStarts(c.MaxStartsOf, log), jobs: jobs, orphans: map[string]*orphanDeletion{},
 		polls:        &pollSchedule{jobs: jobs, settle: w.settle, pollInterval: c.PollInterval},
 		pendingHints: map[string]bool{}, breaker: newBreaker(), batchBackoffs: batchBackoffs{}, provenBatches: provenBatches{},
 		reconciliation: reconciliation{inherited: map[string]bool{}, confirmations: map[job.ID]confirmation{}},

@@ -121,8 +121,13 @@ func (l *accountLoop) readSettings(ctx context.Context) error {
 	return nil
 }
 
-// readDailyStarts reads how many starts the account has made today.
+// readDailyStarts reads how many starts the account has made today, and the principals that have a limit.
 func (l *accountLoop) readDailyStarts(ctx context.Context, now time.Time) error {
+	changed, err := l.principals.readAgain(ctx, l.store, now)
+	if err != nil {
+		return err
+	}
+	l.outdated.nextJobs = l.outdated.nextJobs || changed
 	if l.dailyStarts.max == 0 {
 		return nil
 	}
@@ -176,10 +181,7 @@ func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
 		return err
 	}
 	limit := 2 * l.lineNeeded(l.limit.wanted, now)
-	jobs, err := l.store.NextJobs(ctx, l.accountID, now, limit, slices.Concat(skipped.always, skipped.whileOthers)...)
-	if err == nil && len(jobs) == 0 && len(skipped.whileOthers) > 0 {
-		jobs, err = l.store.NextJobs(ctx, l.accountID, now, limit, skipped.always...)
-	}
+	jobs, err := readLine(ctx, l, skipped, limit, now)
 	if err != nil {
 		return err
 	}
@@ -187,17 +189,36 @@ func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	for _, j := range jobs {
-		if _, err := l.jobs.readBatch(ctx, l.store, j.ID.Batch); err != nil {
-			return err
-		}
-	}
 	if l.line.count() == 0 && len(jobs) > 0 && !l.queue.time.IsZero() {
 		// The queue was counted only rarely while there was nothing to start.
 		l.queue.time, l.queue.nextTime = time.Time{}, l.queue.time.Add(minCountInterval)
 	}
-	l.line, l.nextDueTime, l.outdated.nextJobs = newLine(jobs, limit, now), earlier(due, skipped.until), false
+	l.line, l.nextDueTime, l.outdated.nextJobs = newLine(jobs, limit, now), earlier(due, earlier(skipped.until, l.principals.until(now))), false
 	return nil
+}
+
+// readLine reads the jobs that are next, without those of skipped batches and of principals that have made all of
+// their starts of the day. It also reads the batches of the jobs.
+func readLine(ctx context.Context, l *accountLoop, skipped skippedBatches, limit int, now time.Time) ([]job.Job, error) {
+	for {
+		except := job.Except{Batches: slices.Concat(skipped.always, skipped.whileOthers), Principals: l.principals.listUsedUp(now)}
+		jobs, err := l.store.NextJobs(ctx, l.accountID, now, limit, except)
+		if err == nil && len(jobs) == 0 && len(skipped.whileOthers) > 0 {
+			except.Batches = skipped.always
+			jobs, err = l.store.NextJobs(ctx, l.accountID, now, limit, except)
+		}
+		if err != nil {
+			return nil, err
+		}
+		batches, err := l.jobs.readBatchesOf(ctx, l.store, jobs)
+		if err != nil {
+			return nil, err
+		}
+		reached, err := l.principals.readNew(ctx, l.store, batches, now)
+		if err != nil || !reached {
+			return jobs, err
+		}
+	}
 }
 
 // readOrphans reads the orphans.

@@ -51,6 +51,7 @@ func (l *accountLoop) publishStatus(v *view) {
 			s.Paused, s.PausedReason = true, l.dailyStarts.pauseReason()
 		}
 	}
+	l.principals.describe(&s, now)
 	l.jobs.describe(&s, now)
 	l.describeQueue(&s, v)
 	l.describeProblems(&s, now)

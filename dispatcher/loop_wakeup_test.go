@@ -34,9 +34,9 @@ func (c *readCounts) JobsInFlight(ctx context.Context, account string) ([]job.Jo
 	return c.Store.JobsInFlight(ctx, account)
 }
 
-func (c *readCounts) NextJobs(ctx context.Context, account string, now time.Time, limit int, except ...int64) ([]job.Job, error) {
+func (c *readCounts) NextJobs(ctx context.Context, account string, now time.Time, limit int, except job.Except) ([]job.Job, error) {
 	c.nextJobs.Add(1)
-	return c.Store.NextJobs(ctx, account, now, limit, except...)
+	return c.Store.NextJobs(ctx, account, now, limit, except)
 }
 
 func (c *readCounts) Job(ctx context.Context, id job.ID) (job.Job, error) {

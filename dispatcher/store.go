@@ -37,8 +37,8 @@ type JobStore interface {
 type QueueStore interface {
 	Batch(ctx context.Context, id string) (job.Batch, error)
 	// NextJobs returns the next waiting jobs that are due, in dispatch order, without those of
-	// the batches with the given sequence numbers.
-	NextJobs(ctx context.Context, accountID string, now time.Time, limit int, except ...int64) ([]job.Job, error)
+	// some batches.
+	NextJobs(ctx context.Context, accountID string, now time.Time, limit int, except job.Except) ([]job.Job, error)
 	// NextDueTime returns when the next job is due that waits out a back-off; zero if none does.
 	NextDueTime(ctx context.Context, accountID string, now time.Time) (time.Time, error)
 	// JobsInFlight returns every job that has, or may have, an encoding at the platform.
@@ -87,4 +87,7 @@ type AccountStore interface {
 	PublishAccountStatus(a job.AccountStatus)
 	// DailyStarts returns how many starts an account has made on the day of now.
 	DailyStarts(ctx context.Context, id string, now time.Time) (job.DailyStarts, error)
+	// PrincipalStarts returns how many starts there were on the day of now of the batches that a
+	// principal has submitted.
+	PrincipalStarts(ctx context.Context, principal string, now time.Time) (job.DailyStarts, error)
 }

@@ -93,6 +93,7 @@ func (l *accountLoop) collectView(now time.Time) view {
 		f.pollDue = l.polls.changes.pollTime(t)
 		v.inFlight = append(v.inFlight, f)
 	}
+	v.startsLeft = l.principals.left(l.jobs.batchesOfStarts(), now)
 	places := l.limit.wanted
 	if v.reconciled {
 		places = v.freePlaces()
@@ -151,7 +152,7 @@ func (v view) wantsCalls() (starts, creates bool) {
 func (l *accountLoop) makeCandidate(j *job.Job, now time.Time) (c candidate, waits bool) {
 	c = candidate{id: j.ID, prepared: j.Prepared()}
 	if b := l.jobs.batches[j.ID.Batch]; b != nil {
-		c.template, c.priority, c.notStarted = b.Template != nil, b.Priority, l.reconciliation.isNew(b)
+		c.principal, c.template, c.priority, c.notStarted = b.CreatedBy, b.Template != nil, b.Priority, l.reconciliation.isNew(b)
 		c.trial = l.batchBackoffs.onTrial(b.ID, l.provenBatches.isProven(b))
 	}
 	if answer, ok := l.reconciliation.confirmations[j.ID]; ok && answer.name == l.jobs.nextEncodingName(j) {

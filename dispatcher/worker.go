@@ -24,6 +24,8 @@ type worker struct {
 	log     *slog.Logger
 	clock   clock.Clock
 	settle  time.Duration
+	// maxStartsOf is [Config.MaxStartsOf].
+	maxStartsOf func(principal string) int
 
 	// urgent is the highest priority of a job that waits to be started, as the loop decided last.
 	urgent atomic.Pointer[urgency]
@@ -44,7 +46,7 @@ type worker struct {
 
 func newWorker(c Config, a Account, log *slog.Logger) *worker {
 	return &worker{
-		account: a, store: c.Store, log: log, clock: c.Clock, settle: cmp.Or(c.Settle, a.Client.Timeout()+settleMargin),
+		account: a, store: c.Store, log: log, clock: c.Clock, settle: cmp.Or(c.Settle, a.Client.Timeout()+settleMargin), maxStartsOf: c.MaxStartsOf,
 		provisioner: provision.New(c.provision(a, log)),
 		encodings:   newEncodingList(c.Store, a, c.Clock, log),
 	}

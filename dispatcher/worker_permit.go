@@ -64,25 +64,34 @@ func (w *worker) checkIntent(ctx context.Context, intent job.Job) error {
 	if account.Paused {
 		return withdrawnError{"the account is paused"}
 	}
-	if err := w.checkDailyStarts(ctx); err != nil {
+	if err := w.checkDailyStarts(ctx, b.CreatedBy); err != nil {
 		return err
 	}
 	return w.store.Trusted() // last: what was read may have taken long
 }
 
-// checkDailyStarts returns an error if a start that has been recorded exceeds the account's limit
-// of starts a day.
-func (w *worker) checkDailyStarts(ctx context.Context) error {
-	limit := w.account.MaxStartsPerDay
-	if limit == 0 {
+// checkDailyStarts returns an error if a start that has been recorded exceeds the account's limit of starts a day,
+// or that of the principal that submitted the batch. Of starts on several accounts that use up a principal's last
+// one at the same moment, all may be withdrawn: one of them is made by a later decision.
+func (w *worker) checkDailyStarts(ctx context.Context, principal string) error {
+	if limit := w.account.MaxStartsPerDay; limit > 0 {
+		starts, err := w.store.DailyStarts(ctx, w.account.ID, w.now())
+		if err != nil {
+			return err
+		}
+		if starts.Counted() > limit {
+			return withdrawnError{fmt.Sprintf("the account has made the %d starts that it may make in a day", limit)}
+		}
+	}
+	if w.maxStartsOf == nil || w.maxStartsOf(principal) == 0 {
 		return nil
 	}
-	starts, err := w.store.DailyStarts(ctx, w.account.ID, w.now())
+	starts, err := w.store.PrincipalStarts(ctx, principal, w.now())
 	if err != nil {
 		return err
 	}
-	if starts.Counted() > limit {
-		return withdrawnError{fmt.Sprintf("the account has made the %d starts that it may make in a day", limit)}
+	if limit := w.maxStartsOf(principal); starts.Counted() > limit {
+		return withdrawnError{fmt.Sprintf("%s has made the %d starts that it may make in a day", principal, limit)}
 	}
 	return nil
 }

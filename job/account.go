@@ -59,6 +59,10 @@ type AccountStatus struct {
 	StartsTodayCount int       // starts of this day (UTC) that count towards MaxStartsPerDay
 	PausedUntil      time.Time // when an account that has reached MaxStartsPerDay continues; zero otherwise
 
+	// ExhaustedPrincipals are the principals that have reached their daily limit of starts, by name. None of
+	// their batches starts a job before the day ends.
+	ExhaustedPrincipals map[string]StartLimit
+
 	QueueFullUntil time.Time // no start before this time, because the platform said that its queue is full
 	// Problem is why jobs cannot be configured although the platform answers, for example a
 	// storage that it refuses; empty if there is none.
@@ -115,6 +119,13 @@ func (a *AccountStatus) TargetInForce() TargetSetting {
 
 // StartsExhausted reports whether the account has reached its daily limit of starts.
 func (a *AccountStatus) StartsExhausted() bool { return !a.PausedUntil.IsZero() }
+
+// PrincipalExhausted returns the daily limit of starts that a principal has reached; ok is false if it has not
+// reached one.
+func (a *AccountStatus) PrincipalExhausted(name string, now time.Time) (limit StartLimit, ok bool) {
+	limit = a.ExhaustedPrincipals[name]
+	return limit, limit.Until.After(now)
+}
 
 // BreakerState says whether the service calls the platform for an account.
 type BreakerState string

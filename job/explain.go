@@ -57,6 +57,9 @@ func (e WaitExplainer) waitingWait(j *Job, rank int64) Wait {
 		return w
 	}
 	a := e.Account
+	if limit, ok := a.PrincipalExhausted(e.Batch.CreatedBy, e.Now); ok {
+		return Wait{Code: WaitDailyLimit, Subject: e.Batch.CreatedBy, Count: int64(limit.Starts), Limit: int64(limit.Starts), Until: limit.Until}
+	}
 	if !e.Batch.CreateTime.After(a.Listing.ComparingSince) {
 		if w := a.reconcilingWait(e.Now); w.Code != "" {
 			return w

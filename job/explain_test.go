@@ -108,6 +108,22 @@ func TestWaitOfAJob(t *testing.T) {
 			"500 of 500 starts of the day have been made; the next may be made at 2026-03-14T12:01:00Z",
 		},
 		{
+			"a principal has had its starts of the day",
+			[]func(*scene){func(s *scene) {
+				s.batch.CreatedBy, s.account.ExhaustedPrincipals = "token:ci", map[string]job.StartLimit{"token:ci": {Starts: 500, Until: later}}
+			}},
+			job.Wait{Code: job.WaitDailyLimit, Subject: "token:ci", Count: 500, Limit: 500, Until: later},
+			"all 500 starts of the day for batches of token:ci have been made; the next may be made at 2026-03-14T12:01:00Z",
+		},
+		{
+			"another principal has had its starts of the day",
+			[]func(*scene){func(s *scene) {
+				s.account.ExhaustedPrincipals = map[string]job.StartLimit{"token:ci": {Starts: 500, Until: later}}
+			}},
+			job.Wait{Code: job.WaitQueueFull, Position: 5, Count: 3, Limit: 3},
+			"waiting for a free place (3 of 3 queued); position 5",
+		},
+		{
 			"the day will have its starts",
 			[]func(*scene){func(s *scene) {
 				s.account.StartsTodayCount, s.account.MaxStartsPerDay = 497, 500

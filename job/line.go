@@ -10,7 +10,8 @@ import (
 // Share is how many jobs of one batch are in the line of its account, in a back-off, in flight and
 // ended.
 type Share struct {
-	Seq       int64 // of the batch
+	Seq       int64  // of the batch
+	CreatedBy string // who submitted the batch
 	Priority  int
 	InFlight  int64     // jobs that are starting, queued, running or being cancelled
 	Ended     int64     // jobs that have ended
@@ -88,14 +89,12 @@ func sortLevels(marks []levelMark) []int64 {
 	return sums
 }
 
-// Without returns the line without the batches whose sequence numbers are in seqs.
-func (l *Line) Without(seqs map[int64]bool) *Line {
-	if len(seqs) == 0 {
+// Without returns the line without the batches whose shares are left out.
+func (l *Line) Without(leftOut func(Share) bool) *Line {
+	all := l.Shares()
+	rest := slices.DeleteFunc(slices.Clone(all), leftOut)
+	if len(rest) == len(all) {
 		return l
-	}
-	var rest []Share
-	for _, t := range l.tiers {
-		rest = append(rest, slices.DeleteFunc(slices.Clone(t.shares), func(s Share) bool { return seqs[s.Seq] })...)
 	}
 	return NewLine(rest)
 }

@@ -31,6 +31,7 @@ type BatchFilter struct {
 	Text        string
 	DisplayName string // the whole display name
 	IDPrefix    string // the id begins with this
+	CreatedBy   string // the name of who submitted the batch
 	BeforeSeq   int64  // only batches with a lower sequence number; 0: all
 	Limit       int
 }

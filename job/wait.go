@@ -32,7 +32,7 @@ const (
 	WaitOrganisation   WaitCode = "ORGANISATION"    // the key seems to be another organisation's; Since; Until: the next try; Text
 	WaitProblem        WaitCode = "PROBLEM"         // calls for the job failed, for reasons that do not lie with the job; Until: the next try; Text
 	WaitReconciling    WaitCode = "RECONCILING"     // the platform has to be compared with the job table first; Since; Text: why the latest try failed
-	WaitDailyLimit     WaitCode = "DAILY_LIMIT"     // Count of Limit starts of the day have been made; Until
+	WaitDailyLimit     WaitCode = "DAILY_LIMIT"     // Count of Limit starts of the day have been made, for batches of Subject if that is set; Until
 	WaitStart          WaitCode = "START"           // the start has been sent, or is about to be; Since
 	WaitUnknownStart   WaitCode = "UNKNOWN_START"   // the start was not answered, and is looked up before it is repeated; Since; Until; Text
 	WaitEncoder        WaitCode = "ENCODER"         // queued at the platform, waiting for a free encoder; Since
@@ -137,6 +137,9 @@ func (w Wait) platformText() string {
 	case WaitReconciling:
 		return withReason("the platform is compared with the job table first", w.Text)
 	case WaitDailyLimit:
+		if w.Subject != "" {
+			return fmt.Sprintf("all %d starts of the day for batches of %s have been made%s", w.Limit, w.Subject, nextStartTime(w.Until))
+		}
 		return fmt.Sprintf("%d of %d starts of the day have been made%s", w.Count, w.Limit, nextStartTime(w.Until))
 	case WaitStart:
 		return "the start is under way"

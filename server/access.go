@@ -121,6 +121,7 @@ type gate struct {
 	identifier *identity.Identifier
 	methods    methodTable
 	strangers  *strangers
+	lines      *refusedLines
 	audit      *auditLog
 	log        *slog.Logger
 }

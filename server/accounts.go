@@ -209,7 +209,7 @@ func (s *accountService) render(ctx context.Context, id string) (*stokerv1.Accou
 
 // renderAll makes the messages of as many accounts as fit on a page.
 func (s *accountService) renderAll(ctx context.Context, accounts []job.AccountStatus) ([]*stokerv1.Account, error) {
-	waiting, err := s.store().CountWaiting(ctx)
+	waiting, err := s.store().CountWaiting(ctx, false)
 	if err != nil {
 		return nil, fmt.Errorf("count waiting jobs: %w", err)
 	}

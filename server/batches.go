@@ -6,19 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
-	"google.golang.org/protobuf/proto"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/digest"
 	"github.com/stokerd/stoker/job"
 )
-
-// defaultBatchesPage is how many batches a page has if the request has no page_size.
-const defaultBatchesPage = 50
 
 // SubmitBatch stores a batch and all of its jobs, or nothing.
 func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchRequest) (*stokerv1.SubmitBatchResponse, error) {
@@ -172,53 +167,6 @@ func (s *Server) GetBatch(ctx context.Context, req *stokerv1.GetBatchRequest) (*
 		return nil, err
 	}
 	return &stokerv1.GetBatchResponse{Batch: m}, nil
-}
-
-// ListBatches lists batches, the newest first.
-func (s *Server) ListBatches(ctx context.Context, req *stokerv1.ListBatchesRequest) (*stokerv1.ListBatchesResponse, error) {
-	list, err := listHash(req, func(r *stokerv1.ListBatchesRequest) { r.PageSize, r.PageToken = 0, "" })
-	if err != nil {
-		return nil, err
-	}
-	token, err := parsePageToken(req.GetPageToken(), list)
-	if err != nil {
-		return nil, err
-	}
-	size := cmp.Or(int(req.GetPageSize()), defaultBatchesPage)
-	filter := job.BatchFilter{
-		States: mapSlice(req.GetStates(), batchState), Labels: req.GetLabels(),
-		Text: req.GetText(), DisplayName: req.GetDisplayName(), IDPrefix: strings.ToLower(req.GetIdPrefix()),
-		BeforeSeq: token.position, Limit: size + 1,
-	}
-	if req.GetAccount() != "" {
-		filter.Accounts = []string{req.GetAccount()}
-	}
-	batches, err := s.store.Batches(ctx, filter)
-	if err != nil {
-		return nil, fmt.Errorf("list batches: %w", err)
-	}
-	resp := &stokerv1.ListBatchesResponse{}
-	if req.GetPageToken() == "" {
-		if resp.TotalCount, err = s.store.CountBatches(ctx, filter); err != nil {
-			return nil, fmt.Errorf("list batches: %w", err)
-		}
-	}
-	page, shown := newPage(), batches[:min(size, len(batches))]
-	sample := pageSample(shown)
-	for _, b := range shown {
-		m, err := s.renderSampled(ctx, b, sample)
-		if err != nil {
-			return nil, err
-		}
-		if !page.takes(proto.Size(m)) { // a batch with as many labels as allowed has more than 16 KiB
-			break
-		}
-		resp.Batches = append(resp.Batches, m)
-	}
-	if n := len(resp.Batches); n < len(batches) {
-		resp.NextPageToken = pageToken{list: list, position: batches[n-1].Seq}.String()
-	}
-	return resp, nil
 }
 
 // CloseBatch closes a batch: no jobs can be added any more.

@@ -27,13 +27,14 @@ func (s *Server) WatchBatches(req *stokerv1.WatchBatchesRequest, stream grpc.Ser
 		return err
 	}
 	defer sub.close()
-	name, err := listName(req)
+	createdBy := creatorFilter(stream.Context(), req.GetCreatedBy())
+	name, err := listName(req, createdBy)
 	if err != nil {
 		return err
 	}
 	filter := job.BatchFilter{
 		States: mapSlice(req.GetStates(), batchState), Labels: req.GetLabels(), Text: req.GetText(),
-		Limit: cmp.Or(int(req.GetLimit()), defaultBatchesPage),
+		CreatedBy: createdBy, Limit: cmp.Or(int(req.GetLimit()), defaultBatchesPage),
 	}
 	if req.GetAccount() != "" {
 		filter.Accounts = []string{req.GetAccount()}
@@ -47,13 +48,14 @@ func (s *Server) WatchBatches(req *stokerv1.WatchBatchesRequest, stream grpc.Ser
 	return w.follow(stream.Context())
 }
 
-// listName is equal for requests that select the same batches.
-func listName(req *stokerv1.WatchBatchesRequest) (string, error) {
+// listName is equal for requests that select the same batches. createdBy is created_by of the request, with the
+// name of the caller for the caller.
+func listName(req *stokerv1.WatchBatchesRequest, createdBy string) (string, error) {
 	filter, ok := proto.Clone(req).(*stokerv1.WatchBatchesRequest)
 	if !ok {
 		return "", errBadToken
 	}
-	filter.MinInterval = nil
+	filter.MinInterval, filter.CreatedBy = nil, createdBy
 	text, err := proto.MarshalOptions{Deterministic: true}.Marshal(filter)
 	return string(text), err
 }

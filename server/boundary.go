@@ -193,42 +193,29 @@ func (b *boundary) BatchesBySeq(ctx context.Context, seqs []int64) ([]job.Batch,
 }
 
 func (b *boundary) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error) {
-	g, ok := grantOf(ctx), false
-	if f.Accounts, ok = g.within(f.Accounts); !ok {
+	if !grantOf(ctx).narrow(&f) {
 		return nil, nil
 	}
-	if !g.ownOnly {
-		return b.store.Batches(ctx, f)
-	}
-	var own []job.Batch
-	for limit := f.Limit; ; {
-		page, err := b.store.Batches(ctx, f)
-		if err != nil {
-			return nil, err
-		}
-		for _, batch := range page {
-			if batch.CreatedBy == g.principal.Name && (limit <= 0 || len(own) < limit) {
-				own = append(own, batch)
-			}
-		}
-		if limit <= 0 || len(page) < f.Limit || len(own) == limit {
-			return own, nil
-		}
-		f.BeforeSeq = page[len(page)-1].Seq
-	}
+	return b.store.Batches(ctx, f)
 }
 
 func (b *boundary) CountBatches(ctx context.Context, f job.BatchFilter) (int64, error) {
-	g, ok := grantOf(ctx), false
-	if f.Accounts, ok = g.within(f.Accounts); !ok {
+	if !grantOf(ctx).narrow(&f) {
 		return 0, nil
 	}
-	if !g.ownOnly {
-		return b.store.CountBatches(ctx, f)
+	return b.store.CountBatches(ctx, f)
+}
+
+// narrow makes a filter choose only batches that the call may be about. ok is false if there are none.
+func (g *grant) narrow(f *job.BatchFilter) (ok bool) {
+	if g.ownOnly {
+		if f.CreatedBy != "" && f.CreatedBy != g.principal.Name {
+			return false
+		}
+		f.CreatedBy = g.principal.Name
 	}
-	f.Limit, f.BeforeSeq = 0, 0
-	own, err := b.Batches(ctx, f)
-	return int64(len(own)), err
+	f.Accounts, ok = g.within(f.Accounts)
+	return ok
 }
 
 // Submit notes who submits the batch.
@@ -401,16 +388,16 @@ func (b *boundary) RecentRuns(ctx context.Context, id string, running, ended int
 }
 
 // NextJobs returns the next jobs of an account that the caller may use.
-func (b *boundary) NextJobs(ctx context.Context, accountID string, now time.Time, limit int, except ...int64) ([]job.Job, error) {
+func (b *boundary) NextJobs(ctx context.Context, accountID string, now time.Time, limit int, except job.Except) ([]job.Job, error) {
 	if err := b.checkAccount(ctx, accountID); err != nil {
 		return nil, err
 	}
-	return b.store.NextJobs(ctx, accountID, now, limit, except...)
+	return b.store.NextJobs(ctx, accountID, now, limit, except)
 }
 
 // CountWaiting counts the waiting jobs of the accounts that the caller may use.
-func (b *boundary) CountWaiting(ctx context.Context) (map[string]int64, error) {
-	counts, err := b.store.CountWaiting(ctx)
+func (b *boundary) CountWaiting(ctx context.Context, paused bool) (map[string]int64, error) {
+	counts, err := b.store.CountWaiting(ctx, paused)
 	p := grantOf(ctx).principal
 	maps.DeleteFunc(counts, func(account string, _ int64) bool { return !p.MayUse(account) })
 	return counts, err

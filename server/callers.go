@@ -27,16 +27,21 @@ type limitError struct {
 func (e *limitError) Error() string { return e.text }
 
 // callerName names the caller of a call for its limits: its principal or, as long as nobody has proven who
-// calls, its address. Of an IPv6 address it is the network, of which one machine has every address.
+// calls, its address.
 func callerName(ctx context.Context) string {
 	if c := callOf(ctx); c != nil && c.grant.principal != nil && c.grant.principal.Kind != access.LocalKind {
 		return c.grant.principal.Name
 	}
-	address := addressOf(ctx)
-	if network := networkOf(address); network.IsValid() {
+	return networkName(addressOf(ctx))
+}
+
+// networkName names what counts as one address: of an IPv6 address it is the network, of which one machine has
+// every address. Anything else is a Unix socket, or a connection in memory.
+func networkName(address string) string {
+	if network := access.Network(address); network.IsValid() {
 		return network.String()
 	}
-	return address // a Unix socket, or a connection in memory
+	return address
 }
 
 // addressOf is the IP address of a caller, without a port.
@@ -65,18 +70,10 @@ type callers struct {
 type callsOf struct {
 	rate     *rate.Limiter
 	underWay int
-	// lines limits what refused calls write into the log; refused counts those that wrote nothing since the
-	// last line.
-	lines   *rate.Limiter
-	refused int
 }
 
-const (
-	// refusalLines is how many refused calls of one caller are logged in a minute.
-	refusalLines = 10
-	// tidyInterval is the time between two searches for callers that do nothing any more.
-	tidyInterval = time.Minute
-)
+// tidyInterval is the time between two searches for callers that do nothing any more.
+const tidyInterval = time.Minute
 
 func newCallers(l Limits) *callers {
 	return &callers{limits: l, all: map[string]*callsOf{}, counts: map[string]int64{}}
@@ -87,17 +84,14 @@ func (c *callers) get(caller string, now time.Time) *callsOf {
 	if now.Sub(c.tidied) >= tidyInterval {
 		c.tidied = now
 		for name, one := range c.all {
-			if one.underWay == 0 && one.refused == 0 && one.rate.TokensAt(now) >= float64(c.limits.CallBurst) && one.lines.TokensAt(now) >= refusalLines {
+			if one.underWay == 0 && one.rate.TokensAt(now) >= float64(c.limits.CallBurst) {
 				delete(c.all, name)
 			}
 		}
 	}
 	one := c.all[caller]
 	if one == nil {
-		one = &callsOf{
-			rate:  rate.NewLimiter(rate.Limit(c.limits.CallsPerSecond), c.limits.CallBurst),
-			lines: rate.NewLimiter(rate.Every(time.Minute/refusalLines), refusalLines),
-		}
+		one = &callsOf{rate: rate.NewLimiter(rate.Limit(c.limits.CallsPerSecond), c.limits.CallBurst)}
 		c.all[caller] = one
 	}
 	return one
@@ -130,54 +124,6 @@ func (c *callers) begin(caller string, lasts bool) (leave func(), err error) {
 		defer c.mu.Unlock()
 		one.underWay--
 	}, nil
-}
-
-// noteRefusal reports whether a refused call may be logged, and how many of the same caller were not since the
-// last one that was.
-func (c *callers) noteRefusal(caller string) (log bool, left int) {
-	now := time.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	one := c.get(caller, now)
-	if !one.lines.AllowN(now, 1) {
-		one.refused++
-		return false, 0
-	}
-	left, one.refused = one.refused, 0
-	return true, left
-}
-
-// takeRefused returns how many refused calls were not logged, nor counted on a line, and of how many callers.
-func (c *callers) takeRefused() (calls, of int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, one := range c.all {
-		if one.refused > 0 {
-			calls, of = calls+one.refused, of+1
-			one.refused = 0
-		}
-	}
-	return calls, of
-}
-
-// logRefusals counts in the log, once a minute, the refused calls that have no line of their own.
-func (s *Server) logRefusals(ctx context.Context) {
-	ticker := time.NewTicker(time.Minute)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			s.logRefusedCalls()
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func (s *Server) logRefusedCalls() {
-	if calls, of := s.callers.takeRefused(); calls > 0 {
-		s.log.Info("refused calls that have no line of their own", "calls", calls, "callers", of)
-	}
 }
 
 // countRefusal counts a call that a limit has refused.

@@ -60,12 +60,15 @@ func (u *unaryMethod) handle(impl any, stream grpc.ServerStream) error {
 	if !ok || !u.own {
 		return stream.SendMsg(answer)
 	}
-	encoded, err := proto.Marshal(fitted(message, maxAnswerBytes)) // a safeguard: handlers keep to the limit themselves
+	encoded, err := encodeAnswer(fitted(message, maxAnswerBytes)) // a safeguard: handlers keep to the limit themselves
 	if err != nil {
 		return fmt.Errorf("encode answer: %w", err)
 	}
 	if len(encoded) <= smallAnswer {
-		return stream.SendMsg(&encodedAnswer{bytes: encoded})
+		if answer := u.server.unread.hold(encoded); answer != nil {
+			return stream.SendMsg(answer)
+		}
+		return sendLarge(stream, encoded) // others have left so much unread that this one is waited for
 	}
 	if room == nil {
 		if room, err = u.server.answering.reserve(stream.Context(), callerName(stream.Context()), len(encoded)); err != nil {
@@ -84,14 +87,26 @@ const (
 	takeTime = time.Minute
 )
 
-// encodedAnswer is an answer as it is sent. taken, if not nil, is closed when gRPC does not need it any more.
-type encodedAnswer struct {
-	bytes []byte
-	taken chan struct{}
+// pooledSize is the capacity from which on gRPC says that it does not need a buffer any more, in bytes.
+const pooledSize = 1<<10 + 1
+
+// encodeAnswer encodes an answer into a buffer that gRPC gives back.
+func encodeAnswer(m proto.Message) ([]byte, error) {
+	options := proto.MarshalOptions{}
+	size := options.Size(m)
+	options.UseCachedSize = true
+	return options.MarshalAppend(make([]byte, 0, max(size, pooledSize)), m)
 }
 
-// Put is called by gRPC when it has written the answer. Get is not called.
-func (a *encodedAnswer) Put(*[]byte)     { close(a.taken) }
+// encodedAnswer is an answer as it is sent. taken is called when gRPC does not need it any more.
+type encodedAnswer struct {
+	bytes []byte
+	taken func()
+}
+
+// Put is called by gRPC when it has written the answer, or the stream has ended. It is not called for what is
+// unwritten when a connection ends. Get is not called.
+func (a *encodedAnswer) Put(*[]byte)     { a.taken() }
 func (a *encodedAnswer) Get(int) *[]byte { return nil }
 
 var _ mem.BufferPool = (*encodedAnswer)(nil)
@@ -100,14 +115,15 @@ var _ mem.BufferPool = (*encodedAnswer)(nil)
 // however long that takes. A caller that does not is disconnected, since nothing less makes gRPC forget the
 // answer.
 func sendLarge(stream grpc.ServerStream, encoded []byte) error {
-	answer := &encodedAnswer{bytes: encoded, taken: make(chan struct{})}
+	taken := make(chan struct{})
+	answer := &encodedAnswer{bytes: encoded, taken: func() { close(taken) }}
 	if err := stream.SendMsg(answer); err != nil {
 		return err
 	}
 	timer := time.NewTimer(takeTime)
 	defer timer.Stop()
 	select {
-	case <-answer.taken:
+	case <-taken:
 		return nil
 	case <-stream.Context().Done():
 		return context.Cause(stream.Context())

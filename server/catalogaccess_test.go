@@ -130,22 +130,42 @@ func TestKeyUse(t *testing.T) {
 	}
 }
 
-// TestResubmitWithProfileOfAnotherAccount submits a batch again with an account that may not use its profile.
-func TestResubmitWithProfileOfAnotherAccount(t *testing.T) {
+// TestResubmitForAnotherAccount submits a batch again with an account that may not use its profile or template.
+func TestResubmitForAnotherAccount(t *testing.T) {
 	g := newGuarded(t, func(_ *identity.Config, c *server.Config) {
 		c.Catalog.ProfileAccounts = map[string][]string{"hevc": {"other"}}
+		c.Catalog.TemplateAccounts = map[string][]string{"plain": {"other"}}
 	})
-	ops := g.token("ops", access.Operator)
-	first, err := g.batches.SubmitBatch(ops, &stokerv1.SubmitBatchRequest{
-		Account: "other", EncodeWith: &stokerv1.SubmitBatchRequest_Profile{Profile: "hevc"}, Jobs: specs(1, 1),
-	})
-	if err != nil {
-		t.Fatal(err, violations(err))
-	}
-	for account, want := range map[string]string{"other": "", "default": `profile "hevc"`} {
-		_, err := g.batches.ResubmitBatch(ops, &stokerv1.ResubmitBatchRequest{BatchId: first.GetBatch().GetId(), Account: account, ValidateOnly: true})
-		if got := violations(err); (err != nil) != (want != "") || !strings.Contains(got, want) {
-			t.Errorf("for account %q: %v %q, want %q", account, err, got, want)
+	ops, there := g.token("ops", access.Operator), g.token("there", access.Operator, "other")
+	for kind, req := range map[string]*stokerv1.SubmitBatchRequest{
+		`profile "hevc"`:   {EncodeWith: &stokerv1.SubmitBatchRequest_Profile{Profile: "hevc"}},
+		`template "plain"`: {EncodeWith: &stokerv1.SubmitBatchRequest_Template{Template: "plain"}},
+	} {
+		req.Account, req.Jobs = "other", specs(1, 1)
+		first, err := g.batches.SubmitBatch(ops, req)
+		if err != nil {
+			t.Fatal(err, violations(err))
+		}
+		again := &stokerv1.ResubmitBatchRequest{BatchId: first.GetBatch().GetId(), ValidateOnly: true}
+		resubmit := func(ctx context.Context, account string) error {
+			again.Account = account
+			_, err := g.batches.ResubmitBatch(ctx, again)
+			return err
+		}
+		for _, account := range []string{"", "other"} {
+			if err := resubmit(ops, account); err != nil {
+				t.Errorf("%s for account %q: %v %s", kind, account, err, violations(err))
+			}
+		}
+		if got, want := violations(resubmit(ops, "default")), kind+`, with which the batch was encoded, is not for account "default"`; !strings.Contains(got, want) {
+			t.Errorf("%s for account default: %q, want %q", kind, got, want)
+		}
+		if got, want := violations(resubmit(there, "default")), `account: unknown account "default"; there are: other`; !strings.Contains(got, want) {
+			t.Errorf("%s for an account out of reach: %q, want %q", kind, got, want)
+		}
+		again.EncodeWith = &stokerv1.ResubmitBatchRequest_Profile{Profile: "default"}
+		if err := resubmit(ops, "default"); err != nil {
+			t.Errorf("with a profile that account default may use: %v %s", err, violations(err))
 		}
 	}
 }

@@ -105,7 +105,7 @@ func (s *Server) callLogger() logging.Logger {
 			}
 		}
 		if refused {
-			log, left := s.callers.noteRefusal(addressOf(ctx))
+			log, left := s.refusedLines.note(networkName(addressOf(ctx)), time.Now())
 			if !log {
 				return
 			}

@@ -22,8 +22,8 @@ func (s *accountService) ListNextJobs(ctx context.Context, req *stokerv1.ListNex
 		return nil, fmt.Errorf("account %q: %w", req.GetAccountId(), job.ErrNotFound)
 	}
 	now := time.Now()
-	except := slices.Collect(maps.Keys(batchesWithProblem(&a, now)))
-	jobs, err := s.store().NextJobs(ctx, a.ID, now, cmp.Or(int(req.GetLimit()), defaultNextJobs), except...)
+	except := job.Except{Batches: batchesWithProblem(&a, now), Principals: slices.Collect(maps.Keys(a.ExhaustedPrincipals))}
+	jobs, err := s.store().NextJobs(ctx, a.ID, now, cmp.Or(int(req.GetLimit()), defaultNextJobs), except)
 	if err != nil {
 		return nil, err
 	}

@@ -83,9 +83,11 @@ type batchPlan struct {
 	jobs     int64
 	priority int
 
-	same, other []job.Run // the latest runs of the account, of the same encoding and of others
-	ahead       int64     // jobs of other batches that are started before the last one of this batch
-	queued      int64     // jobs that will run before any that waits
+	same, other []job.Run   // the latest runs of the account, of the same encoding and of others
+	ahead       int64       // jobs of other batches that are started before the last one of this batch
+	goFirst     []job.Batch // those of a higher priority that have waiting jobs
+	share       []job.Batch // those of the same priority that have waiting jobs
+	queued      int64       // jobs that will run before any that waits
 	running     int64
 }
 
@@ -94,16 +96,30 @@ func (p *batchPlan) add(b job.Batch) {
 	p.queued += b.Counts.Starting + b.Counts.Queued
 	p.running += b.Counts.Running
 	switch {
+	case b.Counts.Waiting == 0:
 	case b.Priority > p.priority:
 		p.ahead += b.Counts.Waiting
+		p.goFirst = append(p.goFirst, b)
 	case b.Priority == p.priority: // the two share, job by job
 		p.ahead += min(b.Counts.Waiting, p.jobs)
+		p.share = append(p.share, b)
 	}
+}
+
+// largest are the messages of the batches with the most waiting jobs, the most first.
+func largest(batches []job.Batch) []*stokerv1.BatchAhead {
+	slices.SortStableFunc(batches, func(a, b job.Batch) int { return cmp.Compare(b.Counts.Waiting, a.Counts.Waiting) })
+	return mapSlice(batches[:min(len(batches), maxAhead)], func(b job.Batch) *stokerv1.BatchAhead {
+		return &stokerv1.BatchAhead{BatchNumber: b.Seq, Priority: int32(b.Priority), JobCount: b.Counts.Waiting}
+	})
 }
 
 // answer makes the forecast.
 func (p *batchPlan) answer() *stokerv1.PlanBatchResponse {
-	m := &stokerv1.PlanBatchResponse{AheadCount: p.ahead, SameEncoding: len(p.same) >= planMinRuns}
+	m := &stokerv1.PlanBatchResponse{
+		AheadCount: p.ahead, SameEncoding: len(p.same) >= planMinRuns,
+		Ahead: largest(p.goFirst), AheadBatchCount: int32(len(p.goFirst)), Sharing: largest(p.share), SharingBatchCount: int32(len(p.share)),
+	}
 	parallel := parallelRuns(slices.Concat(p.same, p.other))
 	runs := p.same
 	if !m.GetSameEncoding() {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/job"
@@ -69,6 +70,10 @@ func TestPlanBatch(t *testing.T) {
 		w.wantPlan(resp, 36) // 20 of its own, 50 before them, and 20 beside them
 		if resp.GetAheadCount() != 70 {
 			t.Errorf("%d jobs go before its last one, want 70", resp.GetAheadCount())
+		}
+		first, beside := &stokerv1.BatchAhead{BatchNumber: 2, Priority: 90, JobCount: 50}, &stokerv1.BatchAhead{BatchNumber: 3, Priority: 50, JobCount: 50}
+		if !proto.Equal(resp.GetAhead()[0], first) || !proto.Equal(resp.GetSharing()[0], beside) || resp.GetAheadBatchCount() != 1 || resp.GetSharingBatchCount() != 1 {
+			t.Errorf("it waits behind %v and beside %v, want %v and %v", resp.GetAhead(), resp.GetSharing(), first, beside)
 		}
 		resp = w.plan(&stokerv1.PlanBatchRequest{JobCount: 20, Priority: new(int32(100))})
 		w.wantPlan(resp, 8)

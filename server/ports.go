@@ -65,11 +65,12 @@ type JobStore interface {
 type LineStore interface {
 	// AccountLine returns the line of an account.
 	AccountLine(ctx context.Context, accountID string, now time.Time) (*job.Line, error)
-	// CountWaiting returns how many jobs are WAITING in batches that may start jobs, by account.
-	CountWaiting(ctx context.Context) (map[string]int64, error)
+	// CountWaiting returns how many jobs are WAITING in batches that may start jobs, by account; with
+	// paused, in all batches that have not ended.
+	CountWaiting(ctx context.Context, paused bool) (map[string]int64, error)
 	// NextJobs returns the due jobs of an account that are started next, at most limit, in the order
 	// in which they are started, without those of some batches.
-	NextJobs(ctx context.Context, accountID string, now time.Time, limit int, except ...int64) ([]job.Job, error)
+	NextJobs(ctx context.Context, accountID string, now time.Time, limit int, except job.Except) ([]job.Job, error)
 	// NextJobOfBatch returns the due job that is started next in the batch with a sequence
 	// number. The error matches [job.ErrNotFound] if no job is due.
 	NextJobOfBatch(ctx context.Context, batchSeq int64, now time.Time) (job.Job, error)

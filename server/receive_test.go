@@ -257,6 +257,16 @@ func TestWaitingJobs(t *testing.T) {
 	batch := w.submit(3)
 	_, err := w.batches.SubmitBatch(t.Context(), submission(3))
 	wantCode(t, err, codes.ResourceExhausted)
+	if _, err := w.batches.PauseBatch(t.Context(), &stokerv1.PauseBatchRequest{BatchId: batch.GetId()}); err != nil {
+		t.Fatal(err)
+	}
+	_, again := w.batches.ResubmitBatch(t.Context(), &stokerv1.ResubmitBatchRequest{BatchId: batch.GetId()})
+	wantCode(t, again, codes.ResourceExhausted)
+	_, err = w.batches.SubmitBatch(t.Context(), submission(3)) // a paused batch makes no room
+	wantCode(t, err, codes.ResourceExhausted)
+	if _, err := w.batches.ResumeBatch(t.Context(), &stokerv1.ResumeBatchRequest{BatchId: batch.GetId()}); err != nil {
+		t.Fatal(err)
+	}
 	if limit := detail[*errdetails.ErrorInfo](err).GetMetadata()["limit"]; limit != "waiting_jobs_per_account" || detail[*errdetails.RetryInfo](err) == nil {
 		t.Errorf("the limit is %q: %v", limit, err)
 	}

@@ -56,6 +56,9 @@ func (s *Server) ResubmitBatch(ctx context.Context, req *stokerv1.ResubmitBatchR
 		b.Counts.Waiting = int64(len(jobs))
 		return s.respondResubmit(ctx, b)
 	}
+	if err := s.waiting.add(ctx, b.AccountID, len(jobs)); err != nil {
+		return nil, err
+	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, fmt.Errorf("choose a batch id: %w", err)

@@ -61,7 +61,8 @@ type Limits struct {
 	// half, or as much as one request needs. Requests of up to 64 KiB are not counted. Default 64 MiB.
 	ReceiveBytes int
 	// AnswerBytes is how much memory answers may take up until they are written, in bytes, those to all
-	// callers together. One caller gets at most half. Answers of up to 4 KiB are not counted. Default 64 MiB.
+	// callers together. One caller gets at most half. Answers of up to 4 KiB count half as
+	// much again, whoever they are for. Default 64 MiB.
 	AnswerBytes int
 	// WaitingJobsPerAccount is how many jobs of one account may wait to be started. Default 10,000,000.
 	WaitingJobsPerAccount int
@@ -105,6 +106,8 @@ type Server struct {
 	lists        *batchLists
 	batchURL     func(number int64) string // nil: there is no page
 	callers      *callers
+	refusedLines *refusedLines // also of gate
+	unread       *unreadAnswers
 	receiving    *room // for requests on their way in
 	decoding     *room // for requests that are being decoded and carried out
 	answering    *room // for answers until they are written
@@ -132,9 +135,11 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	lines := newRefusedLines()
 	s := &Server{
 		store:        newBoundary(c.Store, c.AllowInlineTemplates),
-		gate:         &gate{identifier: c.Identifier, methods: methods, strangers: newStrangers(), audit: audit, log: log},
+		gate:         &gate{identifier: c.Identifier, methods: methods, strangers: newStrangers(), lines: lines, audit: audit, log: log},
+		refusedLines: lines,
 		audit:        audit,
 		access:       &accessService{store: c.Access, identifier: c.Identifier, accounts: c.Store, inlineTemplates: c.AllowInlineTemplates},
 		catalog:      c.Catalog,
@@ -149,6 +154,7 @@ func New(c Config) (*Server, error) {
 		s.notification = &notificationService{store: &notificationBoundary{store: c.Notifications, accounts: s.store}, sender: c.Sender}
 	}
 	s.hub = newHub(s.limits)
+	s.unread = newUnreadAnswers(s.limits.AnswerBytes / 2)
 	s.callers = newCallers(s.limits)
 	s.receiving = newRoom("receive_bytes", "requests", s.limits.ReceiveBytes, s.limits.MaxRequestBytes)
 	s.decoding = newRoom("receive_bytes", "requests", 2*s.limits.ReceiveBytes, 2*s.limits.MaxRequestBytes)

@@ -31,6 +31,7 @@ var errBadToken = errors.New("unusable token")
 type pageToken struct {
 	list     [8]byte // of listHash
 	position int64   // the batch's sequence number or the job's number
+	group    int64   // of the batch, in a list whose order has groups; otherwise 0, which the token leaves out
 }
 
 // listHash is a hash of the list that a page token belongs to: the type of the request and its filters.
@@ -55,7 +56,11 @@ func listHash[R interface {
 
 func (t pageToken) String() string {
 	b := append([]byte{tokenVersion, 'p'}, t.list[:]...)
-	return encodeToken(binary.AppendUvarint(b, uint64(t.position)))
+	b = binary.AppendUvarint(b, uint64(t.position))
+	if t.group != 0 {
+		b = binary.AppendUvarint(b, uint64(t.group))
+	}
+	return encodeToken(b)
 }
 
 // parsePageToken parses a token as [pageToken.String] writes it. Empty text means the first page. For a
@@ -66,6 +71,10 @@ func parsePageToken(text string, list [8]byte) (pageToken, error) {
 	}
 	d := decodeToken(text, 'p')
 	t := pageToken{list: [8]byte(d.readBytes(8)), position: d.readNumber()}
+	if len(d.rest) > 0 {
+		t.group = d.readNumber()
+		d.bad = d.bad || t.group == 0
+	}
 	if d.bad || len(d.rest) > 0 || t.position == 0 {
 		return pageToken{}, badPageToken()
 	}
@@ -95,7 +104,7 @@ func parseSearchToken(text string, list [8]byte) (searchToken, error) {
 	}
 	d := decodeToken(text, 's')
 	t := searchToken{list: [8]byte(d.readBytes(8)), after: job.JobPosition{BatchSeq: d.readNumber(), Number: d.readNumber()}}
-	if d.bad || len(d.rest) > 0 || t.after.BatchSeq == 0 || t.after.Number == 0 {
+	if d.bad || len(d.rest) > 0 || t.after.BatchSeq == 0 {
 		return searchToken{}, badPageToken()
 	}
 	if t.list != list {

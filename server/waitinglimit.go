@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// waitingLimit limits how many jobs of an account may wait to be started. It counts them rarely: as long as all
+// waitingLimit limits how many jobs of an account may wait to be started, those of paused batches included: pausing
+// batches makes no room for others. It counts them rarely: as long as all
 // jobs that were submitted since the last count fit, nothing is counted.
 type waitingLimit struct {
 	most  int
-	count func(context.Context) (map[string]int64, error) // the waiting jobs of each account
+	count func(ctx context.Context, paused bool) (map[string]int64, error) // the waiting jobs of each account
 
 	mu   sync.Mutex
 	upTo map[string]int64 // at most so many jobs of an account wait
@@ -20,7 +21,7 @@ type waitingLimit struct {
 // waitingRetry is when a submission beyond the limit is advised to come back.
 const waitingRetry = time.Minute
 
-func newWaitingLimit(most int, count func(context.Context) (map[string]int64, error)) *waitingLimit {
+func newWaitingLimit(most int, count func(ctx context.Context, paused bool) (map[string]int64, error)) *waitingLimit {
 	return &waitingLimit{most: most, count: count, upTo: map[string]int64{}}
 }
 
@@ -30,7 +31,7 @@ func (l *waitingLimit) add(ctx context.Context, account string, jobs int) error 
 	defer l.mu.Unlock()
 	waiting, known := l.upTo[account]
 	if !known || waiting+int64(jobs) > int64(l.most) {
-		counts, err := l.count(ctx)
+		counts, err := l.count(ctx, true)
 		if err != nil {
 			return fmt.Errorf("count waiting jobs: %w", err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -178,7 +179,8 @@ func newAccountLines(store LineStore) *accountLines {
 }
 
 // place finds a batch in the line of its account; nil if the batch is not in the line. Batches with a
-// problem are not in the line until their next try.
+// problem are not in the line until their next try, and those of a principal that has made its starts of the day
+// until the next one.
 func (l *accountLines) place(ctx context.Context, a *job.AccountStatus, b *job.Batch, now time.Time) (*job.Place, error) {
 	l.mu.Lock()
 	c := l.lines[a.ID]
@@ -204,7 +206,11 @@ func (l *accountLines) read(ctx context.Context, a *job.AccountStatus, now time.
 	if err != nil {
 		return nil, fmt.Errorf("read line: %w", err)
 	}
-	return line.Without(batchesWithProblem(a, now)), nil
+	withProblem := batchesWithProblem(a, now)
+	return line.Without(func(s job.Share) bool {
+		_, exhausted := a.PrincipalExhausted(s.CreatedBy, now)
+		return exhausted || slices.Contains(withProblem, s.Seq)
+	}), nil
 }
 
 // lineFor returns the cached line if it is recent enough, and reads it otherwise. A line without the
@@ -226,14 +232,11 @@ func (c *cachedLine) lineFor(b *job.Batch, now time.Time, read func() (*job.Line
 
 // batchesWithProblem returns the sequence numbers of the batches of which the dispatcher starts no job for
 // now, because of a problem.
-func batchesWithProblem(a *job.AccountStatus, now time.Time) map[int64]bool {
-	var seqs map[int64]bool
+func batchesWithProblem(a *job.AccountStatus, now time.Time) []int64 {
+	var seqs []int64
 	for _, t := range a.Problems {
 		if t.Seq != 0 && t.Until.After(now) {
-			if seqs == nil {
-				seqs = map[int64]bool{}
-			}
-			seqs[t.Seq] = true
+			seqs = append(seqs, t.Seq)
 		}
 	}
 	return seqs

@@ -33,9 +33,6 @@ func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
 
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	if a, ok := v.(*encodedAnswer); ok {
-		if a.taken == nil {
-			return mem.BufferSlice{mem.SliceBuffer(a.bytes)}, nil
-		}
 		return mem.BufferSlice{mem.NewBuffer(&a.bytes, a)}, nil
 	}
 	var encoded []byte

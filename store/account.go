@@ -48,10 +48,26 @@ func (s *Store) DailyStarts(ctx context.Context, accountID string, now time.Time
 	if err != nil {
 		return job.DailyStarts{}, fmt.Errorf("starts of account %s: %w", accountID, err)
 	}
-	if today := job.Day(now); d.Day.Before(today) {
-		return job.DailyStarts{Day: today}, nil
+	return onDay(d, now), nil
+}
+
+// PrincipalStarts returns how many starts there were on the day of now of the batches that a principal has
+// submitted, on whichever account.
+func (s *Store) PrincipalStarts(ctx context.Context, principal string, now time.Time) (job.DailyStarts, error) {
+	d, err := ignoreMissing(s.engine.PrincipalStarts(ctx, principal))
+	if err != nil {
+		return job.DailyStarts{}, fmt.Errorf("starts of %s: %w", principal, err)
 	}
-	return d, nil // of a later day if the clock was set back: then it is the stricter count
+	return onDay(d, now), nil
+}
+
+// onDay is the stored count as that of the day of now. If the clock was set back, it is of a later day: then it is
+// the stricter count.
+func onDay(d job.DailyStarts, now time.Time) job.DailyStarts {
+	if today := job.Day(now); d.Day.Before(today) {
+		return job.DailyStarts{Day: today}
+	}
+	return d
 }
 
 // ForgiveStarts lets an account make as many starts as its ceiling allows once more, on the

@@ -159,9 +159,12 @@ type SearchReader interface {
 	// TextRows returns the first rows of texts in the range of a part, in its order, at most limit.
 	// Of the search, only the conditions on batches count.
 	TextRows(ctx context.Context, part SearchPart, limit int) ([]TextRow, error)
-	// EncodingPositions returns the positions of jobs that have, or had, an encoding with a text in
-	// its id, in any order: of jobs and of ended attempts at most [MaxEncodings] each.
-	EncodingPositions(ctx context.Context, match EncodingMatch, text string) ([]job.JobPosition, error)
+	// EncodingPositions returns the positions of jobs that have, or had, one of some encodings, in any
+	// order: of jobs and of ended attempts at most [MaxEncodings] each.
+	EncodingPositions(ctx context.Context, ids EncodingIDs) ([]job.JobPosition, error)
+	// SucceededPositions returns the positions of jobs in SUCCEEDED that have one of the keys of a search
+	// or, if it has none, a key with its prefix, in any order, at most limit.
+	SucceededPositions(ctx context.Context, search *job.Search, limit int) ([]job.JobPosition, error)
 	// CountJobsOfBatches sums up the counts of the batches that a search selects.
 	CountJobsOfBatches(ctx context.Context, search *job.Search) (job.Counts, error)
 	// CausesByBatch returns the causes of the FAILED jobs that a search selects, whatever its states,
@@ -196,8 +199,9 @@ type QueueReader interface {
 	// QueueShares returns the shares of the same batches. Of each batch it counts at most
 	// maxBackedOff jobs that wait out a back-off.
 	QueueShares(ctx context.Context, accountID string, now time.Time, maxBackedOff int) ([]job.Share, error)
-	// CountWaiting returns the number of WAITING jobs in the batches that dispatch, by account.
-	CountWaiting(ctx context.Context) (map[string]int64, error)
+	// CountWaiting returns the number of WAITING jobs in the batches that dispatch, by account; with paused,
+	// in all batches that have not ended.
+	CountWaiting(ctx context.Context, paused bool) (map[string]int64, error)
 	// DueJobs returns the jobs of a batch that are ready or whose back-off is over, with numbers
 	// above afterNumber, at most limit, by number.
 	DueJobs(ctx context.Context, batchSeq, afterNumber int64, now time.Time, limit int) ([]job.Job, error)
@@ -253,6 +257,8 @@ type AccountReader interface {
 	AccountSettings(ctx context.Context, accountID string) (job.AccountSettings, error)
 	// DailyStarts returns the count of the latest day on which an account made starts.
 	DailyStarts(ctx context.Context, accountID string) (job.DailyStarts, error)
+	// PrincipalStarts returns the count of the latest day on which there were starts of a principal's batches.
+	PrincipalStarts(ctx context.Context, principal string) (job.DailyStarts, error)
 	// Orphans returns orphans of an account, at most limit, oldest first.
 	Orphans(ctx context.Context, accountID string, limit int) ([]job.Orphan, error)
 	// ListParameters returns the list parameters of an account by name.

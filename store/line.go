@@ -24,10 +24,10 @@ func (s *Store) AccountLine(ctx context.Context, accountID string, now time.Time
 	return job.NewLine(shares), nil
 }
 
-// CountWaiting returns how many jobs are WAITING in the batches that dispatch, by account. The cost grows
-// with these batches.
-func (s *Store) CountWaiting(ctx context.Context) (map[string]int64, error) {
-	counts, err := s.engine.CountWaiting(ctx)
+// CountWaiting returns how many jobs are WAITING in the batches that dispatch, by account; with paused, in all
+// batches that have not ended. The cost grows with these batches.
+func (s *Store) CountWaiting(ctx context.Context, paused bool) (map[string]int64, error) {
+	counts, err := s.engine.CountWaiting(ctx, paused)
 	if err != nil {
 		return nil, fmt.Errorf("count waiting jobs: %w", err)
 	}

@@ -20,8 +20,8 @@ import (
 // then of the one submitted first. (If batches that have begun fewer jobs did not go first, the
 // batch submitted first would win whenever one of its jobs has just ended.)
 // Inside a batch the order is that of the numbers, so a job that is retried
-// keeps its place. Batches with one of the given sequence numbers are left out.
-func (s *Store) NextJobs(ctx context.Context, accountID string, now time.Time, limit int, except ...int64) ([]job.Job, error) {
+// keeps its place. Some batches can be left out.
+func (s *Store) NextJobs(ctx context.Context, accountID string, now time.Time, limit int, except job.Except) ([]job.Job, error) {
 	var next []job.Job
 	err := s.engine.Snapshot(ctx, func(r Reader) error {
 		batches, err := r.DispatchableBatches(ctx, accountID)
@@ -30,7 +30,7 @@ func (s *Store) NextJobs(ctx context.Context, accountID string, now time.Time, l
 		}
 		list, shares := make([]share, len(batches)), make([]*share, 0, len(batches))
 		for i, b := range batches {
-			if !slices.Contains(except, b.Seq) {
+			if !slices.Contains(except.Batches, b.Seq) && !slices.Contains(except.Principals, b.CreatedBy) {
 				list[i] = share{seq: b.Seq, priority: b.Priority, inFlight: b.InFlight, begun: b.InFlight + b.Ended}
 				shares = append(shares, &list[i])
 			}

@@ -25,7 +25,7 @@ type Want struct {
 // Loaded is the answer to a [Want]. What does not exist is missing.
 type Loaded struct {
 	// Headers are the batches by seq, with the fields that change with their jobs: ID, Seq,
-	// AccountID, State, StateReason, StateTime, Open, FailureLimit, FailuresForgiven, Counts,
+	// CreatedBy, AccountID, State, StateReason, StateTime, Open, FailureLimit, FailuresForgiven, Counts,
 	// Revision, StartTime and FinishTime.
 	Headers []job.Batch
 	Jobs    []job.Job
@@ -59,9 +59,10 @@ type Rows struct {
 	ReadyBlocks    []ReadyBlockChange
 	Causes         []CauseChange
 
-	Starts         []StartsChange
-	ForgivenStarts []ForgivenStarts
-	Settings       []SettingsRow
+	Starts          []StartsChange // of accounts
+	PrincipalStarts []StartsChange
+	ForgivenStarts  []ForgivenStarts
+	Settings        []SettingsRow
 	// Orphans are added unless they are known.
 	Orphans        []job.Orphan
 	DeletedOrphans []job.Orphan // by account and encoding
@@ -156,13 +157,13 @@ type CauseChange struct {
 	Change   int64
 }
 
-// StartsChange adds Change to the starts that an account has made on a day. A later day than the
-// stored one begins with no starts; on an earlier one, Change is added to the stored day. The
-// count does not go below zero, and no more starts are forgiven than were made.
+// StartsChange adds Change to the starts of a day. A later day than the stored one begins with no starts; on
+// an earlier one, Change is added to the stored day. The count does not go below zero, and no more
+// starts are forgiven than were made.
 type StartsChange struct {
-	AccountID string
-	Day       time.Time
-	Change    int
+	Of     string // the account that has made them, or the principal of whose batches they are
+	Day    time.Time
+	Change int
 }
 
 // ForgivenStarts forgives all starts that an account has made, unless the stored day is before Day.
@@ -196,10 +197,11 @@ type ListParameterRow struct {
 
 // DispatchableBatch is what decides when a batch may start its next job.
 type DispatchableBatch struct {
-	Seq      int64
-	Priority int
-	InFlight int64 // jobs that are starting, queued, running or being cancelled
-	Ended    int64 // jobs that have ended
+	Seq       int64
+	CreatedBy string
+	Priority  int
+	InFlight  int64 // jobs that are starting, queued, running or being cancelled
+	Ended     int64 // jobs that have ended
 }
 
 // SucceededJob is a job that has succeeded.
@@ -212,7 +214,7 @@ type SucceededJob struct {
 
 func (r *Rows) empty() bool {
 	return len(r.Jobs)+len(r.Attempts)+len(r.Events)+len(r.Headers)+len(r.Batches)+len(r.DeletedBatches)+len(r.ReadyBlocks)+len(r.Causes)+
-		len(r.Starts)+len(r.ForgivenStarts)+len(r.Settings)+len(r.Orphans)+len(r.DeletedOrphans)+len(r.Resources)+len(r.DeletedResources)+
+		len(r.Starts)+len(r.PrincipalStarts)+len(r.ForgivenStarts)+len(r.Settings)+len(r.Orphans)+len(r.DeletedOrphans)+len(r.Resources)+len(r.DeletedResources)+
 		len(r.ListParameters)+len(r.DeletedListParameters)+len(r.ReconciledAccounts)+len(r.Tokens)+len(r.TokenUses)+len(r.Entries)+
 		len(r.Endpoints)+len(r.DeletedEndpoints)+len(r.Deliveries)+len(r.JoinedJobs)+len(r.ChangedDeliveries)+len(r.Availabilities) == 0
 }

@@ -28,7 +28,7 @@ func (s *Store) FindJobs(ctx context.Context, search job.Search, page job.Search
 	case <-ctx.Done():
 		return job.FoundJobs{}, context.Cause(ctx)
 	}
-	found, err := findJobs(ctx, s.engine, search, page)
+	found, err := s.newSearcher().find(ctx, search, page)
 	if err != nil {
 		return job.FoundJobs{}, fmt.Errorf("find jobs: %w", err)
 	}
@@ -45,6 +45,10 @@ const (
 	SearchPrefixes                    // the keys with the prefix of the search
 	SearchStates                      // the one state of the part
 	SearchCauses                      // the one state and the one cause of the part
+	// The keys, or those with the prefix, of jobs that have not succeeded. Batches all of whose jobs have
+	// succeeded are not looked at.
+	SearchKeysOfOthers
+	SearchPrefixesOfOthers
 )
 
 // SearchPart is a part of a search that is read in the order of one index.
@@ -63,18 +67,13 @@ type SearchPart struct {
 // where they begin in an ascending search, behind it.
 type SearchRange struct{ First, Last, Number int64 }
 
-// EncodingMatch says how a text is in the id of an encoding.
-type EncodingMatch int
+// searcher searches.
+type searcher struct {
+	SearchReader
+	scans *encodingScans
+}
 
-// The ways in which a text is in an id.
-const (
-	EncodingExactly EncodingMatch = iota // it is the id
-	EncodingPrefix                       // the id begins with it
-	EncodingPart                         // it is anywhere in the id
-)
-
-// MaxEncodings is how many jobs with a text in an encoding id are found.
-const MaxEncodings = 10_000
+func (s *Store) newSearcher() searcher { return searcher{s.engine, &s.scans} }
 
 // partsOfSearch cuts a search into parts that have no job in common, by the index that fits best.
 func partsOfSearch(f *job.Search) []SearchPart {
@@ -125,22 +124,30 @@ func ranges(f *job.Search, page job.SearchPage) []SearchRange {
 	return []SearchRange{rest, {0, after.BatchSeq - 1, math.MaxInt64}}
 }
 
-// findJobs asks for one job more than the page has, to know whether there are others.
-func findJobs(ctx context.Context, r SearchReader, f job.Search, page job.SearchPage) (job.FoundJobs, error) {
+// find asks for one job more than the page has, to know whether there are others.
+func (s searcher) find(ctx context.Context, f job.Search, page job.SearchPage) (job.FoundJobs, error) {
 	switch {
 	case f.Text != "":
-		return findText(ctx, r, &f, page)
+		return s.findText(ctx, &f, page)
 	case f.EncodingID != "":
-		positions, err := r.EncodingPositions(ctx, EncodingExactly, f.EncodingID)
+		positions, err := s.EncodingPositions(ctx, EncodingIDs{ID: f.EncodingID})
 		if err != nil {
 			return job.FoundJobs{}, err
 		}
-		jobs, err := jobsAt(ctx, r, &f, page, positions)
+		jobs, err := s.findAt(ctx, &f, page, positions)
 		return cutPage(jobs, page.Limit), err
+	case isByKey(&f):
+		return s.findByKey(ctx, &f, page)
 	}
+	return s.findInParts(ctx, &f, page)
+}
+
+// findInParts goes through the parts of a search in each of its ranges.
+func (s searcher) findInParts(ctx context.Context, f *job.Search, page job.SearchPage) (job.FoundJobs, error) {
+	parts := partsOfSearch(f)
 	var found []job.FoundJob
-	for _, in := range ranges(&f, page) {
-		some, err := findIn(ctx, r, &f, in, page.Ascending, page.Limit+1-len(found))
+	for _, in := range ranges(f, page) {
+		some, err := s.findIn(ctx, f, parts, in, page.Ascending, page.Limit+1-len(found))
 		if err != nil {
 			return job.FoundJobs{}, err
 		}
@@ -151,12 +158,12 @@ func findJobs(ctx context.Context, r SearchReader, f job.Search, page job.Search
 	return cutPage(found, page.Limit), nil
 }
 
-// findIn finds the first n jobs in a range.
-func findIn(ctx context.Context, r SearchReader, f *job.Search, in SearchRange, asc bool, n int) ([]job.FoundJob, error) {
+// findIn finds the first n jobs of some parts of a search in a range.
+func (s searcher) findIn(ctx context.Context, f *job.Search, parts []SearchPart, in SearchRange, asc bool, n int) ([]job.FoundJob, error) {
 	var found []job.FoundJob
-	for _, part := range partsOfSearch(f) {
+	for _, part := range parts {
 		part.Search, part.Range, part.Ascending = f, in, asc
-		some, err := r.SearchJobs(ctx, part, n)
+		some, err := s.SearchJobs(ctx, part, n)
 		if err != nil {
 			return nil, err
 		}
@@ -195,9 +202,9 @@ func cutPage(found []job.FoundJob, limit int) job.FoundJobs {
 // positionsPerQuery is how many jobs are read by their positions at a time.
 const positionsPerQuery = 500
 
-// jobsAt returns those of the jobs at some positions that a search selects and a page may have, at most one
+// findAt returns those of the jobs at some positions that a search selects and a page may have, at most one
 // more than its limit, in its order. The positions may be in any order.
-func jobsAt(ctx context.Context, r SearchReader, f *job.Search, page job.SearchPage, positions []job.JobPosition) ([]job.FoundJob, error) {
+func (s searcher) findAt(ctx context.Context, f *job.Search, page job.SearchPage, positions []job.JobPosition) ([]job.FoundJob, error) {
 	var found []job.FoundJob
 	all := positions[:0:0]
 	for _, p := range positions {
@@ -207,7 +214,7 @@ func jobsAt(ctx context.Context, r SearchReader, f *job.Search, page job.SearchP
 	}
 	slices.SortFunc(all, func(a, b job.JobPosition) int { return comparePositions(a, b, page.Ascending) })
 	for chunk := range slices.Chunk(slices.Compact(all), positionsPerQuery) {
-		some, err := r.JobsAt(ctx, f, chunk)
+		some, err := s.JobsAt(ctx, f, chunk)
 		if err != nil {
 			return nil, err
 		}

@@ -11,13 +11,9 @@ import (
 // textRowsPerQuery is how many rows of texts are read at a time, some 20 KB each.
 const textRowsPerQuery = 64
 
-// minEncodingText is how many characters of an encoding id are searched for at least. A shorter text is in
-// too many ids.
-const minEncodingText = 4
-
 // textSearch is a search for a text.
 type textSearch struct {
-	SearchReader
+	searcher
 	search    *job.Search
 	page      job.SearchPage
 	text      string            // in lower case
@@ -26,20 +22,24 @@ type textSearch struct {
 
 // findText goes through the jobs that have the text or, if these are few, through those that match all other
 // conditions.
-func findText(ctx context.Context, r SearchReader, f *job.Search, page job.SearchPage) (job.FoundJobs, error) {
-	s := textSearch{SearchReader: r, search: f, page: page, text: searchable(f.Text)}
+func (s searcher) findText(ctx context.Context, f *job.Search, page job.SearchPage) (job.FoundJobs, error) {
+	t := textSearch{searcher: s, search: f, page: page, text: searchable(f.Text)}
+	var complete bool
 	var err error
-	if s.encodings, err = s.encodingsWith(ctx, s.text); err != nil {
+	if t.encodings, complete, err = t.encodingsWith(ctx); err != nil {
 		return job.FoundJobs{}, err
 	}
-	few, err := s.selectsFew(ctx, f)
+	if !complete {
+		return job.FoundJobs{Next: beginningOf(f, page)}, nil
+	}
+	few, err := t.selectsFew(ctx, f)
 	if err != nil {
 		return job.FoundJobs{}, err
 	}
 	if few {
-		return s.findAmongOthers(ctx)
+		return t.findAmongOthers(ctx)
 	}
-	return s.findInTexts(ctx)
+	return t.findInTexts(ctx)
 }
 
 // findInTexts goes through the texts of all jobs in the order of the page, and through the rows of those jobs
@@ -60,7 +60,7 @@ func (s *textSearch) findInTexts(ctx context.Context) (job.FoundJobs, error) {
 			}
 		}
 		rest := job.SearchPage{After: at, Ascending: s.page.Ascending, Limit: s.page.Limit - len(found)}
-		some, err := jobsAt(ctx, s.SearchReader, s.search, rest, positions)
+		some, err := s.findAt(ctx, s.search, rest, positions)
 		if err != nil {
 			return job.FoundJobs{}, err
 		}
@@ -79,7 +79,7 @@ func (s *textSearch) findAmongOthers(ctx context.Context) (job.FoundJobs, error)
 	others := *s.search
 	others.Text = ""
 	for at := s.page.After; ; {
-		some, err := findJobs(ctx, s.SearchReader, others, job.SearchPage{After: at, Ascending: s.page.Ascending, Limit: positionsPerQuery})
+		some, err := s.find(ctx, others, job.SearchPage{After: at, Ascending: s.page.Ascending, Limit: positionsPerQuery})
 		if err != nil {
 			return job.FoundJobs{}, err
 		}
@@ -164,18 +164,4 @@ func positionsWith(rows []TextRow, text []byte) []job.JobPosition {
 		}
 	}
 	return positions
-}
-
-// encodingsWith returns the positions of jobs that have, or had, an encoding with a text in its id. A text
-// that can be inside of an id is looked for there, others at the beginning only.
-func (s *textSearch) encodingsWith(ctx context.Context, text string) ([]job.JobPosition, error) {
-	if len(text) < minEncodingText {
-		return nil, nil
-	}
-	positions, err := s.EncodingPositions(ctx, EncodingPrefix, text)
-	if err != nil || len(text) >= len("00000000-0000-0000-0000-000000000000") || strings.Trim(text, "0123456789abcdef-") != "" {
-		return positions, err
-	}
-	more, err := s.EncodingPositions(ctx, EncodingPart, text)
-	return slices.Concat(positions, more), err
 }

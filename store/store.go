@@ -52,6 +52,7 @@ type Store struct {
 	writer   *writer
 	sums     *blockSums
 	searches chan struct{} // has an element for each search under way
+	scans    encodingScans
 	outbox   chan struct{} // capacity 1: there are deliveries to make
 
 	reap       chan struct{} // capacity 1: there are deleted batches to remove

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
 	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/job"
 )

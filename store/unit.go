@@ -230,26 +230,46 @@ func (u *unit) reserveRow(kind, account, key string) error {
 	return nil
 }
 
-// countStarts counts n starts of an account; n is less than 0 if some are given back.
-func (u *unit) countStarts(accountID string, n int, now time.Time) error {
-	day := job.Day(now)
-	for i := range u.rows.Starts {
-		// Neither of two changes of the same sign is cut off at zero if their sum is not.
-		if s := &u.rows.Starts[i]; s.AccountID == accountID && s.Day.Equal(day) && (s.Change < 0) == (n < 0) {
-			s.Change += n
-			return nil
+// countStarts counts n starts of jobs of a batch, for its account and for who submitted it; n is less than 0 if
+// some are given back.
+func (u *unit) countStarts(b *job.Batch, n int, now time.Time) error {
+	ofAccount := StartsChange{Of: b.AccountID, Day: job.Day(now), Change: n}
+	if !addStarts(u.rows.Starts, ofAccount) {
+		if err := u.reserveStarts(b.AccountID); err != nil {
+			return err
 		}
+		u.rows.Starts = append(u.rows.Starts, ofAccount)
 	}
-	if err := u.reserveStarts(accountID); err != nil {
-		return err
+	ofPrincipal := StartsChange{Of: creator(*b), Day: job.Day(now), Change: n}
+	if !addStarts(u.rows.PrincipalStarts, ofPrincipal) {
+		if slices.ContainsFunc(u.rows.PrincipalStarts, ofPrincipal.isOfSame) {
+			if err := u.flush(); err != nil {
+				return err
+			}
+		}
+		u.rows.PrincipalStarts = append(u.rows.PrincipalStarts, ofPrincipal)
 	}
-	u.rows.Starts = append(u.rows.Starts, StartsChange{AccountID: accountID, Day: day, Change: n})
 	return nil
 }
 
+// addStarts adds a change to one of the changes, and reports whether there is one that it can be added to:
+// neither of two changes of the same sign is cut off at zero if their sum is not.
+func addStarts(changes []StartsChange, c StartsChange) bool {
+	for i := range changes {
+		if s := &changes[i]; c.isOfSame(*s) && s.Day.Equal(c.Day) && (s.Change < 0) == (c.Change < 0) {
+			s.Change += c.Change
+			return true
+		}
+	}
+	return false
+}
+
+// isOfSame reports whether another change is about the starts of the same account or principal.
+func (c StartsChange) isOfSame(other StartsChange) bool { return c.Of == other.Of }
+
 // reserveStarts is [unit.reserveRow] for the starts of an account, which most transactions count.
 func (u *unit) reserveStarts(accountID string) error {
-	if slices.ContainsFunc(u.rows.Starts, func(s StartsChange) bool { return s.AccountID == accountID }) ||
+	if slices.ContainsFunc(u.rows.Starts, func(s StartsChange) bool { return s.Of == accountID }) ||
 		slices.ContainsFunc(u.rows.ForgivenStarts, func(s ForgivenStarts) bool { return s.AccountID == accountID }) {
 		return u.flush()
 	}

@@ -129,7 +129,7 @@ func (u *unit) apply(h *batchHeader, before job.Job, update *job.Update, now tim
 		u.rows.Attempts = append(u.rows.Attempts, AttemptRow{BatchSeq: h.Seq, Number: j.ID.Number, Attempt: *update.Ended})
 	}
 	if n := update.Starts(); n != 0 {
-		if err := u.countStarts(h.AccountID, n, now); err != nil {
+		if err := u.countStarts(h.Batch, n, now); err != nil {
 			return job.Job{}, err
 		}
 	}

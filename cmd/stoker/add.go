@@ -30,7 +30,7 @@ repeated. To say that no more will come: stoker close.`,
 		},
 		ValidArgsFunction: completions{c}.openBatchThenFile,
 	}
-	flags.addFormatFlags(cmd)
+	flags.addFormatFlags(c, cmd)
 	return c.clientCommand(cmd, untilInterrupted, func(ctx context.Context, conn *client.Client, args []string) error {
 		return c.addJobs(ctx, conn, flags, args[0], args[1:])
 	})

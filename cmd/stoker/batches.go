@@ -22,6 +22,7 @@ type batchList struct {
 	*cli
 	states, labels []string
 	limit          int
+	attention      bool
 	request        stokerv1.ListBatchesRequest
 }
 
@@ -32,6 +33,7 @@ func batchesCommand(c *cli) *cobra.Command {
 		Short: "List batches: first those that need somebody, then the unfinished, then the finished.",
 		Example: `  stoker batches
   stoker batches --state failed --label team=vod
+  stoker batches --attention --by @me
   stoker batches --sort -failed -n 5
   stoker batches --state active --watch
   stoker batches -o json --jq '.[].display_name'`,
@@ -42,16 +44,20 @@ func batchesCommand(c *cli) *cobra.Command {
 	f.StringArrayVarP(&l.labels, "label", "l", nil, "only batches with this label, `KEY=VALUE`; may be repeated")
 	f.StringVar(&l.request.Account, "account", "", "only batches of this `ACCOUNT`")
 	f.StringVar(&l.request.Text, "name", "", "only batches with this `TEXT` in their name")
+	f.StringVar(&l.request.CreatedBy, "by", "", "only batches that this `PRINCIPAL` has submitted, such as token:ci; @me is you")
+	f.BoolVar(&l.attention, "attention", false, "failed batches too among those that need somebody, which come first")
 	f.IntVarP(&l.limit, "limit", "n", 50, "how many at most")
 	var watched bool
 	f.BoolVarP(&watched, "watch", "w", false, "go on showing what changes, until it is interrupted")
 	completeFlag(cmd, "state", append(batchStateNames(), waitingState))
+	completeFlagFrom(cmd, "by", completions{c}.creators)
+	cmd.MarkFlagsMutuallyExclusive("attention", "watch")
 	c.addListingFlags(cmd, ui.Batches().ColumnNames())
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, _ []string) error {
 		if watched {
 			return l.watch(ctx, conn)
 		}
-		return l.print(ctx, conn, givenFilters(cmd, "state", "label", "account", "name"))
+		return l.print(ctx, conn, givenFilters(cmd, "state", "label", "account", "name", "by"))
 	})
 }
 
@@ -75,11 +81,15 @@ func (l *batchList) print(ctx context.Context, conn *client.Client, filters stri
 	if err != nil {
 		return err
 	}
+	write := reader.write
+	if l.attention {
+		write = reader.writeByAttention
+	}
 	to, err := newWriter(l.cli, listing)
 	if err != nil {
 		return err
 	}
-	shown, need, err := reader.write(ctx, to, limit)
+	shown, need, err := write(ctx, to, limit)
 	if err != nil {
 		return err
 	}
@@ -139,6 +149,7 @@ type batchReader struct {
 	conn       *client.Client
 	unfinished *stokerv1.ListBatchesRequest // nil: none is wanted
 	finished   *stokerv1.ListBatchesRequest // nil: none is wanted
+	attention  *stokerv1.ListBatchesRequest // all of both, in the order of attention
 	waits      bool                         // only batches that wait, of the active ones
 	total      int64                        // how many batches match, if that is known
 }
@@ -170,7 +181,27 @@ func newBatchReader(conn *client.Client, l *batchList) (*batchReader, error) {
 		return request
 	}
 	r.unfinished, r.finished = of(false), of(true)
+	r.attention = proto.CloneOf(&l.request)
+	r.attention.Order, r.attention.States = stokerv1.BatchOrder_BATCH_ORDER_ATTENTION, states
+	if l.attention && r.waits {
+		return nil, usagef("--attention: leave out --state waiting, which no server knows")
+	}
 	return r, nil
+}
+
+// writeByAttention is [batchReader.write] in the order of attention, which is the server's.
+func (r *batchReader) writeByAttention(ctx context.Context, to output.Writer[*stokerv1.Batch], limit int) (shown int, need []*stokerv1.Batch, err error) {
+	err = r.pages(ctx, r.attention, limit, func(b *stokerv1.Batch) error {
+		if ui.NeedsSomebody(b) != "" {
+			need = append(need, b)
+		}
+		shown++
+		return to.Add(b)
+	})
+	if err != nil {
+		return shown, nil, err
+	}
+	return shown, need, to.End()
 }
 
 // write writes at most limit batches. It returns how many, and those that need somebody.

@@ -71,20 +71,15 @@ func (v *cancellation) run(ctx context.Context, conn *client.Client, args []stri
 		return err
 	}
 	changes := v.changes(conn, found)
-	if v.looksFirst(changes) {
-		planned, err := makeChanges(ctx, changes, true)
-		switch {
-		case err != nil:
-			return err
-		case planned.isNothing():
-			return v.nothing(found, planned)
-		case v.dryRun:
-			v.note("%s%s would be cancelled", found.prefix(), v.size(found, planned))
-			return v.report(planned, planned.jobs)
-		}
-		if err := v.ask(ctx, v.cli, v.question(found, planned), v.consequences(planned)...); err != nil {
-			return err
-		}
+	goOn, err := v.lookFirst(ctx, v.cli, changes, firstLook{
+		nothing:  found.prefix() + "nothing to cancel",
+		would:    func(e effect) string { return fmt.Sprintf("%s%s would be cancelled", found.prefix(), v.size(found, e)) },
+		question: func(e effect) string { return v.question(found, e) },
+		details:  v.consequences,
+		count:    func(e effect) int64 { return e.jobs },
+	})
+	if !goOn {
+		return err
 	}
 	done, err := makeChanges(ctx, changes, false)
 	if err != nil {
@@ -92,7 +87,8 @@ func (v *cancellation) run(ctx context.Context, conn *client.Client, args []stri
 	}
 	lost := v.repeats.lostAnswer("CancelJobs") || v.repeats.lostAnswer("CancelBatches")
 	if done.isNothing() && !lost {
-		return v.nothing(found, done)
+		v.note("%snothing to cancel", found.prefix())
+		return v.report(done, 0)
 	}
 	v.note("%scancelling %s", found.prefix(), v.size(found, done))
 	if lost {
@@ -168,12 +164,6 @@ func (v *cancellation) cancelBatches(conn *client.Client, found *selected) chang
 		e.jobs = e.counts.GetWaiting() + e.atPlatform()
 		return e, err
 	}
-}
-
-// nothing ends a cancellation that has nothing to cancel.
-func (v *cancellation) nothing(found *selected, planned effect) error {
-	v.note("%snothing to cancel", found.prefix())
-	return v.report(planned, 0)
 }
 
 // size is how much is cancelled, in words.

@@ -14,6 +14,7 @@ import (
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/contexts"
+	"github.com/stokerd/stoker/internal/joblist"
 	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/ui"
 )
@@ -149,7 +150,7 @@ func (k completions) batchesIn(states []stokerv1.BatchState, named []string, typ
 			}
 		}
 		if strings.HasPrefix(lastBatch, typed) && typed != "" {
-			values = append(values, describe(lastBatch, "the newest batch"))
+			values = append(values, describe(lastBatch, "your newest batch"))
 		}
 		return values, nil
 	})
@@ -294,6 +295,25 @@ func (k completions) labels(_ *cobra.Command, _ []string, _ string) ([]cobra.Com
 	})
 }
 
+// creators lists who has submitted the newest batches.
+func (k completions) creators(_ *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return k.ask(func(ctx context.Context, conn *client.Client) ([]cobra.Completion, error) {
+		page, err := conn.Batches().ListBatches(ctx, &stokerv1.ListBatchesRequest{PageSize: maxOffered})
+		if err != nil {
+			return nil, err
+		}
+		submitted := map[string]int64{}
+		for _, b := range page.GetBatches() {
+			submitted[b.GetCreatedBy()]++
+		}
+		values := []cobra.Completion{describe(myself, "you")}
+		for _, name := range slices.Sorted(maps.Keys(submitted)) {
+			values = append(values, describe(name, ui.BatchCount(submitted[name])))
+		}
+		return values, nil
+	})
+}
+
 // accounts lists the accounts of the server.
 func (k completions) accounts(_ *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return k.ask(func(ctx context.Context, conn *client.Client) ([]cobra.Completion, error) {
@@ -333,18 +353,84 @@ func (k completions) templates(_ *cobra.Command, _ []string, _ string) ([]cobra.
 		}
 		var values []cobra.Completion
 		for _, t := range page.GetTemplates() {
-			var variables []string
-			for _, v := range t.GetVariables() {
-				name := v.GetName()
-				if v.Default != nil {
-					name += "=" + v.GetDefault()
-				}
-				variables = append(variables, name)
-			}
-			values = append(values, describe(t.GetName(), strings.Join(variables, ", ")))
+			values = append(values, describe(t.GetName(), ui.VariableNames(t)))
 		}
 		return values, nil
 	})
+}
+
+// variables lists the variables of the template that is named, with an = behind each, without those that have a
+// value already.
+func (k completions) variables(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	given, _ := cmd.Flags().GetStringArray("var") // the flag exists
+	return k.variablesOf(cmd, func(v *stokerv1.TemplateVariable) cobra.Completion {
+		name := v.GetName() + "="
+		if slices.ContainsFunc(given, func(g string) bool { return strings.HasPrefix(g, name) }) {
+			return ""
+		}
+		return describe(name, variableHint(v))
+	})
+}
+
+// listColumns lists what a column of a list may be, once the = behind its name is typed: the fields of a job and,
+// once they are begun, the variables of the template that is named.
+func (k completions) listColumns(cmd *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	equals := strings.LastIndex(typed, "=")
+	if equals < 0 || equals < strings.LastIndex(typed, ",") {
+		return nil, noFiles | cobra.ShellCompDirectiveNoSpace
+	}
+	column := output.Printable(typed[:equals+1])
+	if strings.HasPrefix(typed[equals+1:], "v") {
+		return k.variablesOf(cmd, func(v *stokerv1.TemplateVariable) cobra.Completion {
+			return describe(column+joblist.VariablePrefix+v.GetName(), variableHint(v))
+		})
+	}
+	var values []cobra.Completion
+	for _, field := range append(joblist.FieldNames(), joblist.VariablePrefix) {
+		values = append(values, column+field)
+	}
+	return values, noFiles | cobra.ShellCompDirectiveNoSpace
+}
+
+// variablesOf lists the variables of the template that the flags of a command name, each as value makes it. An
+// empty one is left out.
+func (k completions) variablesOf(cmd *cobra.Command, value func(*stokerv1.TemplateVariable) cobra.Completion) ([]cobra.Completion, cobra.ShellCompDirective) {
+	flag := cmd.Flags().Lookup("template")
+	if flag == nil || flag.Value.String() == "" {
+		return nil, noFiles
+	}
+	list, how := k.ask(func(ctx context.Context, conn *client.Client) ([]cobra.Completion, error) {
+		page, err := conn.Catalog().ListTemplates(ctx, &stokerv1.ListTemplatesRequest{})
+		if err != nil {
+			return nil, err
+		}
+		var values []cobra.Completion
+		for _, t := range page.GetTemplates() {
+			if t.GetName() != flag.Value.String() {
+				continue
+			}
+			for _, v := range t.GetVariables() {
+				if text := value(v); text != "" {
+					values = append(values, text)
+				}
+			}
+		}
+		return values, nil
+	})
+	return list, how | cobra.ShellCompDirectiveNoSpace
+}
+
+// variableHint describes a variable of a template.
+func variableHint(v *stokerv1.TemplateVariable) string {
+	switch {
+	case v.GetDescription() != "":
+		return v.GetDescription()
+	case v.Default != nil:
+		return "default " + v.GetDefault()
+	case v.GetRequired():
+		return "required"
+	}
+	return "optional"
 }
 
 // inputs lists the storages that can be read from.

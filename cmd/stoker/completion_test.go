@@ -26,7 +26,7 @@ func TestCompletions(t *testing.T) {
 		{[]string{"cancel", ""}, "417\ttrailers Q1, open, 2 %", ""},
 		{[]string{"cancel", "411", "41"}, "417\t", "411\t"},
 		{[]string{"cancel", "night"}, "night run 411\t411, active, 61 %", ""},
-		{[]string{"cancel", "@"}, "@last\tthe newest batch", ""},
+		{[]string{"cancel", "@"}, "@last\tyour newest batch", ""},
 		{[]string{"cancel", "411/"}, "411/17\tclips/tour-stage-9, failed", ""},
 		{[]string{"cancel", "411/fil"}, "411/films/sintel\t411/29, waiting", ""},
 		{[]string{"delete", ""}, "409\thevc re-encode 3, failed", "411"},
@@ -45,6 +45,15 @@ func TestCompletions(t *testing.T) {
 		{[]string{"batches", "--context", ""}, "prod\t127.0.0.1:7999", ""},
 		{[]string{"completion", ""}, "bash", ""},
 		{[]string{"help", "na"}, "names", ""},
+		{[]string{"submit", "a.csv", "--template", "per-title", "--var", ""}, "title=\trequired\nbrand=\tdefault junior\n", ""},
+		{[]string{"submit", "a.csv", "--template", "per-title", "--var", "title=Sintel", "--var", ""}, "brand=\tdefault junior\n", "title"},
+		{[]string{"submit", "a.csv", "--var", ""}, ":", "="},
+		{[]string{"submit", "a.csv", "--list-columns", "Titel="}, "Titel=key\nTitel=name\n", ""},
+		{[]string{"submit", "a.csv", "--template", "per-title", "--list-columns", "Datei=input_path,Titel=v"}, "Datei=input_path,Titel=var:title\trequired\n", ""},
+		{[]string{"batches", "--sort", ""}, "batch\tthe smallest first\n", ""},
+		{[]string{"batches", "--sort=-b"}, "-batch\tthe largest first\n", ""},
+		{[]string{"batches", "--columns", "name,"}, "name,batch\nname,state\n", "name,name"},
+		{[]string{"batches", "--by", ""}, "@me\tyou\nlocal\t14 batches\n", ""},
 	} {
 		got := command{env: env}.run(t.Context(), append([]string{"__complete"}, tt.args...)...)
 		if !strings.HasPrefix(got.stdout, tt.want) || tt.not != "" && strings.Contains(got.stdout, tt.not) {

@@ -28,6 +28,44 @@ func (g *caution) addCautionFlags(cmd *cobra.Command) {
 // a mistake in a list that takes several calls before the first one has changed anything.
 func (g caution) looksFirst(changes []change) bool { return !g.yes || g.dryRun || len(changes) > 1 }
 
+// firstLook is what a verb says of what it would change, before it changes anything.
+type firstLook struct {
+	nothing  string                // that there is nothing to change
+	would    func(effect) string   // what would be changed, for --dry-run
+	question func(effect) string   // whether to go on
+	details  func(effect) []string // what yes means, a line each; nil: the batches
+	count    func(effect) int64    // of what the verb changes; nil: batches
+}
+
+// lookFirst counts what the changes would do, if the verb has to know, and says it or asks whether to go on. It
+// returns false if the verb ends with that.
+func (g caution) lookFirst(ctx context.Context, c *cli, changes []change, look firstLook) (goOn bool, err error) {
+	if !g.looksFirst(changes) {
+		return true, nil
+	}
+	planned, err := makeChanges(ctx, changes, true)
+	count := planned.batches
+	if look.count != nil {
+		count = look.count(planned)
+	}
+	switch {
+	case err != nil:
+		return false, err
+	case planned.isNothing():
+		c.note("%s", look.nothing)
+		return false, c.report(planned, 0)
+	case g.dryRun:
+		c.note("%s", look.would(planned))
+		return false, c.report(planned, count)
+	}
+	details := planned.listBatches()
+	if look.details != nil {
+		details = look.details(planned)
+	}
+	err = g.ask(ctx, c, look.question(planned), details...)
+	return err == nil, err
+}
+
 // errNothingChanged ends a command whose question was not answered with yes.
 var errNothingChanged error = &exitError{code: exitFailed}
 

@@ -84,22 +84,14 @@ func (v *deletion) run(ctx context.Context, conn *client.Client, args []string) 
 			return conn.Batches().DeleteBatch(ctx, &stokerv1.DeleteBatchRequest{BatchId: id})
 		})
 	}
-	if v.looksFirst(one) {
-		planned, err := makeChanges(ctx, one, true)
-		switch {
-		case err != nil:
-			return err
-		case planned.isNothing():
-			v.note("%sno batch that has ended", found.prefix())
-			return v.report(planned, 0)
-		case v.dryRun:
-			v.note("%s would be deleted", v.size(found, planned))
-			return v.report(planned, planned.batches)
-		}
-		details := append(planned.listBatches(), "Nothing is deleted at Bitmovin.")
-		if err := v.ask(ctx, v.cli, fmt.Sprintf("Delete %s from the job table?", v.size(found, planned)), details...); err != nil {
-			return err
-		}
+	goOn, err := v.lookFirst(ctx, v.cli, one, firstLook{
+		nothing:  found.prefix() + "no batch that has ended",
+		would:    func(e effect) string { return v.size(found, e) + " would be deleted" },
+		question: func(e effect) string { return fmt.Sprintf("Delete %s from the job table?", v.size(found, e)) },
+		details:  func(e effect) []string { return append(e.listBatches(), "Nothing is deleted at Bitmovin.") },
+	})
+	if !goOn {
+		return err
 	}
 	done, err := makeChanges(ctx, one, false)
 	if err != nil {

@@ -88,6 +88,9 @@ func serve(t *testing.T, s services, options ...grpc.ServerOption) string {
 	stokerv1.RegisterBatchServiceServer(g, s)
 	stokerv1.RegisterAccountServiceServer(g, s)
 	stokerv1.RegisterCatalogServiceServer(g, s)
+	if plans, ok := s.(stokerv1.SubmissionServiceServer); ok {
+		stokerv1.RegisterSubmissionServiceServer(g, plans)
+	}
 	stokerv1.RegisterAccessServiceServer(g, fakeAccess{})
 	stokerv1.RegisterAuditServiceServer(g, fakeAccess{})
 	served := make(chan error, 1)

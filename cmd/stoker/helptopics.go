@@ -60,7 +60,7 @@ var helpTopics = map[string]string{
 A batch, whichever fits first:
   411                 its number, as every list shows it
   01a20f4c-7b1e-...   its id, or the beginning of it from 8 characters on
-  @last               the newest batch of the server
+  @last               your newest batch; without logins, that of the server
   "night run"         its name: of several the one that has not ended, or else
                       the newest, and standard error says which
 

@@ -24,7 +24,8 @@ type listFlags struct {
 	profile  string
 	template string
 	inline   inlineTemplate
-	sample   bool // instead of a file
+	vars     []string // NAME=VALUE: of a variable, for jobs of which the list does not say it
+	sample   bool     // instead of a file
 
 	forTemplate bool   // the jobs are for a template, though none is named
 	nothing     string // what did not happen if the list has a mistake
@@ -32,25 +33,28 @@ type listFlags struct {
 
 // addFlags adds all flags.
 func (l *listFlags) addFlags(c *cli, cmd *cobra.Command) {
-	l.addFormatFlags(cmd)
+	l.addFormatFlags(c, cmd)
 	f := cmd.Flags()
 	f.StringVar(&l.profile, "profile", "", "`NAME`: profile to encode with (default \"default\")")
 	f.StringVar(&l.template, "template", "", "`NAME`: encoding template of the server to encode with, instead of a profile")
 	l.inline.addFlags(cmd)
-	sectionFlags(cmd, encoding, "profile", "template", "template-file", "fallback-region", "allow-unknown")
+	f.StringArrayVar(&l.vars, "var", nil, "`NAME=VALUE`: variable of the template, for jobs of which the list does not say it; may be repeated")
+	sectionFlags(cmd, encoding, "profile", "template", "var", "template-file", "fallback-region", "allow-unknown")
 	cmd.MarkFlagsMutuallyExclusive("profile", "template", "template-file")
 	completeFlagFrom(cmd, "profile", completions{c}.profiles)
 	completeFlagFrom(cmd, "template", completions{c}.templates)
+	completeFlagFrom(cmd, "var", completions{c}.variables)
 }
 
 // addFormatFlags adds the flags that say how to read the list.
-func (l *listFlags) addFormatFlags(cmd *cobra.Command) {
+func (l *listFlags) addFormatFlags(c *cli, cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&l.format, "list-format", "", "`FORMAT`: "+strings.Join(joblist.Formats(), ", ")+" (default: jsonl if the list begins with { or [, else csv)")
 	f.StringSliceVar(&l.columns, "list-columns", nil, "`THEIRS=OURS`,...: what other columns are, for example Filename=input_path, or 2=input_path in a list without a header")
 	f.StringVar(&l.charset, "list-charset", "", "`CHARSET`, for example latin1 (default: told from the bytes, UTF-8 or UTF-16)")
 	sectionFlags(cmd, theList, "list-format", "list-columns", "list-charset")
 	completeFlag(cmd, "list-format", joblist.Formats())
+	completeFlagFrom(cmd, "list-columns", completions{c}.listColumns)
 }
 
 // The headings of flags in the help of commands that read a list.
@@ -65,6 +69,10 @@ func (c *cli) readList(ctx context.Context, flags listFlags, args []string) (*jo
 		return c.readSampleList()
 	}
 	options, err := flags.options()
+	if err != nil {
+		return nil, err
+	}
+	vars, err := flags.variables()
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +103,44 @@ func (c *cli) readList(ctx context.Context, flags listFlags, args []string) (*jo
 	for _, text := range list.Notes {
 		c.note("%s: %s", list.Name, text)
 	}
+	fillVariables(list, vars)
 	return list, nil
+}
+
+// variables are the variables that --var gives, by name.
+func (l *listFlags) variables() (map[string]string, error) {
+	vars := map[string]string{}
+	for _, given := range l.vars {
+		name, value, ok := strings.Cut(given, "=")
+		_, twice := vars[name]
+		switch {
+		case !ok || name == "":
+			return nil, usagef("--var %s: want NAME=VALUE", given)
+		case twice:
+			return nil, usagef("--var %s: %s has two values", given, name)
+		}
+		vars[name] = value
+	}
+	if len(vars) > 0 && l.template == "" && l.inline.file == "" {
+		return nil, usagef("--var is for --template or --template-file: profiles have no variables")
+	}
+	return vars, nil
+}
+
+// fillVariables gives variables to the jobs that do not have them.
+func fillVariables(list *joblist.List, vars map[string]string) {
+	for i := range list.Jobs {
+		j := &list.Jobs[i]
+		for name, value := range vars {
+			if j.Variables[name] != "" {
+				continue
+			}
+			if j.Variables == nil {
+				j.Variables = make(map[string]string, len(vars))
+			}
+			j.Variables[name] = value
+		}
+	}
 }
 
 // readUntil reads a list until ctx ends. What it reads from may have no end of its own, as a terminal has

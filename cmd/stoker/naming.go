@@ -33,8 +33,12 @@ func (c *cli) lookup(conn *client.Client) naming { return naming{c: c, conn: con
 // lookupOne is [cli.lookup] for a command that changes something.
 func (c *cli) lookupOne(conn *client.Client) naming { return naming{c: c, conn: conn, strict: true} }
 
-// lastBatch names the newest batch.
-const lastBatch = "@last"
+const (
+	// lastBatch names the newest batch of the user.
+	lastBatch = "@last"
+	// myself stands for the user where the name of a principal is wanted.
+	myself = "@me"
+)
 
 // maxCandidates is how many things of one name are listed.
 const maxCandidates = 20
@@ -151,7 +155,7 @@ func (n naming) byPosition(ctx context.Context, name string) (candidates, error)
 	if name != lastBatch {
 		return candidates{}, nil
 	}
-	page, err := n.conn.Batches().ListBatches(ctx, &stokerv1.ListBatchesRequest{PageSize: 1})
+	page, err := n.conn.Batches().ListBatches(ctx, &stokerv1.ListBatchesRequest{CreatedBy: myself, PageSize: 1})
 	return candidates{batches: page.GetBatches()}, err
 }
 
@@ -186,7 +190,7 @@ const maxDisplayName = 200
 // unknownBatch is the error for a name that no batch has. It lists the batches that have it in their names.
 func (n naming) unknownBatch(ctx context.Context, name string) error {
 	if name == lastBatch {
-		return unnamed("", "there are no batches yet")
+		return unnamed("  stoker batches", "you have submitted no batch yet; to see those of others")
 	}
 	if utf8.RuneCountInString(name) > maxDisplayName {
 		return unnamed("", "there is no batch %q", name)

@@ -57,12 +57,34 @@ func (c *cli) addListingFlags(cmd *cobra.Command, columns []string) {
 	for _, name := range []string{"columns", "sort", "no-header", "utc"} {
 		shareFlag(cmd, name)
 	}
-	completeFlag(cmd, "columns", columns)
-	sortable := slices.Clone(columns)
+	completeFlagFrom(cmd, "columns", func(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return columnLists(columns, typed), noFiles | cobra.ShellCompDirectiveNoSpace
+	})
+	completeFlagFrom(cmd, "sort", func(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		other := func(value cobra.Completion) bool { return !strings.HasPrefix(value, typed) }
+		return slices.DeleteFunc(sortColumns(columns), other), noFiles
+	})
+}
+
+// columnLists are the lists of columns that a typed one can become by its next column. A column is named once.
+func columnLists(columns []string, typed string) []cobra.Completion {
+	before := typed[:strings.LastIndex(typed, ",")+1]
+	var values []cobra.Completion
 	for _, name := range columns {
-		sortable = append(sortable, "-"+name)
+		if !slices.Contains(strings.Split(strings.ToLower(before), ","), strings.ToLower(name)) {
+			values = append(values, output.Printable(before)+name)
+		}
 	}
-	completeFlag(cmd, "sort", sortable)
+	return values
+}
+
+// sortColumns are the columns by which a list can be sorted, either way.
+func sortColumns(columns []string) []cobra.Completion {
+	var up, down []cobra.Completion
+	for _, name := range columns {
+		up, down = append(up, describe(name, "the smallest first")), append(down, describe("-"+name, "the largest first"))
+	}
+	return append(up, down...)
 }
 
 // newWriter makes the writer of a listing to standard output, with the options of the command line. It

@@ -133,21 +133,15 @@ func (v *switching) run(ctx context.Context, conn *client.Client, args []string)
 	if b := found.onlyBatch(); b != nil {
 		one[0] = wholeBatch(b, func(ctx context.Context, id string) (proto.Message, error) { return v.one(ctx, conn, id) })
 	}
-	if asks && v.looksFirst(one) || v.dryRun {
-		planned, err := makeChanges(ctx, one, true)
-		if err != nil {
-			return err
-		}
-		switch {
-		case planned.batches == 0:
-			v.note("%sno batch can be %s", found.prefix(), v.done)
-			return v.report(planned, 0)
-		case v.dryRun:
-			v.note("%s%s would be %s", found.prefix(), ui.BatchCount(planned.batches), v.done)
-			return v.report(planned, planned.batches)
-		}
-		question := fmt.Sprintf("%s %s?", capitalised(v.verb), ui.BatchCount(planned.batches))
-		if err := v.ask(ctx, v.cli, question, planned.listBatches()...); err != nil {
+	if asks || v.dryRun {
+		goOn, err := v.lookFirst(ctx, v.cli, one, firstLook{
+			nothing: fmt.Sprintf("%sno batch can be %s", found.prefix(), v.done),
+			would: func(e effect) string {
+				return fmt.Sprintf("%s%s would be %s", found.prefix(), ui.BatchCount(e.batches), v.done)
+			},
+			question: func(e effect) string { return fmt.Sprintf("%s %s?", capitalised(v.verb), ui.BatchCount(e.batches)) },
+		})
+		if !goOn {
 			return err
 		}
 	}

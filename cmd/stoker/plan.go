@@ -103,7 +103,7 @@ func (p *planFlags) check() error {
 	case r.Duration <= 0:
 		return usagef("--duration: say how long an encoding runs, for example 90s or 12m")
 	case r.Duration > maxDuration:
-		return usagef("--duration %v: want at most %v", r.Duration, maxDuration)
+		return usagef("--duration %v: want at most %gh", r.Duration, maxDuration.Hours())
 	case !isShare(r.Spread):
 		return usagef("--spread %v: want 0 to 1", r.Spread)
 	case !isShare(r.FailRate):
@@ -165,8 +165,8 @@ func (c *cli) plan(ctx context.Context, p *planFlags, args []string) error {
 	if c.out.ForPrograms() {
 		return printOutcome(c, outcome)
 	}
-	c.note("%s on %s, %v each%s, queue target %s", output.Plural(int64(outcome.Jobs), "job"), output.Plural(int64(p.options.Encoders), "encoder"),
-		p.options.Duration, p.durationRange(), p.target)
+	c.note("%s on %s, %s each%s, queue target %s", output.Plural(int64(outcome.Jobs), "job"), output.Plural(int64(p.options.Encoders), "encoder"),
+		shortDuration(p.options.Duration), p.durationRange(), p.target)
 	if outcome.Simulated < outcome.Jobs {
 		c.note("%d of them were simulated in %s; the rest is estimated from those.", outcome.Simulated, output.Duration(time.Since(began)))
 	}
@@ -192,8 +192,14 @@ func (p *planFlags) durationRange() string {
 	if p.options.Spread == 0 {
 		return ""
 	}
-	length := func(factor float64) time.Duration {
-		return time.Duration(factor * float64(p.options.Duration)).Round(100 * time.Millisecond)
+	length := func(factor float64) string { return shortDuration(time.Duration(factor * float64(p.options.Duration))) }
+	return fmt.Sprintf(" (%s to %s)", length(1-p.options.Spread), length(1+p.options.Spread))
+}
+
+// shortDuration is a duration with tenths of a second if it is so short that they matter.
+func shortDuration(d time.Duration) string {
+	if d = d.Round(100 * time.Millisecond); d < 10*time.Second && d%time.Second != 0 {
+		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
-	return fmt.Sprintf(" (%v to %v)", length(1-p.options.Spread), length(1+p.options.Spread))
+	return output.Duration(d)
 }

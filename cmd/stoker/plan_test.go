@@ -39,7 +39,7 @@ func TestPlan(t *testing.T) {
 		t.Errorf("planned %v", got)
 	}
 	people := command{}.run(t.Context(), "plan", titles(t, 20), "--encoders", "4", "--duration", "1m", "--queue-target", "auto", "--spread", "0")
-	if people.code != 0 || !strings.Contains(people.stderr, "20 jobs on 4 encoders, 1m0s each, queue target auto") || strings.Contains(people.stdout, "range") ||
+	if people.code != 0 || !strings.Contains(people.stderr, "20 jobs on 4 encoders, 1:00 each, queue target auto") || strings.Contains(people.stdout, "range") ||
 		!strings.Contains(people.stdout, "makespan\t5:") || !strings.Contains(people.stdout, "bound\t5:00\n") {
 		t.Errorf("exit code %d, printed\n%s%s", people.code, people.stdout, people.stderr)
 	}
@@ -163,7 +163,7 @@ func TestPlanRefuses(t *testing.T) {
 		"LIST --encoders 2 --duration 1m --fail -1":           "--fail -1: want 0 to 1",
 		"LIST --encoders 2 --duration 1m --spread nan":        "--spread NaN: want 0 to 1",
 		"LIST --encoders 2 --duration 1m --fail nan":          "--fail NaN: want 0 to 1",
-		"LIST --encoders 2 --duration 876000h":                "--duration 876000h0m0s: want at most 168h0m0s",
+		"LIST --encoders 2 --duration 876000h":                "--duration 876000h0m0s: want at most 168h",
 		"LIST --encoders 2 --duration 1m --latency 30s":       "--latency 30s: want less than 30s",
 		"LIST --encoders 2 --duration 1m --max-retries 101":   "--max-retries 101: want 0 to 100",
 		"LIST --encoders 2 --duration 1m --sample 3":          "--sample 3: want at least 4, two for each encoder",

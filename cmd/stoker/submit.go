@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -96,6 +97,7 @@ func (s *submission) addFlags(c *cli, cmd *cobra.Command) {
 		{"sample", "list-columns"},
 		{"sample", "list-charset"},
 		{"sample", "template"},
+		{"sample", "var"},
 		{"sample", "template-file"},
 		{"watch", "dry-run"},
 		{"watch", "keep-open"},
@@ -119,6 +121,7 @@ func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, ar
 	if err := s.completeRequest(list); err != nil {
 		return err
 	}
+	plan := c.planSubmission(ctx, conn, s, len(list.Jobs))
 	batch, err := c.send(ctx, conn, s, list)
 	c.printWarnings(s.warnings, list, s.request.GetJobs(), s.inline)
 	if err != nil {
@@ -133,7 +136,7 @@ func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, ar
 	case s.dryRun:
 		return nil
 	}
-	c.noteForecast(ctx, conn, batch)
+	c.noteForecast(ctx, conn, batch, plan)
 	notePage(c, batch)
 	if c.look(c.stdout).OnTerminal() {
 		return nil
@@ -175,14 +178,42 @@ func (c *cli) noteSubmitted(s *submission, list *joblist.List, batch *stokerv1.B
 	}
 }
 
-// noteForecast says when a new batch will be done, or what it waits for, and how to follow it. That is for
+// planSubmission asks the server how long a batch would take that is about to be submitted. It returns nil if
+// nobody is going to read that, or if the server does not tell. A batch that may be there already is not
+// planned: it would wait for itself.
+func (c *cli) planSubmission(ctx context.Context, conn *client.Client, s *submission, jobs int) *stokerv1.PlanBatchResponse {
+	if !c.hints() || s.watch || s.dryRun || s.resume || jobs == 0 {
+		return nil
+	}
+	r := &s.request
+	plan := &stokerv1.PlanBatchRequest{Account: r.GetAccount(), JobCount: int64(jobs), Priority: r.Priority}
+	switch {
+	case r.GetTemplate() != "":
+		plan.EncodeWith = &stokerv1.PlanBatchRequest_Template{Template: r.GetTemplate()}
+	case r.GetProfile() != "":
+		plan.EncodeWith = &stokerv1.PlanBatchRequest_Profile{Profile: r.GetProfile()}
+	}
+	ctx, cancel := context.WithTimeout(ctx, planTime)
+	defer cancel()
+	response, err := conn.Submissions().PlanBatch(ctx, plan)
+	if err != nil {
+		return nil
+	}
+	return response
+}
+
+// planTime is how long a submission waits for its forecast.
+const planTime = time.Second
+
+// noteForecast says when a new batch will be done and what it waits for, and how to follow it. That is for
 // people: if the server does not tell, nothing is said.
-func (c *cli) noteForecast(ctx context.Context, conn *client.Client, batch *stokerv1.Batch) {
+func (c *cli) noteForecast(ctx context.Context, conn *client.Client, batch *stokerv1.Batch, plan *stokerv1.PlanBatchResponse) {
 	if !c.hints() {
 		return
 	}
 	if response, err := conn.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: batch.GetId()}); err == nil {
-		if text := ui.Forecast(response.GetBatch(), c.look(c.stderr)); text != "" {
+		b, look := response.GetBatch(), c.look(c.stderr)
+		if text := cmp.Or(ui.Forecast(b, look), ui.PlanText(b, plan, look)); text != "" {
 			c.note("%s", text)
 		}
 	}

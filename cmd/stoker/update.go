@@ -298,21 +298,13 @@ func (v *updating) updateMatching(ctx context.Context, conn *client.Client, foun
 		})
 		return batchEffect(response.GetChanges(), response), err
 	}}
-	if v.looksFirst(one) {
-		planned, err := makeChanges(ctx, one, true)
-		switch {
-		case err != nil:
-			return err
-		case planned.isNothing():
-			v.note("%sno batch to change", found.prefix())
-			return v.report(planned, 0)
-		case v.dryRun:
-			v.note("%s%s would be changed", found.prefix(), ui.BatchCount(planned.batches))
-			return v.report(planned, planned.batches)
-		}
-		if err := v.ask(ctx, v.cli, fmt.Sprintf("Change %s?", ui.BatchCount(planned.batches)), planned.listBatches()...); err != nil {
-			return err
-		}
+	goOn, err := v.lookFirst(ctx, v.cli, one, firstLook{
+		nothing:  found.prefix() + "no batch to change",
+		would:    func(e effect) string { return found.prefix() + ui.BatchCount(e.batches) + " would be changed" },
+		question: func(e effect) string { return fmt.Sprintf("Change %s?", ui.BatchCount(e.batches)) },
+	})
+	if !goOn {
+		return err
 	}
 	done, err := makeChanges(ctx, one, false)
 	if err != nil {

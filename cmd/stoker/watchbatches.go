@@ -69,7 +69,7 @@ func (l *batchList) watchRequest() (request *stokerv1.WatchBatchesRequest, waits
 	}
 	states, err := parseBatchStates(names)
 	return &stokerv1.WatchBatchesRequest{
-		States: states, Labels: labels, Account: l.request.GetAccount(), Text: l.request.GetText(), Limit: int32(l.limit),
+		States: states, Labels: labels, Account: l.request.GetAccount(), Text: l.request.GetText(), CreatedBy: l.request.GetCreatedBy(), Limit: int32(l.limit),
 	}, waits, err
 }
 

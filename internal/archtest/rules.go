@@ -205,7 +205,7 @@ var rules = []rule{
 		is: "What the messages of the contract look like: columns, explanations, the screen and the log of a watched batch.",
 	},
 	{
-		pkg: "internal/transport", uses: []string{grpc, "golang.org/x/time"},
+		pkg: "internal/transport", imports: []string{"internal/access"}, uses: []string{grpc, "golang.org/x/time"},
 		is: "How connections arrive: listeners, TLS whose files are taken up anew, limits that hold before anybody is known.",
 	},
 	{

@@ -30,6 +30,7 @@ const (
 const (
 	submit = stokerv1.BatchService_SubmitBatch_FullMethodName
 	list   = stokerv1.BatchService_ListJobs_FullMethodName
+	get    = stokerv1.BatchService_GetBatch_FullMethodName
 	watch  = stokerv1.BatchService_WatchBatch_FullMethodName
 )
 
@@ -48,6 +49,7 @@ var attacks = []struct {
 	{"headers that unpack to many", headerBomb},
 	{"methods with long names", longNames},
 	{"answers that nobody reads", deafReaders},
+	{"small answers that nobody reads", deafCrowd},
 	{"watches that nobody reads", deafWatches},
 	{"connections that do nothing", idleConnections},
 	{"metrics that nobody reads", deafScrapes},
@@ -280,6 +282,11 @@ func longNames(ctx context.Context, t *testing.T, s *service) {
 // deafReaders asks for large answers and reads none.
 func deafReaders(ctx context.Context, t *testing.T, s *service) {
 	unread(ctx, t, s, list, 2_000, &stokerv1.ListJobsRequest{BatchId: s.batch, PageSize: 1_000})
+}
+
+// deafCrowd asks for small answers on many connections and reads none.
+func deafCrowd(ctx context.Context, t *testing.T, s *service) {
+	each(40, func(int) { unread(ctx, t, s, get, 1_500, &stokerv1.GetBatchRequest{BatchId: s.batch}) })
 }
 
 // deafWatches opens watches of all jobs and reads none.

@@ -18,11 +18,20 @@ import (
 
 // authNode is the section auth. One that says nothing but whether proof is required may be that word alone.
 type authNode struct {
-	Mode                 string     `yaml:"mode" single:"true"`
-	AllowInlineTemplates bool       `yaml:"allow_inline_templates"`
-	Certificates         []ruleNode `yaml:"certificates"`
-	OIDC                 *oidcNode  `yaml:"oidc"`
-	Proxy                *proxyNode `yaml:"proxy"`
+	Mode                 string       `yaml:"mode" single:"true"`
+	AllowInlineTemplates bool         `yaml:"allow_inline_templates"`
+	Certificates         []ruleNode   `yaml:"certificates"`
+	OIDC                 *oidcNode    `yaml:"oidc"`
+	Proxy                *proxyNode   `yaml:"proxy"`
+	MaxStarts            []startsNode `yaml:"max_starts_per_day"`
+}
+
+// startsNode limits the starts of a day for the batches of each principal with a name.
+type startsNode struct {
+	// The name of the principal with its kind, such as token:ci; * stands for any end of a name.
+	Principal string `yaml:"principal"`
+	// How many starts a day (UTC) may have for the batches of each such principal, on all accounts together.
+	Starts int `yaml:"starts"`
 }
 
 // ruleNode says what principals with a name may do.
@@ -75,6 +84,7 @@ func (l *loader) loadAccess() {
 	if len(c.Certificates) > 0 && l.config.TLS.ClientCAFile == "" {
 		l.mistakeAt("auth.certificates", "nobody can show a certificate: set tls.client_ca_file, which says whose certificates are accepted")
 	}
+	l.config.PrincipalStarts = l.readPrincipalStarts("auth.max_starts_per_day", node.MaxStarts)
 	if node.OIDC != nil {
 		c.OIDC = l.readOIDC(node.OIDC)
 	}

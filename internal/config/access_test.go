@@ -31,6 +31,10 @@ auth:
     from: [10.1.2.3, "10.1.3.7/28", "fd00::/64", proxy.example.com, unix]
     principals: [{name: "*@example.com", role: viewer}]
   allow_inline_templates: true
+  max_starts_per_day:
+    - {principal: "token:ops", starts: 100000}
+    - {principal: "token:*", starts: 200}
+    - {principal: "local", starts: 7}
 storages:
   - {name: s, type: HTTPS, host: h, accounts: [archive]}
 profiles:
@@ -53,6 +57,11 @@ profiles:
 	}
 	if !c.AllowInlineTemplates || c.Auth != config.AuthRequired || c.AuditRetention.Hours() != 180*24 {
 		t.Errorf("inline templates %t, auth %s, retention %v", c.AllowInlineTemplates, c.Auth, c.AuditRetention)
+	}
+	for principal, want := range map[string]int{"token:ops": 100000, "token:ci": 200, "local": 7, "jwt:ann": 0} {
+		if got := c.MaxStartsOf(principal); got != want {
+			t.Errorf("a day may have %d starts of %s, want %d", got, principal, want)
+		}
 	}
 	if got := c.Inputs["s"].Accounts; len(got) != 1 || got[0] != "archive" {
 		t.Errorf("the storage is for %v", got)
@@ -115,6 +124,11 @@ func TestAccessMistakes(t *testing.T) {
 		{"roles", "auth: {oidc: {issuer: https://a.example, audience: s}}", "auth.oidc.roles: name at least one value"},
 		{"value", "auth: {oidc: {issuer: https://a.example, audience: s, role_claim: teams, roles: [{role: viewer}]}}", "auth.oidc.roles[0].value: is required: a value that the claim teams can have"},
 		{"CA of the issuer", "auth: {oidc: {issuer: https://a.example, audience: s, ca_file: no.crt, roles: [{value: a, role: viewer}]}}", "auth.oidc.ca_file: no.crt: file does not exist"},
+		{"no kind", "auth: {max_starts_per_day: [{principal: ci, starts: 10}]}", `auth.max_starts_per_day[0].principal: "ci": want the name of a principal with its kind, such as token:ci`},
+		{"unknown kind", "auth: {max_starts_per_day: [{principal: 'tokens:ci', starts: 10}]}", `auth.max_starts_per_day[0].principal: "tokens:ci": want the name of a principal with its kind`},
+		{"nobody's name", "auth: {max_starts_per_day: [{starts: 10}]}", `auth.max_starts_per_day[0].principal: "": want the name of a principal, as stoker whoami shows it`},
+		{"* in the middle", "auth: {max_starts_per_day: [{principal: 'token:*-ci', starts: 10}]}", `auth.max_starts_per_day[0].principal: "token:*-ci": want * once, at the end`},
+		{"no starts", "auth: {max_starts_per_day: [{principal: '*'}]}", `auth.max_starts_per_day[0].starts: 0: want 1 to 1000000`},
 		{"account of a storage", "storages: [{name: s, type: HTTPS, host: h, accounts: [x]}]", `storages[0].accounts[0]: there is no account "x"; there are: default`},
 		{"retention", "audit_retention: 90d", `audit_retention: "90d": want a whole number, 0 to 36500`},
 	} {

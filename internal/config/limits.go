@@ -11,6 +11,7 @@ type Limits struct {
 	AnswerBytes               int // of all answers that are being sent
 	Connections               int // of each listener
 	ConnectionsPerAddress     int // of each listener
+	HandshakesPerSecond       int // of one address, where a listener has TLS
 	WaitingJobsPerAccount     int
 }
 
@@ -26,6 +27,7 @@ type limitsNode struct {
 	AnswerBytes           int `yaml:"answer_bytes"`
 	Connections           int `yaml:"connections"`
 	ConnectionsPerAddress int `yaml:"connections_per_address"`
+	HandshakesPerSecond   int `yaml:"handshakes_per_second"`
 	WaitingJobsPerAccount int `yaml:"waiting_jobs_per_account"`
 }
 
@@ -47,6 +49,7 @@ func (l *loader) loadLimits() {
 		{"answer_bytes", node.AnswerBytes, 4 << 20, 16 << 30},
 		{"connections", node.Connections, 1, 1_000_000},
 		{"connections_per_address", node.ConnectionsPerAddress, 1, 1_000_000},
+		{"handshakes_per_second", node.HandshakesPerSecond, 1, 1_000_000},
 		{"waiting_jobs_per_account", node.WaitingJobsPerAccount, 1, 1_000_000_000},
 	} {
 		path := "limits." + limit.key

@@ -16,24 +16,26 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
+// VariablePrefix begins the field of a variable of an encoding template, such as var:title.
+const VariablePrefix = "var:"
+
 const (
-	variablePrefix = "var:"
-	inputPath      = "input_path"
-	ignored        = "-" // instead of a field, for a column that is not read
+	inputPath = "input_path"
+	ignored   = "-" // instead of a field, for a column that is not read
 )
 
-// fieldNames lists the columns of CSV and the fields of JSON, without variables.
-func fieldNames() []string { return []string{"key", "name", inputPath, "output_path"} }
+// FieldNames lists the columns of CSV and the fields of JSON, without variables.
+func FieldNames() []string { return []string{"key", "name", inputPath, "output_path"} }
 
-// fieldOf is the field that a column of our own names: one of fieldNames, or var:<name>. Upper and
+// fieldOf is the field that a column of our own names: one of FieldNames, or var:<name>. Upper and
 // lower case count as the same letter there, and so do blank, - and _. It is empty for other columns.
 func fieldOf(column string) string {
-	if len(column) > len(variablePrefix) && strings.EqualFold(column[:len(variablePrefix)], variablePrefix) {
-		if name := strings.TrimSpace(column[len(variablePrefix):]); name != "" {
-			return variablePrefix + name
+	if len(column) > len(VariablePrefix) && strings.EqualFold(column[:len(VariablePrefix)], VariablePrefix) {
+		if name := strings.TrimSpace(column[len(VariablePrefix):]); name != "" {
+			return VariablePrefix + name
 		}
 	}
-	if folded := fold(column); slices.Contains(fieldNames(), folded) {
+	if folded := fold(column); slices.Contains(FieldNames(), folded) {
 		return folded
 	}
 	return ""
@@ -86,7 +88,7 @@ func newColumnNames(named []Column) *columnNames {
 	return &columnNames{named: named, found: map[string]bool{}, fields: map[string]string{}}
 }
 
-// field is the field that a column is: one of fieldNames, a variable, or ignored. It is empty for an
+// field is the field that a column is: one of FieldNames, a variable, or ignored. It is empty for an
 // unknown column.
 func (c *columnNames) field(column string) string {
 	field, known := c.fields[column]
@@ -167,11 +169,11 @@ func (p *parser) checkNamed(line int, has []string) bool {
 // fieldHint ends a message about an unknown column. It may mean one of our fields, but none of those that
 // the list has.
 func fieldHint(column string, has ...string) string {
-	lacks := slices.DeleteFunc(fieldNames(), func(field string) bool { return slices.Contains(has, field) })
+	lacks := slices.DeleteFunc(FieldNames(), func(field string) bool { return slices.Contains(has, field) })
 	if hint := spelling.Hint(column, lacks); hint != "" {
 		return hint
 	}
-	return "; the columns are " + strings.Join(fieldNames(), ", ") + " and var:<name>"
+	return "; the columns are " + strings.Join(FieldNames(), ", ") + " and var:<name>"
 }
 
 // suggestColumns suggests --list-columns for a list with unknown columns, if it becomes readable by
@@ -219,7 +221,7 @@ func (p *parser) guessColumns(columns, row []string) []string {
 		pairs = append(pairs, column+"="+field)
 	}
 	for _, c := range unknown {
-		meant := spelling.Closest(c, fieldNames())
+		meant := spelling.Closest(c, FieldNames())
 		if meant != "" && names[meant] == "" && (meant == inputPath || !likelyPath(c)) {
 			rename(c, meant)
 		}

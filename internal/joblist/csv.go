@@ -139,9 +139,9 @@ func (t *table) repeatsHeader(record []string) bool {
 	return named >= min(2, len(t.names))
 }
 
-// isFieldName reports whether a text is one of fieldNames, in upper or lower case.
+// isFieldName reports whether a text is one of FieldNames, in upper or lower case.
 func isFieldName(text string) bool {
-	return slices.ContainsFunc(fieldNames(), func(field string) bool { return strings.EqualFold(field, text) })
+	return slices.ContainsFunc(FieldNames(), func(field string) bool { return strings.EqualFold(field, text) })
 }
 
 // header reads the names of the columns, and reports whether it has no mistake: else the other rows are

@@ -51,7 +51,7 @@ func (v preview) all(match func(string) bool) bool {
 // headerless says what a list is whose first line names no column that is known, and suggests the
 // flags that take it, if there are any.
 func (p *parser) headerless(v preview, comma rune) string {
-	example := "the first line must name the columns, for example " + strings.Join(fieldNames(), string(comma))
+	example := "the first line must name the columns, for example " + strings.Join(FieldNames(), string(comma))
 	cells := splitRow(v.first(), comma)
 	switch {
 	case v.all(isListing):
@@ -77,7 +77,7 @@ func (p *parser) headerless(v preview, comma rune) string {
 	case !slices.ContainsFunc(cells, looksLikePath) && !slices.ContainsFunc(cells, isAddress):
 		p.suggestColumns(trimmed(cells), v.row(comma))
 		if p.remedy != nil {
-			return "no column is known: the columns are " + strings.Join(fieldNames(), ", ") + " and var:<name>; it reads " + excerpt(v.first())
+			return "no column is known: the columns are " + strings.Join(FieldNames(), ", ") + " and var:<name>; it reads " + excerpt(v.first())
 		}
 	}
 	return example + "; it reads " + excerpt(v.first())

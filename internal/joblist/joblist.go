@@ -60,7 +60,7 @@ func (l *List) Where(i int) string {
 // ColumnOf is what the list calls a field of the API's jobs, such as input_path or variables.title.
 func (l *List) ColumnOf(field string) string {
 	if name, ok := strings.CutPrefix(field, "variables."); ok && l.header {
-		field = variablePrefix + name
+		field = VariablePrefix + name
 	}
 	return cmp.Or(l.columns[field], field)
 }
@@ -208,7 +208,7 @@ func (p *parser) suggest(flags ...string) {
 	}
 }
 
-// set sets a field of a job: one of fieldNames, or a variable. It notes a mistake instead if the
+// set sets a field of a job: one of FieldNames, or a variable. It notes a mistake instead if the
 // value cannot be what somebody meant to write.
 func (p *parser) set(spec *job.Spec, field, value string, line int) {
 	if problem := p.damage(value); problem != "" {
@@ -228,7 +228,7 @@ func (p *parser) set(spec *job.Spec, field, value string, line int) {
 		if spec.Variables == nil {
 			spec.Variables = map[string]string{}
 		}
-		spec.Variables[strings.TrimPrefix(field, variablePrefix)] = value
+		spec.Variables[strings.TrimPrefix(field, VariablePrefix)] = value
 	}
 }
 

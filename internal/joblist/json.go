@@ -124,10 +124,10 @@ func (o *objectReader) unknownField(name string, object map[string]json.RawMessa
 		return
 	}
 	o.unknown[name] = true
-	lacks := slices.DeleteFunc(append(fieldNames(), "variables"), func(field string) bool { return object[field] != nil })
+	lacks := slices.DeleteFunc(append(FieldNames(), "variables"), func(field string) bool { return object[field] != nil })
 	hint := spelling.Hint(name, lacks)
 	if hint == "" {
-		hint = "; the fields are " + strings.Join(fieldNames(), ", ") + " and variables"
+		hint = "; the fields are " + strings.Join(FieldNames(), ", ") + " and variables"
 	}
 	o.mistake(line, "unknown field %s%s", excerpt(name), hint)
 }
@@ -154,7 +154,7 @@ func (o *objectReader) variables(spec *job.Spec, value json.RawMessage, line int
 			o.mistake(line, "variables: a variable has no name")
 			continue
 		}
-		o.value(spec, variablePrefix+name, object[name], line)
+		o.value(spec, VariablePrefix+name, object[name], line)
 	}
 }
 
@@ -162,7 +162,7 @@ func (o *objectReader) variables(spec *job.Spec, value json.RawMessage, line int
 // written, since numbers are good keys, titles and variables; a path is always a text.
 func (o *objectReader) value(spec *job.Spec, field string, value json.RawMessage, line int) {
 	isPath := field == inputPath || field == "output_path"
-	isVariable := strings.HasPrefix(field, variablePrefix)
+	isVariable := strings.HasPrefix(field, VariablePrefix)
 	switch c := value[0]; {
 	case string(value) == "null":
 		return

@@ -11,6 +11,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/stokerd/stoker/internal/access"
 )
 
 // Limits bound the connections of one listener, before anybody is known.
@@ -18,9 +23,16 @@ type Limits struct {
 	// Connections is how many connections there may be at a time. Default 10,000.
 	Connections int
 	// ConnectionsPerAddress is how many of them one IP address may have. Default 2,000. It does not hold for
-	// Unix sockets.
+	// Unix sockets. All addresses of one IPv6 network are one.
 	ConnectionsPerAddress int
+	// HandshakesPerSecond is how many new connections one IP address may make in a second and, after a pause,
+	// ConnectionsPerAddress at once. 0: any number. It is for listeners with TLS, where nobody is known before
+	// a handshake, and each costs a millisecond.
+	HandshakesPerSecond int
 }
+
+// DefaultHandshakes is how many handshakes a second one address may make, unless the configuration says otherwise.
+const DefaultHandshakes = 100
 
 // WithDefaults returns the limits with defaults for those that are 0.
 func (l Limits) WithDefaults() Limits {
@@ -42,7 +54,7 @@ func Listen(ctx context.Context, address string, limits Limits, onRefuse func())
 	if err != nil {
 		return nil, err
 	}
-	return &boundedListener{Listener: l, limits: limits.WithDefaults(), onRefuse: onRefuse, addresses: map[string]int{}}, nil
+	return &boundedListener{Listener: l, limits: limits.WithDefaults(), onRefuse: onRefuse, addresses: map[string]*addressUse{}}, nil
 }
 
 // boundedListener closes connections beyond its limits as soon as they arrive.
@@ -53,8 +65,18 @@ type boundedListener struct {
 
 	mu        sync.Mutex
 	all       int
-	addresses map[string]int
+	addresses map[string]*addressUse
+	tidied    time.Time // when addresses without connections were last removed
 }
+
+// addressUse is what one address does.
+type addressUse struct {
+	connections int
+	handshakes  *rate.Limiter // nil: any number
+}
+
+// tidyInterval is the time between two searches for addresses that have had no connection for a while.
+const tidyInterval = time.Minute
 
 // Accept returns the next connection within the limits.
 func (l *boundedListener) Accept() (net.Conn, error) {
@@ -72,22 +94,55 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 	}
 }
 
+// take counts a new connection. It reports whether the limits allow it.
 func (l *boundedListener) take(address string) bool {
+	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.all >= l.limits.Connections || address != "" && l.addresses[address] >= l.limits.ConnectionsPerAddress {
+	if l.all >= l.limits.Connections {
 		return false
 	}
+	if address != "" {
+		use := l.use(address, now)
+		if use.connections >= l.limits.ConnectionsPerAddress || use.handshakes != nil && !use.handshakes.AllowN(now, 1) {
+			return false
+		}
+		use.connections++
+	}
 	l.all++
-	l.addresses[address]++
 	return true
+}
+
+// use returns what an address does. l.mu has to be held.
+func (l *boundedListener) use(address string, now time.Time) *addressUse {
+	if now.Sub(l.tidied) >= tidyInterval {
+		l.tidied = now
+		for address, use := range l.addresses {
+			if use.connections == 0 && use.handshakes != nil && use.handshakes.TokensAt(now) >= float64(use.handshakes.Burst()) {
+				delete(l.addresses, address)
+			}
+		}
+	}
+	use := l.addresses[address]
+	if use == nil {
+		use = &addressUse{}
+		if l.limits.HandshakesPerSecond > 0 {
+			use.handshakes = rate.NewLimiter(rate.Limit(l.limits.HandshakesPerSecond), l.limits.ConnectionsPerAddress)
+		}
+		l.addresses[address] = use
+	}
+	return use
 }
 
 func (l *boundedListener) giveBack(address string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.all--
-	if l.addresses[address]--; l.addresses[address] == 0 {
+	if address == "" {
+		return
+	}
+	use := l.addresses[address]
+	if use.connections--; use.connections == 0 && use.handshakes == nil {
 		delete(l.addresses, address)
 	}
 }
@@ -115,10 +170,10 @@ type Peer struct {
 // Disconnect closes the connection. Calls on it end.
 func (p Peer) Disconnect() { _ = p.conn.Close() } // the other end is not told more
 
-// host returns the IP address of a peer; empty for a Unix socket.
+// host returns what counts as the IP address of a peer; empty for a Unix socket.
 func host(a net.Addr) string {
 	if tcp, ok := a.(*net.TCPAddr); ok {
-		return tcp.IP.String()
+		return access.Network(tcp.IP.String()).String()
 	}
 	return ""
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-const headerColumns = `b.id, b.seq, b.account, b.state, b.state_reason, b.state_time, b.open, b.failure_limit, b.failures_forgiven,
+const headerColumns = `b.id, b.seq, b.created_by, b.account, b.state, b.state_reason, b.state_time, b.open, b.failure_limit, b.failures_forgiven,
        h.waiting, h.starting, h.queued, h.running, h.succeeded, h.failed, h.cancelling, h.cancelled,
        h.revision, h.start_time, h.finish_time`
 
@@ -17,7 +17,7 @@ func scanHeader(r row) (b job.Batch, err error) {
 	var limit string
 	var state, start, finish stamp
 	c := &b.Counts
-	err = r.Scan(&b.ID, &b.Seq, &b.AccountID, (*string)(&b.State), &b.StateReason, (*int64)(&state), &b.Open, &limit, &b.FailuresForgiven,
+	err = r.Scan(&b.ID, &b.Seq, &b.CreatedBy, &b.AccountID, (*string)(&b.State), &b.StateReason, (*int64)(&state), &b.Open, &limit, &b.FailuresForgiven,
 		&c.Waiting, &c.Starting, &c.Queued, &c.Running, &c.Succeeded, &c.Failed, &c.Cancelling, &c.Cancelled,
 		&b.Revision, (*int64)(&start), (*int64)(&finish))
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
@@ -132,6 +131,8 @@ func (r queries) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, e
                SELECT b.seq FROM batches AS b ` + where + ` AND b.state = s.state` + newest + `) AS f ORDER BY f.seq DESC LIMIT $6) AS f
   JOIN batches AS b ON b.seq = f.seq JOIN batch_heads AS h ON h.batch = b.seq
  ORDER BY b.seq DESC`
+		byCreator = columns + batchesAndHeads + where + `
+   AND b.created_by = $7 AND ($4::text[] IS NULL OR b.state = ANY ($4::text[]))` + newest
 		byLabel = columns + batchesAndHeads + where + `
    AND b.seq IN (SELECT batch FROM batch_labels WHERE name = $7 AND value = $8)
    AND ($4::text[] IS NULL OR b.state = ANY ($4::text[]))` + newest
@@ -139,6 +140,8 @@ func (r queries) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, e
 	names, values := pairs(f.Labels)
 	args := []any{array(f.Accounts), names, values, array(distinct(f.States)), beforeSeq(&f), limit(f.Limit)}
 	switch {
+	case f.CreatedBy != "":
+		return all(ctx, r.q, scanBatch, byCreator, append(args, storable(f.CreatedBy))...)
 	case len(names) > 0:
 		return all(ctx, r.q, scanBatch, byLabel, append(args, names[0], values[0])...)
 	case len(f.States) > 0:
@@ -161,6 +164,7 @@ SELECT b.seq, b.display_name FROM batches AS b
    AND ($4::text[] IS NULL OR b.state = ANY ($4::text[]))
    AND ($7 = '' OR b.display_name = $7)
    AND ($8 = '' OR b.id >= $8 AND b.id < $9)
+   AND ($10 = '' OR b.created_by = $10)
  ORDER BY b.seq DESC LIMIT $6`
 	scan := func(r row) (n store.BatchName, err error) {
 		err = r.Scan(&n.BatchSeq, &n.Name)
@@ -168,69 +172,14 @@ SELECT b.seq, b.display_name FROM batches AS b
 	}
 	names, values := pairs(f.Labels)
 	return all(ctx, r.q, scan, query, array(f.Accounts), names, values, array(f.States), beforeSeq(&f), limit(f.Limit),
-		storable(f.DisplayName), storable(f.IDPrefix), keyAfter(f.IDPrefix))
+		storable(f.DisplayName), storable(f.IDPrefix), keyAfter(f.IDPrefix), storable(f.CreatedBy))
 }
 
 func (r queries) CountBatches(ctx context.Context, f job.BatchFilter) (int64, error) {
 	const query = `
 SELECT count(*) FROM batches AS b
  WHERE NOT b.deleted AND ` + ofAccounts + withLabels + `
-   AND ($4::text[] IS NULL OR b.state = ANY ($4::text[]))`
+   AND ($4::text[] IS NULL OR b.state = ANY ($4::text[])) AND ($5 = '' OR b.created_by = $5)`
 	names, values := pairs(f.Labels)
-	return one(ctx, r.q, scalar[int64], query, array(f.Accounts), names, values, array(f.States))
-}
-
-func (r queries) AccountSettings(ctx context.Context, accountID string) (job.AccountSettings, error) {
-	const query = `SELECT paused, paused_reason, paused_time, queue_target, auto_target FROM accounts WHERE id = $1`
-	scan := func(r row) (a job.AccountSettings, err error) {
-		var since stamp
-		err = r.Scan(&a.Paused, &a.PausedReason, (*int64)(&since), &a.Target.Number, &a.Target.Auto)
-		a.PausedReason, a.PausedSince = job.Shorten(a.PausedReason, job.MaxReason), since.time()
-		return a, err
-	}
-	return one(ctx, r.q, scan, query, accountID)
-}
-
-func (r queries) DailyStarts(ctx context.Context, accountID string) (job.DailyStarts, error) {
-	const query = `SELECT day, made, forgiven FROM daily_starts WHERE account = $1`
-	scan := func(r row) (d job.DailyStarts, err error) {
-		var day stamp
-		err = r.Scan((*int64)(&day), &d.Made, &d.Forgiven)
-		d.Day = day.time()
-		return d, err
-	}
-	return one(ctx, r.q, scan, query, accountID)
-}
-
-func (r queries) Orphans(ctx context.Context, accountID string, limit int) ([]job.Orphan, error) {
-	const query = `SELECT account, encoding_id, create_time FROM orphans WHERE account = $1 ORDER BY create_time, encoding_id LIMIT $2`
-	scan := func(r row) (o job.Orphan, err error) {
-		var at stamp
-		err = r.Scan(&o.AccountID, &o.EncodingID, (*int64)(&at))
-		o.CreateTime = at.time()
-		return o, err
-	}
-	return all(ctx, r.q, scan, query, accountID, limit)
-}
-
-func (r queries) ListParameters(ctx context.Context, accountID string) ([]job.ListParameter, error) {
-	const query = `SELECT name, fault, time FROM list_parameters WHERE account = $1 ORDER BY name`
-	scan := func(r row) (p job.ListParameter, err error) {
-		var at stamp
-		err = r.Scan(&p.Name, (*string)(&p.Fault), (*int64)(&at))
-		p.Time = at.time()
-		return p, err
-	}
-	return all(ctx, r.q, scan, query, accountID)
-}
-
-func (r queries) Resource(ctx context.Context, key store.ResourceKey) (remoteID string, saved time.Time, err error) {
-	const query = `SELECT remote_id, update_time FROM resources WHERE account = $1 AND kind = $2 AND hash = $3`
-	var at stamp
-	scan := func(r row) (id string, err error) {
-		err = r.Scan(&id, (*int64)(&at))
-		return id, err
-	}
-	remoteID, err = one(ctx, r.q, scan, query, key.AccountID, key.Kind, key.Hash)
-	return remoteID, at.time(), err
+	return one(ctx, r.q, scalar[int64], query, array(f.Accounts), names, values, array(f.States), storable(f.CreatedBy))
 }

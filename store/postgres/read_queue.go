@@ -11,18 +11,21 @@ import (
 
 func (r queries) DispatchableBatches(ctx context.Context, accountID string) ([]store.DispatchableBatch, error) {
 	const query = `
-SELECT b.seq, b.priority, h.starting + h.queued + h.running + h.cancelling, h.succeeded + h.failed + h.cancelled` + batchesAndHeads + `
+SELECT b.seq, b.created_by, b.priority, h.starting + h.queued + h.running + h.cancelling, h.succeeded + h.failed + h.cancelled` + batchesAndHeads + `
  WHERE b.account = $1 AND b.dispatchable
  ORDER BY b.priority DESC, b.seq`
 	scan := func(r row) (b store.DispatchableBatch, err error) {
-		err = r.Scan(&b.Seq, &b.Priority, &b.InFlight, &b.Ended)
+		err = r.Scan(&b.Seq, &b.CreatedBy, &b.Priority, &b.InFlight, &b.Ended)
 		return b, err
 	}
 	return all(ctx, r.q, scan, query, accountID)
 }
 
-func (r queries) CountWaiting(ctx context.Context) (map[string]int64, error) {
-	const query = `SELECT b.account, sum(h.waiting)::bigint` + batchesAndHeads + `WHERE b.dispatchable GROUP BY b.account`
+func (r queries) CountWaiting(ctx context.Context, paused bool) (map[string]int64, error) {
+	query := `SELECT b.account, sum(h.waiting)::bigint` + batchesAndHeads + `WHERE b.dispatchable GROUP BY b.account`
+	if paused {
+		query = `SELECT b.account, sum(h.waiting)::bigint` + batchesAndHeads + `WHERE NOT b.ended GROUP BY b.account`
+	}
 	counts := map[string]int64{}
 	scan := func(r row) (account string, err error) {
 		var n int64
@@ -36,7 +39,7 @@ func (r queries) CountWaiting(ctx context.Context) (map[string]int64, error) {
 
 func (r queries) QueueShares(ctx context.Context, accountID string, now time.Time, maxBackedOff int) ([]job.Share, error) {
 	const query = `
-SELECT b.seq, b.priority, h.starting + h.queued + h.running + h.cancelling, h.succeeded + h.failed + h.cancelled, h.waiting,
+SELECT b.seq, b.created_by, b.priority, h.starting + h.queued + h.running + h.cancelling, h.succeeded + h.failed + h.cancelled, h.waiting,
        (SELECT count(*) FROM (SELECT 1 FROM jobs AS j
                                WHERE j.batch = b.seq AND j.state = 'WAITING' AND j.next_attempt_time <> 0 AND j.next_attempt_time > $2
                                LIMIT $3) AS backed_off),
@@ -48,7 +51,7 @@ SELECT b.seq, b.priority, h.starting + h.queued + h.running + h.cancelling, h.su
 	scan := func(r row) (share job.Share, err error) {
 		var waiting int64
 		var next stamp
-		err = r.Scan(&share.Seq, &share.Priority, &share.InFlight, &share.Ended, &waiting, &share.BackedOff, (*int64)(&next))
+		err = r.Scan(&share.Seq, &share.CreatedBy, &share.Priority, &share.InFlight, &share.Ended, &waiting, &share.BackedOff, (*int64)(&next))
 		share.Due, share.NextDue = max(waiting-share.BackedOff, 0), next.time()
 		return share, err
 	}

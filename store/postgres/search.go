@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -42,6 +43,9 @@ var indexConditions = map[store.SearchIndex]string{
 	store.SearchPrefixes: withPrefix + ` AND j.key <> ''`,
 	store.SearchStates:   ` AND j.state = $20`,
 	store.SearchCauses:   ` AND j.cause = $21 AND j.cause <> '' AND j.state = $20`,
+
+	store.SearchKeysOfOthers:     withKeys + ` AND j.key <> '' AND j.state <> 'SUCCEEDED'`,
+	store.SearchPrefixesOfOthers: withPrefix + ` AND j.key <> '' AND j.state <> 'SUCCEEDED'`,
 }
 
 // searchStatement is the statement of a part of a search. It goes through the batches in their order, and stops
@@ -54,13 +58,21 @@ func searchStatement(part *store.SearchPart) string {
 	return `
 SELECT f.seq, ` + jobColumns + `
   FROM (SELECT b.seq, f.number
-          FROM (SELECT b.seq` + batchesAndHeads + `WHERE` + batchConditions(part.Search) + usesAll + ` ORDER BY ` + batches + `) AS b
+          FROM (SELECT b.seq` + batchesAndHeads + `WHERE` + batchConditions(part.Search) + ofOthers(part.Index) + usesAll + ` ORDER BY ` + batches + `) AS b
          CROSS JOIN LATERAL (SELECT j.number FROM jobs AS j
                               WHERE j.batch = b.seq AND ` + numbers + indexConditions[part.Index] + jobConditions(part.Search) + `
                               ORDER BY ` + by + ` LIMIT $8) AS f
          LIMIT $8) AS f
   JOIN batches AS b ON b.seq = f.seq
   JOIN jobs AS j ON j.batch = f.seq AND j.number = f.number`
+}
+
+// ofOthers leaves out the batches all of whose jobs have succeeded, if an index is that of other jobs.
+func ofOthers(index store.SearchIndex) string {
+	if index == store.SearchKeysOfOthers || index == store.SearchPrefixesOfOthers {
+		return ` AND (b.state <> 'SUCCEEDED' OR h.cancelled > 0)`
+	}
+	return ""
 }
 
 // positionsStatement is the statement that finds those of the jobs at some positions that a search selects.
@@ -170,21 +182,42 @@ func (r queries) JobsAt(ctx context.Context, f *job.Search, positions []job.JobP
 	return all(ctx, r.q, scanFound, positionsStatement(f), append(searchArgs(&part, len(positions)), batches, numbers)...)
 }
 
-// encodingConditions say how a text, $1, is in the id of an encoding. $2 is the id after all those that begin
-// with it.
-var encodingConditions = map[store.EncodingMatch]string{
-	store.EncodingExactly: `encoding_id = $1 AND $2::text IS NOT NULL`,
-	store.EncodingPrefix:  `encoding_id >= $1 AND encoding_id < $2`,
-	store.EncodingPart:    `strpos(encoding_id, $1) > 0 AND $2::text IS NOT NULL`,
-}
+// The encodings that a search may be for: $1 the id, or the first one, $2 the id behind the last one, $3 a text.
+const (
+	encodingExactly = `encoding_id = $1 AND $2::text IS NOT NULL AND $3::text IS NOT NULL`
+	encodingRange   = `encoding_id >= $1 AND encoding_id < $2 AND $3::text IS NOT NULL`
+	encodingPart    = `encoding_id >= $1 AND encoding_id < $2 AND strpos(encoding_id, $3) > 0`
+)
+
+// maxText is behind every text that has been met.
+const maxText = "\U0010FFFF"
 
 // EncodingPositions looks at jobs and at ended attempts.
-func (r queries) EncodingPositions(ctx context.Context, match store.EncodingMatch, text string) ([]job.JobPosition, error) {
-	condition := ` WHERE encoding_id <> '' AND ` + encodingConditions[match] + ` LIMIT $3`
-	query := `(SELECT batch, number FROM jobs` + condition + `) UNION (SELECT batch, number FROM attempts` + condition + `)`
-	scan := func(r row) (p job.JobPosition, err error) {
-		err = r.Scan(&p.BatchSeq, &p.Number)
-		return p, err
+func (r queries) EncodingPositions(ctx context.Context, ids store.EncodingIDs) ([]job.JobPosition, error) {
+	condition, first, last := encodingPart, ids.First, cmp.Or(ids.Last, maxText)
+	switch {
+	case ids.ID != "":
+		condition, first = encodingExactly, ids.ID
+	case ids.Prefix != "":
+		condition, first, last = encodingRange, ids.Prefix, keyAfter(ids.Prefix)
 	}
-	return all(ctx, r.q, scan, query, storable(text), keyAfter(text), store.MaxEncodings)
+	condition = ` WHERE encoding_id <> '' AND ` + condition + ` LIMIT $4`
+	query := `(SELECT batch, number FROM jobs` + condition + `) UNION (SELECT batch, number FROM attempts` + condition + `)`
+	return all(ctx, r.q, scanPosition, query, storable(first), last, storable(ids.Part), store.MaxEncodings)
+}
+
+func scanPosition(r row) (p job.JobPosition, err error) {
+	err = r.Scan(&p.BatchSeq, &p.Number)
+	return p, err
+}
+
+func (r queries) SucceededPositions(ctx context.Context, f *job.Search, limit int) ([]job.JobPosition, error) {
+	const (
+		withKey    = `SELECT batch, number FROM jobs WHERE key = ANY ($1::text[]) AND state = 'SUCCEEDED' AND key <> '' LIMIT $2`
+		withPrefix = `SELECT batch, number FROM jobs WHERE key >= $1 AND key < $2 AND state = 'SUCCEEDED' AND key <> '' LIMIT $3`
+	)
+	if len(f.Keys) > 0 {
+		return all(ctx, r.q, scanPosition, withKey, array(distinct(f.Keys)), limit)
+	}
+	return all(ctx, r.q, scanPosition, withPrefix, storable(f.KeyPrefix), keyAfter(f.KeyPrefix), limit)
 }

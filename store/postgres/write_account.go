@@ -10,7 +10,15 @@ INSERT INTO daily_starts AS d (account, day, made, forgiven) VALUES ($1, $2, gre
        forgiven = CASE WHEN excluded.day > d.day THEN 0 ELSE least(d.forgiven, greatest(d.made + $3::bigint, 0)) END,
        day      = greatest(d.day, excluded.day)`
 	for _, s := range rows.Starts {
-		w.any(count, s.AccountID, ms(s.Day), int64(s.Change))
+		w.any(count, s.Of, ms(s.Day), int64(s.Change))
+	}
+	const countOfPrincipal = `
+INSERT INTO principal_starts AS p (principal, day, made) VALUES ($1, $2, greatest($3::bigint, 0))
+    ON CONFLICT (principal) DO UPDATE
+   SET made = CASE WHEN excluded.day > p.day THEN excluded.made ELSE greatest(p.made + $3::bigint, 0) END,
+       day  = greatest(p.day, excluded.day)`
+	for _, s := range rows.PrincipalStarts {
+		w.any(countOfPrincipal, storable(s.Of), ms(s.Day), int64(s.Change))
 	}
 	for _, s := range rows.ForgivenStarts {
 		w.any(`UPDATE daily_starts SET forgiven = made WHERE account = $1 AND day >= $2`, s.AccountID, ms(s.Day))

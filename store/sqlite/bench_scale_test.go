@@ -20,7 +20,7 @@ func BenchmarkReads(b *testing.B) {
 			name string
 			run  func() error
 		}{
-			{"next_jobs", func() error { _, err := s.NextJobs(b.Context(), "default", testTime, 100); return err }},
+			{"next_jobs", func() error { _, err := s.NextJobs(b.Context(), "default", testTime, 100, job.Except{}); return err }},
 			{"next_due", func() error { _, err := s.NextDueTime(b.Context(), "default", testTime); return err }},
 			{"in_flight", func() error { _, err := s.JobsInFlight(b.Context(), "default"); return err }},
 			{"changes", func() error { _, _, err := s.Changes(b.Context(), id, revision, 100); return err }},
@@ -149,7 +149,7 @@ SELECT seq, n.i, iif(finish_time, 'SUCCEEDED', 'WAITING'), finish_time, '', '', 
 		name string
 		run  func() error
 	}{
-		{"next_jobs", func() error { _, err := s.NextJobs(b.Context(), "default", testTime, 100); return err }},
+		{"next_jobs", func() error { _, err := s.NextJobs(b.Context(), "default", testTime, 100, job.Except{}); return err }},
 		{"next_due", func() error { _, err := s.NextDueTime(b.Context(), "default", testTime); return err }},
 		{"list_active", func() error {
 			_, err := s.Batches(b.Context(), job.BatchFilter{States: []job.BatchState{job.BatchOpen, job.BatchActive}, Limit: 50})

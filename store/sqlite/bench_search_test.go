@@ -93,5 +93,11 @@ UPDATE jobs
 	if _, err := s.exec(b, end, jobs); err != nil {
 		b.Fatal(err)
 	}
+	const endBatches = `
+UPDATE batches
+   SET state = iif(seq = 1, 'FAILED', 'SUCCEEDED'), finish_time = 2, waiting = 0, failed = (seq = 1), succeeded = $1 - (seq = 1)`
+	if _, err := s.exec(b, endBatches, jobs); err != nil {
+		b.Fatal(err)
+	}
 	return s
 }

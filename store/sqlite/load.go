@@ -9,7 +9,7 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-const headerColumns = `id, seq, account, state, state_reason, state_time, open, failure_limit, failures_forgiven,
+const headerColumns = `id, seq, created_by, account, state, state_reason, state_time, open, failure_limit, failures_forgiven,
        waiting, starting, queued, running, succeeded, failed, cancelling, cancelled,
        revision, start_time, finish_time`
 
@@ -17,7 +17,7 @@ func scanHeader(r row) (b job.Batch, err error) {
 	var limit text
 	var state, start, finish stamp
 	c := &b.Counts
-	err = r.Scan(&b.ID, &b.Seq, &b.AccountID, (*string)(&b.State), &b.StateReason, &state, &b.Open, &limit, &b.FailuresForgiven,
+	err = r.Scan(&b.ID, &b.Seq, &b.CreatedBy, &b.AccountID, (*string)(&b.State), &b.StateReason, &state, &b.Open, &limit, &b.FailuresForgiven,
 		&c.Waiting, &c.Starting, &c.Queued, &c.Running, &c.Succeeded, &c.Failed, &c.Cancelling, &c.Cancelled,
 		&b.Revision, &start, &finish)
 	if err != nil {

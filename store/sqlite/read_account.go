@@ -30,6 +30,17 @@ func (r queries) DailyStarts(ctx context.Context, accountID string) (job.DailySt
 	return one(ctx, r.q, scan, query, accountID)
 }
 
+func (r queries) PrincipalStarts(ctx context.Context, principal string) (job.DailyStarts, error) {
+	const query = `SELECT day, made FROM principal_starts WHERE principal = $1`
+	scan := func(r row) (d job.DailyStarts, err error) {
+		var day stamp
+		err = r.Scan(&day, &d.Made)
+		d.Day = day.time()
+		return d, err
+	}
+	return one(ctx, r.q, scan, query, principal)
+}
+
 const orphansOf = `SELECT account, encoding_id, create_time FROM orphans WHERE account = $1 ORDER BY create_time, encoding_id LIMIT $2 + 0`
 
 func (r queries) Orphans(ctx context.Context, accountID string, limit int) ([]job.Orphan, error) {

@@ -12,7 +12,8 @@ import (
 )
 
 // The lists of batches share their parameters: $1 before seq, $2 limit, $3 accounts,
-// and $4 the one state, or all of them as JSON.
+// and $4 the one state, or all of them as JSON. What one principal has submitted is looked for by that first,
+// since it is little as a rule.
 const (
 	ofAccounts     = `($3 IS NULL OR account IN (SELECT value FROM json_each($3)))`
 	allBatches     = `SELECT ` + batchColumns + ` FROM batches WHERE seq < $1 AND deleted = 0 AND ` + ofAccounts + ` ORDER BY seq DESC LIMIT $2 + 0`
@@ -31,11 +32,20 @@ SELECT ` + batchColumns + `
    AND deleted = 0 AND ` + ofAccounts + `
    AND ($4 IS NULL OR state IN (SELECT value FROM json_each($4)))
  ORDER BY seq DESC LIMIT $2 + 0`
+	batchesByCreator = `
+SELECT ` + batchColumns + `
+  FROM batches INDEXED BY batches_creator
+ WHERE created_by = $5 AND seq < $1 AND deleted = 0 AND ` + ofAccounts + `
+   AND ($4 IS NULL OR state IN (SELECT value FROM json_each($4)))
+   AND ($6 IS NULL OR NOT EXISTS (SELECT 1 FROM json_each($6) AS l
+                                   WHERE NOT EXISTS (SELECT 1 FROM batch_labels AS have
+                                                      WHERE have.name = l.key AND have.value = l.value AND have.batch = batches.seq)))
+ ORDER BY seq DESC LIMIT $2 + 0`
 )
 
 // Batches asks for each state by itself, as [queries.Jobs] does.
 func (r queries) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error) {
-	if len(f.States) == 0 || len(f.Labels) > 0 {
+	if len(f.States) == 0 || len(f.Labels) > 0 || f.CreatedBy != "" {
 		return r.batchesIn(ctx, &f, "")
 	}
 	var list []job.Batch
@@ -57,6 +67,8 @@ func (r queries) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, e
 func (r queries) batchesIn(ctx context.Context, f *job.BatchFilter, state job.BatchState) ([]job.Batch, error) {
 	args := []any{beforeSeq(f), limit(f.Limit), encodeList(f.Accounts)}
 	switch {
+	case f.CreatedBy != "":
+		return all(ctx, r.q, scanBatch, batchesByCreator, append(args, encodeList(f.States), f.CreatedBy, encodeNonEmpty(f.Labels))...)
 	case len(f.Labels) > 0:
 		first := slices.Min(slices.Collect(maps.Keys(f.Labels)))
 		return all(ctx, r.q, scanBatch, batchesByLabel, append(args, encodeList(f.States), first, f.Labels[first], encode(f.Labels))...)
@@ -75,10 +87,12 @@ func beforeSeq(f *job.BatchFilter) int64 {
 
 // The names of batches, the newest first, of those that a filter chooses by everything but a part of the name.
 // The statements share their parameters: $1 before seq, $2 limit, $3 accounts, $4 states, $5 labels, $6 the
-// display name, $7 and $8 the ids from the first with a prefix to the one after the last.
+// display name, $7 and $8 the ids from the first with a prefix to the one after the last, $9 who submitted
+// them.
 const (
-	namesOfAll    = namesFrom + `batches AS b INDEXED BY batches_list` + namesWhere + namesOrder
-	namesOfPrefix = namesFrom + `batches AS b` + namesWhere + ` AND b.id >= $7 AND b.id < $8` + namesOrder
+	namesOfAll     = namesFrom + `batches AS b INDEXED BY batches_list` + namesWhere + namesOrder
+	namesOfPrefix  = namesFrom + `batches AS b` + namesWhere + ` AND b.id >= $7 AND b.id < $8 AND ($9 = '' OR b.created_by = $9)` + namesOrder
+	namesOfCreator = namesFrom + `batches AS b INDEXED BY batches_creator` + namesWhere + ` AND b.created_by = $9` + namesOrder
 
 	namesFrom  = `SELECT b.seq, b.display_name FROM `
 	namesWhere = `
@@ -97,14 +111,18 @@ func (r queries) BatchNames(ctx context.Context, f job.BatchFilter) ([]store.Bat
 		return n, err
 	}
 	query := namesOfAll
-	if f.IDPrefix != "" {
+	switch {
+	case f.IDPrefix != "":
 		query = namesOfPrefix
+	case f.CreatedBy != "":
+		query = namesOfCreator
 	}
 	return all(ctx, r.q, scan, query, beforeSeq(&f), limit(f.Limit), encodeList(f.Accounts), encodeList(f.States), encodeNonEmpty(f.Labels),
-		f.DisplayName, f.IDPrefix, keyAfter(f.IDPrefix))
+		f.DisplayName, f.IDPrefix, keyAfter(f.IDPrefix), f.CreatedBy)
 }
 
-// The number of batches that a filter chooses by everything but names: $1 accounts, $2 state, $3 labels.
+// The number of batches that a filter chooses by everything but names: $1 accounts, $2 state, $3 labels,
+// $4 who submitted them, $5 states.
 const (
 	countFrom  = `SELECT count(*) FROM `
 	countWhere = `
@@ -112,18 +130,23 @@ const (
    AND ($3 IS NULL OR NOT EXISTS (SELECT 1 FROM json_each($3) AS l
                                    WHERE NOT EXISTS (SELECT 1 FROM batch_labels AS have
                                                       WHERE have.name = l.key AND have.value = l.value AND have.batch = b.seq)))`
-	countBatches        = countFrom + `batches AS b INDEXED BY batches_list` + countWhere
-	countBatchesInState = countFrom + `batches AS s INDEXED BY batches_state CROSS JOIN batches AS b INDEXED BY batches_list ON b.seq = s.seq` + countWhere + ` AND s.state = $2 AND s.deleted = 0`
+	countBatches          = countFrom + `batches AS b INDEXED BY batches_list` + countWhere
+	countBatchesInState   = countFrom + `batches AS s INDEXED BY batches_state CROSS JOIN batches AS b INDEXED BY batches_list ON b.seq = s.seq` + countWhere + ` AND s.state = $2 AND s.deleted = 0`
+	countBatchesOfCreator = countFrom + `batches AS b INDEXED BY batches_creator` + countWhere + ` AND b.created_by = $4 AND ($5 IS NULL OR b.state IN (SELECT value FROM json_each($5)))`
 )
 
 // CountBatches counts from indexes.
 func (r queries) CountBatches(ctx context.Context, f job.BatchFilter) (n int64, err error) {
 	count := func(query string, state job.BatchState) error {
-		some, err := one(ctx, r.q, scalar[int64], query, encodeList(f.Accounts), string(state), encodeNonEmpty(f.Labels))
+		some, err := one(ctx, r.q, scalar[int64], query, encodeList(f.Accounts), string(state), encodeNonEmpty(f.Labels), f.CreatedBy, encodeList(f.States))
 		n += some
 		return err
 	}
-	if len(f.States) == 0 {
+	switch {
+	case f.CreatedBy != "":
+		err = count(countBatchesOfCreator, "")
+		return n, err
+	case len(f.States) == 0:
 		err = count(countBatches, "")
 		return n, err
 	}

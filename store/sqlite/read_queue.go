@@ -12,25 +12,38 @@ import (
 
 // The index holds these batches only, in this order.
 const dispatchable = `
-SELECT seq, priority, starting + queued + running + cancelling, succeeded + failed + cancelled
+SELECT seq, created_by, priority, starting + queued + running + cancelling, succeeded + failed + cancelled
   FROM batches INDEXED BY batches_dispatch
  WHERE account = $1 AND state IN ('OPEN', 'ACTIVE') AND waiting > 0
  ORDER BY priority DESC, seq`
 
 func (r queries) DispatchableBatches(ctx context.Context, accountID string) ([]store.DispatchableBatch, error) {
 	scan := func(r row) (b store.DispatchableBatch, err error) {
-		err = r.Scan(&b.Seq, &b.Priority, &b.InFlight, &b.Ended)
+		err = r.Scan(&b.Seq, &b.CreatedBy, &b.Priority, &b.InFlight, &b.Ended)
 		return b, err
 	}
 	return all(ctx, r.q, scan, dispatchable, accountID)
 }
 
-func (r queries) CountWaiting(ctx context.Context) (map[string]int64, error) {
-	const query = `
+// Numbers of waiting jobs, each from an index that holds these batches only.
+const (
+	waitingToDispatch = `
 SELECT account, sum(waiting)
   FROM batches INDEXED BY batches_dispatch
  WHERE state IN ('OPEN', 'ACTIVE') AND waiting > 0
  GROUP BY account`
+	waitingUnended = `
+SELECT account, sum(waiting)
+  FROM batches INDEXED BY batches_live
+ WHERE finish_time = 0
+ GROUP BY account`
+)
+
+func (r queries) CountWaiting(ctx context.Context, paused bool) (map[string]int64, error) {
+	query := waitingToDispatch
+	if paused {
+		query = waitingUnended
+	}
 	counts := map[string]int64{}
 	scan := func(r row) (account string, err error) {
 		var n int64
@@ -44,7 +57,7 @@ SELECT account, sum(waiting)
 
 // queueShares reads nothing but indexes: of the jobs, those that wait out a back-off.
 const queueShares = `
-SELECT b.seq, b.priority, b.starting + b.queued + b.running + b.cancelling, b.succeeded + b.failed + b.cancelled, b.waiting,
+SELECT b.seq, b.created_by, b.priority, b.starting + b.queued + b.running + b.cancelling, b.succeeded + b.failed + b.cancelled, b.waiting,
        (SELECT count(*) FROM (SELECT 1 FROM jobs AS j INDEXED BY jobs_backoff
                                WHERE j.batch = b.seq AND j.state = 'WAITING' AND j.next_attempt_time <> 0 AND j.next_attempt_time > $2
                                LIMIT $3 + 0)),
@@ -59,7 +72,7 @@ func (r queries) QueueShares(ctx context.Context, accountID string, now time.Tim
 	scan := func(r row) (share job.Share, err error) {
 		var waiting int64
 		var next stamp
-		err = r.Scan(&share.Seq, &share.Priority, &share.InFlight, &share.Ended, &waiting, &share.BackedOff, &next)
+		err = r.Scan(&share.Seq, &share.CreatedBy, &share.Priority, &share.InFlight, &share.Ended, &waiting, &share.BackedOff, &next)
 		share.Due, share.NextDue = max(waiting-share.BackedOff, 0), next.time()
 		return share, err
 	}

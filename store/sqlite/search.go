@@ -4,8 +4,6 @@ import (
 	"context"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
@@ -43,12 +41,17 @@ const (
 	listedBatches = `batches AS b INDEXED BY batches_list`
 
 	// The sources of positions.
-	searchNumbers  = listedBatches + ` CROSS JOIN jobs AS j ON j.batch = b.seq AND `
-	searchStates   = listedBatches + ` CROSS JOIN jobs AS j INDEXED BY jobs_state ON j.batch = b.seq AND j.state = $19 AND `
-	searchCauses   = listedBatches + ` CROSS JOIN jobs AS j INDEXED BY jobs_cause ON j.batch = b.seq AND j.cause = $20 AND j.cause <> '' AND j.state = $19 AND `
-	searchPrefix   = listedBatches + ` CROSS JOIN jobs AS j INDEXED BY jobs_key ON j.batch = b.seq AND j.key >= $9 AND j.key < $10 AND j.key <> '' AND `
-	searchKeys     = listedBatches + ` CROSS JOIN json_each($11) AS k CROSS JOIN jobs AS j INDEXED BY jobs_key ON j.batch = b.seq AND j.key = k.value AND j.key <> '' AND `
-	searchPosition = `json_each($21) AS p CROSS JOIN batches AS b ON b.seq = p.value ->> 0 CROSS JOIN jobs AS j ON j.batch = b.seq AND j.number = p.value ->> 1 AND `
+	searchNumbers = listedBatches + ` CROSS JOIN jobs AS j ON j.batch = b.seq AND `
+	searchStates  = listedBatches + ` CROSS JOIN jobs AS j INDEXED BY jobs_state ON j.batch = b.seq AND j.state = $19 AND `
+	searchCauses  = listedBatches + ` CROSS JOIN jobs AS j INDEXED BY jobs_cause ON j.batch = b.seq AND j.cause = $20 AND j.cause <> '' AND j.state = $19 AND `
+	searchPrefix  = listedBatches + ` CROSS JOIN jobs AS j INDEXED BY jobs_key ON j.batch = b.seq AND j.key >= $9 AND j.key < $10 AND j.key <> '' AND `
+	searchKeys    = listedBatches + ` CROSS JOIN json_each($11) AS k CROSS JOIN jobs AS j INDEXED BY jobs_key ON j.batch = b.seq AND j.key = k.value AND j.key <> '' AND `
+	// The same two beside the jobs that have succeeded: batches all of whose jobs have are not looked at.
+	searchPrefixOfOthers = othersBatches + ` CROSS JOIN jobs AS j INDEXED BY jobs_key ON j.batch = b.seq AND j.key >= $9 AND j.key < $10 AND j.key <> '' AND j.state <> 'SUCCEEDED' AND `
+	searchKeysOfOthers   = othersBatches + ` CROSS JOIN json_each($11) AS k CROSS JOIN jobs AS j INDEXED BY jobs_key ON j.batch = b.seq AND j.key = k.value AND j.key <> '' AND j.state <> 'SUCCEEDED' AND `
+	othersBatches        = `batches AS b INDEXED BY batches_state`
+	ofOthers             = ` AND b.state IN ('OPEN', 'ACTIVE', 'PAUSED', 'CANCELLING', 'SUCCEEDED', 'FAILED', 'CANCELLED') AND (b.state <> 'SUCCEEDED' OR b.cancelled > 0)`
+	searchPosition       = `json_each($21) AS p CROSS JOIN batches AS b ON b.seq = p.value ->> 0 CROSS JOIN jobs AS j ON j.batch = b.seq AND j.number = p.value ->> 1 AND `
 )
 
 // sourceOf returns the source of positions in the order of an index.
@@ -62,6 +65,10 @@ func sourceOf(index store.SearchIndex) string {
 		return searchStates
 	case store.SearchCauses:
 		return searchCauses
+	case store.SearchPrefixesOfOthers:
+		return searchPrefixOfOthers
+	case store.SearchKeysOfOthers:
+		return searchKeysOfOthers
 	}
 	return searchNumbers
 }
@@ -78,7 +85,7 @@ func searchStatement(f *job.Search, source string, asc bool) string {
 	return `
 SELECT f.seq, ` + jobColumns + `
   FROM (SELECT b.seq AS seq, j.number AS number FROM ` + source + numbers + `
-         WHERE` + batchConditions(f) + jobConditions(f, source) + `
+         WHERE` + batchConditions(f) + sourceConditions(source) + jobConditions(f, source) + `
          ORDER BY ` + by + ` LIMIT $4 + 0) AS f
  CROSS JOIN batches AS b ON b.seq = f.seq
  CROSS JOIN jobs AS j ON j.batch = f.seq AND j.number = f.number`
@@ -98,6 +105,14 @@ func batchConditions(f *job.Search) string {
 	return conditions
 }
 
+// sourceConditions are the conditions on batches that belong to a source of positions.
+func sourceConditions(source string) string {
+	if source == searchPrefixOfOthers || source == searchKeysOfOthers {
+		return ofOthers
+	}
+	return ""
+}
+
 // jobConditions are the conditions of a search on jobs, without those that the source of positions keeps.
 func jobConditions(f *job.Search, source string) (conditions string) {
 	add := func(needed bool, condition string) {
@@ -106,8 +121,8 @@ func jobConditions(f *job.Search, source string) (conditions string) {
 		}
 	}
 	add(len(f.States) > 0 && source != searchStates && source != searchCauses, inStates)
-	add(f.KeyPrefix != "" && source != searchPrefix, withPrefix)
-	add(len(f.Keys) > 0 && source != searchKeys, withKeys)
+	add(f.KeyPrefix != "" && source != searchPrefix && source != searchPrefixOfOthers, withPrefix)
+	add(len(f.Keys) > 0 && source != searchKeys && source != searchKeysOfOthers, withKeys)
 	add(len(f.Causes) > 0 && source != searchCauses, withCauses)
 	add(!f.Created.Since.IsZero(), createdSince)
 	add(!f.Created.Until.IsZero(), createdBefore)
@@ -193,38 +208,4 @@ func (r queries) JobsAt(ctx context.Context, f *job.Search, positions []job.JobP
 	}
 	args := append(searchArgs(&store.SearchPart{Search: f, Range: allBatchesOf(f)}, len(positions)), encode(pairs))
 	return all(ctx, r.q, scanFound(), searchStatement(f, searchPosition, descending), args...)
-}
-
-// The encodings that a search may be for.
-const (
-	encodingExactly = ` = $1`
-	encodingPrefix  = ` >= $1 AND %.encoding_id < $2`
-	encodingPart    = ` <> '' AND instr(%.encoding_id, $1) > 0`
-)
-
-// EncodingPositions looks at jobs and at ended attempts.
-func (r queries) EncodingPositions(ctx context.Context, match store.EncodingMatch, text string) ([]job.JobPosition, error) {
-	condition, args := encodingExactly, []any{text}
-	switch match {
-	case store.EncodingPrefix:
-		condition, args = encodingPrefix, append(args, keyAfter(text))
-	case store.EncodingPart:
-		condition = encodingPart
-	}
-	scan := func(r row) (p job.JobPosition, err error) {
-		err = r.Scan(&p.BatchSeq, &p.Number)
-		return p, err
-	}
-	return all(ctx, r.q, scan, encodingsText(condition), args...)
-}
-
-// encodingsText is the statement that finds jobs by the encodings that they have, or had.
-func encodingsText(condition string) string {
-	const query = `
-SELECT * FROM (SELECT j.batch, j.number FROM jobs AS j INDEXED BY jobs_encoding
-                WHERE j.encoding_id <> '' AND j.encoding_id{j} LIMIT {limit})
- UNION
-SELECT * FROM (SELECT a.batch, a.number FROM attempts AS a INDEXED BY attempts_encoding
-                WHERE a.encoding_id <> '' AND a.encoding_id{a} LIMIT {limit})`
-	return strings.NewReplacer("{limit}", strconv.Itoa(store.MaxEncodings), "{j}", strings.ReplaceAll(condition, "%.", "j."), "{a}", strings.ReplaceAll(condition, "%.", "a.")).Replace(query)
 }

@@ -17,7 +17,17 @@ ON CONFLICT (account) DO UPDATE
        forgiven = CASE WHEN excluded.day > day THEN 0 ELSE min(forgiven, max(made + $3, 0)) END,
        day      = max(day, excluded.day)`
 	for _, s := range rows.Starts {
-		if _, err := t.exec(ctx, count, s.AccountID, ms(s.Day), s.Change); err != nil {
+		if _, err := t.exec(ctx, count, s.Of, ms(s.Day), s.Change); err != nil {
+			return err
+		}
+	}
+	const countOfPrincipal = `
+INSERT INTO principal_starts (principal, day, made) VALUES ($1, $2, max($3, 0))
+ON CONFLICT (principal) DO UPDATE
+   SET made = CASE WHEN excluded.day > day THEN excluded.made ELSE max(made + $3, 0) END,
+       day  = max(day, excluded.day)`
+	for _, s := range rows.PrincipalStarts {
+		if _, err := t.exec(ctx, countOfPrincipal, s.Of, ms(s.Day), s.Change); err != nil {
 			return err
 		}
 	}

@@ -64,9 +64,11 @@ func listBatches(f *fixture) {
 		return func(b *job.Batch) { b.Labels = labels }
 	}
 	one := f.submit(1, label(map[string]string{"team": "vod", "tier": "gold"}))
-	two := f.submit(1, func(b *job.Batch) { b.AccountID, b.Labels = "other", map[string]string{"team": "vod"} })
+	two := f.submit(1, func(b *job.Batch) {
+		b.AccountID, b.Labels, b.CreatedBy = "other", map[string]string{"team": "vod"}, "token:ci"
+	})
 	three := f.submit(0, label(map[string]string{"team": "live", "tier": "gold"}))
-	four := f.submit(1, nil)
+	four := f.submit(1, func(b *job.Batch) { b.CreatedBy, b.DisplayName = "token:ci", "Night run" })
 	for _, tt := range []struct {
 		name   string
 		filter job.BatchFilter
@@ -82,10 +84,25 @@ func listBatches(f *fixture) {
 		{"label and page", job.BatchFilter{Labels: map[string]string{"tier": "gold"}, BeforeSeq: three.Seq}, []job.Batch{one}},
 		{"unknown label", job.BatchFilter{Labels: map[string]string{"team": "gold"}}, nil},
 		{"label and state", job.BatchFilter{Labels: map[string]string{"tier": "gold"}, States: []job.BatchState{job.BatchActive}}, []job.Batch{one}},
+		{"creator", job.BatchFilter{CreatedBy: "token:ci"}, []job.Batch{four, two}},
+		{"creator and limit", job.BatchFilter{CreatedBy: "token:ci", Limit: 1}, []job.Batch{four}},
+		{"creator and page", job.BatchFilter{CreatedBy: "token:ci", BeforeSeq: four.Seq}, []job.Batch{two}},
+		{"creator and label", job.BatchFilter{CreatedBy: "token:ci", Labels: map[string]string{"team": "vod"}}, []job.Batch{two}},
+		{"creator and account", job.BatchFilter{CreatedBy: "token:ci", Accounts: []string{"default"}}, []job.Batch{four}},
+		{"creator and state", job.BatchFilter{CreatedBy: "token:ci", States: []job.BatchState{job.BatchPaused, job.BatchSucceeded}}, nil},
+		{"creator and name", job.BatchFilter{CreatedBy: "token:ci", Text: "night"}, []job.Batch{four}},
+		{"creator and id", job.BatchFilter{CreatedBy: "token:ci", IDPrefix: one.ID}, nil},
+		{"nobody's", job.BatchFilter{CreatedBy: "token:nobody"}, nil},
+		{"those of before anybody was asked", job.BatchFilter{CreatedBy: "local"}, []job.Batch{three, one}},
 	} {
 		got, err := f.store.Batches(f.Context(), tt.filter)
 		f.ok(err)
 		f.same(tt.name, got, tt.want)
+		if tt.filter.Limit == 0 && tt.filter.BeforeSeq == 0 {
+			n, err := f.store.CountBatches(f.Context(), tt.filter)
+			f.ok(err)
+			f.same("number of "+tt.name, n, int64(len(tt.want)))
+		}
 	}
 }
 
@@ -170,7 +187,7 @@ func batchReopens(f *fixture) {
 	f.same("state after retry", got.State, job.BatchActive)
 	f.same("finish time after retry", got.FinishTime, time.Time{})
 	f.same("counts after retry", got.Counts, job.Counts{Waiting: 1, Succeeded: 1})
-	next, err := f.store.NextJobs(f.Context(), "default", now, 10)
+	next, err := f.store.NextJobs(f.Context(), "default", now, 10, job.Except{})
 	f.ok(err)
 	f.same("next", numbers(next), []int64{1})
 }
@@ -203,7 +220,7 @@ func batchPausesItself(f *fixture) {
 	if got.StateReason == "" {
 		f.Error("it does not say why")
 	}
-	next, err := f.store.NextJobs(f.Context(), "default", now, 10)
+	next, err := f.store.NextJobs(f.Context(), "default", now, 10, job.Except{})
 	f.ok(err)
 	f.same("next", numbers(next), []int64{})
 }

@@ -52,3 +52,31 @@ func dailyStarts(f *fixture) {
 	at(4, now, func(u *job.Update) error { return u.BeginStart(now) })
 	f.same("a clock that is set back does not begin a day anew", on(now), job.DailyStarts{Day: tomorrow, Made: 1})
 }
+
+func principalStarts(f *fixture) {
+	today, tomorrow := job.Day(now), job.Day(now).Add(24*time.Hour)
+	on := func(principal string, at time.Time) job.DailyStarts {
+		f.Helper()
+		got, err := f.store.PrincipalStarts(f.Context(), principal, at)
+		f.ok(err)
+		return got
+	}
+	f.same("before any start", on("token:ci", now), job.DailyStarts{Day: today})
+
+	one := f.submit(2, func(b *job.Batch) { b.CreatedBy = "token:ci" })
+	two := f.submit(2, func(b *job.Batch) { b.CreatedBy, b.AccountID = "token:ci", "other" })
+	local := f.submit(1, nil)
+	for _, b := range []job.Batch{one, two, local} {
+		f.update(b, 1, started...)
+	}
+	f.same("on two accounts", on("token:ci", now), job.DailyStarts{Day: today, Made: 2})
+	f.same("of nobody who was asked", on("local", now), job.DailyStarts{Day: today, Made: 1})
+	f.update(two, 2, configured, begin)
+	f.update(two, 2, func(u *job.Update) error { return u.StartNotMade("the queue is full", now) })
+	f.same("one given back", on("token:ci", now), job.DailyStarts{Day: today, Made: 2})
+	f.ok(f.store.ForgiveStarts(f.Context(), "other", now))
+	f.same("accounts are forgiven, and principals are not", on("token:ci", now), job.DailyStarts{Day: today, Made: 2})
+	f.reopen()
+	f.same("after a restart", on("token:ci", now), job.DailyStarts{Day: today, Made: 2})
+	f.same("on the next day", on("token:ci", tomorrow), job.DailyStarts{Day: tomorrow})
+}

@@ -14,7 +14,7 @@ import (
 // jobs, which is right.
 func (f *fixture) places(at time.Time, b job.Batch) {
 	f.Helper()
-	next, err := f.store.NextJobs(f.Context(), b.AccountID, at, math.MaxInt32)
+	next, err := f.store.NextJobs(f.Context(), b.AccountID, at, math.MaxInt32, job.Except{})
 	f.ok(err)
 	var numbers, want []int64
 	for i, j := range next {
@@ -75,7 +75,7 @@ func linePlaces(f *fixture) {
 	f.ok(err)
 	share, _ := line.ShareOf(a.Seq)
 	f.same("share", share, job.Share{
-		Seq: a.Seq, Priority: 50, InFlight: 2, Ended: 1, Due: 3, BackedOff: 1, NextDue: retryAt,
+		Seq: a.Seq, CreatedBy: "local", Priority: 50, InFlight: 2, Ended: 1, Due: 3, BackedOff: 1, NextDue: retryAt,
 	})
 
 	// A batch that is paused is in no line, nor is one that does not exist.
@@ -88,7 +88,7 @@ func linePlaces(f *fixture) {
 	f.places(retryAt, idle)
 
 	// A batch that has been left out is not in the way of others.
-	line = line.Without(map[int64]bool{b.Seq: true, idle.Seq: true})
+	line = line.Without(func(s job.Share) bool { return s.Seq == b.Seq || s.Seq == idle.Seq })
 	_, found = line.PlaceOf(b.Seq)
 	f.same("what is left out is in line", found, false)
 	place, _ := line.PlaceOf(a.Seq)

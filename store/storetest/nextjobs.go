@@ -10,7 +10,7 @@ import (
 // nextJobs reads the next jobs as "<display name of the batch><number>".
 func (f *fixture) nextJobs(at time.Time, limit int, except ...int64) []string {
 	f.Helper()
-	jobs, err := f.store.NextJobs(f.Context(), "default", at, limit, except...)
+	jobs, err := f.store.NextJobs(f.Context(), "default", at, limit, job.Except{Batches: except})
 	f.ok(err)
 	var list []string
 	for _, j := range jobs {
@@ -36,6 +36,15 @@ func nextJobsOrder(f *fixture) {
 	f.same("limit", f.nextJobs(now, 4), []string{"urgent1", "a1", "b1", "a2"})
 	f.same("without a batch", f.nextJobs(now, 4, a.Seq), []string{"urgent1", "b1", "b2", "b3"})
 	f.same("no room", f.nextJobs(now, 0), []string(nil))
+	ci := f.submit(1, func(b *job.Batch) { b.DisplayName, b.Priority, b.CreatedBy = "ci", 95, "token:ci" })
+	jobs, err := f.store.NextJobs(f.Context(), "default", now, 1, job.Except{Principals: []string{"token:nobody"}})
+	f.ok(err)
+	f.same("without the batches of nobody", jobs[0].ID.Batch, ci.ID)
+	jobs, err = f.store.NextJobs(f.Context(), "default", now, 100, job.Except{Principals: []string{"token:ci"}})
+	f.ok(err)
+	f.same("without the batches of a principal", len(jobs), 13)
+	_, err = f.store.UpdateJobs(f.Context(), job.Filter{BatchID: ci.ID}, now, cancel)
+	f.ok(err)
 
 	// What a short batch leaves over goes to the long one.
 	short, long := f.submit(1, named("s", 80)), f.submit(9, named("l", 80))
@@ -55,7 +64,7 @@ func nextJobsOrder(f *fixture) {
 	f.submit(2, named("late", 50))
 	f.same("latecomer", f.nextJobs(now, 6), []string{"urgent1", "b1", "late1", "b2", "late2", "a2"})
 
-	_, err := f.store.UpdateBatch(f.Context(), a.ID, now, func(b *job.Batch) error { b.Priority = 99; return nil })
+	_, err = f.store.UpdateBatch(f.Context(), a.ID, now, func(b *job.Batch) error { b.Priority = 99; return nil })
 	f.ok(err)
 	f.same("new priority", f.nextJobs(now, 4), []string{"a2", "a4", "urgent1", "b1"})
 }

@@ -177,6 +177,101 @@ func findManyJobs(f *fixture) {
 	f.same("a search that had to stop, and its next page", append(found(stopped.Jobs), found(rest.Jobs)...), found(whole.Jobs))
 }
 
+// findEndedKeys finds jobs by their keys in batches that have ended, one of which has succeeded although a job of
+// it was cancelled.
+func findEndedKeys(f *fixture) {
+	submit := func(keys ...string) job.Batch {
+		var jobs []job.Spec
+		for _, key := range keys {
+			jobs = append(jobs, job.Spec{Key: key, InputPath: "in/" + key, OutputPath: "out/" + key})
+		}
+		b, _, err := f.store.Submit(f.Context(), job.Submission{Batch: job.Batch{AccountID: "default"}, Jobs: jobs}, now)
+		f.ok(err)
+		return b
+	}
+	succeeded := append(started, running, finished)
+	one := submit("films/a", "films/b", "news/c")
+	f.update(one, 1, succeeded...)
+	f.update(one, 2, cancel)
+	f.update(one, 3, succeeded...)
+	f.same("state of the batch", f.batch(one.ID).State, job.BatchSucceeded)
+	two := submit("films/a", "films/d")
+	f.update(two, 1, succeeded...)
+	f.update(two, 2, append(started, failed)...)
+	three := submit("films/a")
+	f.update(three, 1, cancel)
+	submit("films/a", "films")
+	for _, tt := range []struct {
+		name   string
+		search job.Search
+		want   string
+	}{
+		{"prefix", job.Search{KeyPrefix: "films/"}, "4/1 3/1 2/2 2/1 1/2 1/1"},
+		{"prefix and state", job.Search{KeyPrefix: "films/", States: []job.State{job.Succeeded}}, "2/1 1/1"},
+		{"prefix and other states", job.Search{KeyPrefix: "films/", States: []job.State{job.Cancelled, job.Failed}}, "3/1 2/2 1/2"},
+		{"prefix of one batch", job.Search{KeyPrefix: "films/", BatchSeq: one.Seq}, "1/2 1/1"},
+		{"keys", job.Search{Keys: []string{"films/a", "films/b", "films/a"}}, "4/1 3/1 2/1 1/2 1/1"},
+		{"keys and prefix", job.Search{Keys: []string{"films/a", "news/c"}, KeyPrefix: "news"}, "1/3"},
+	} {
+		var got []string
+		for page := (job.SearchPage{Limit: 1}); ; {
+			some, err := f.store.FindJobs(f.Context(), tt.search, page)
+			f.ok(err)
+			if got = append(got, found(some.Jobs)...); some.Next == (job.JobPosition{}) {
+				break
+			}
+			page.After = some.Next
+		}
+		f.same(tt.name, strings.Join(got, " "), tt.want)
+		whole, err := f.store.FindJobs(f.Context(), tt.search, job.SearchPage{Limit: 100})
+		f.ok(err)
+		f.same(tt.name+", on one page", strings.Join(found(whole.Jobs), " "), tt.want)
+	}
+}
+
+// findPartsOfEncodings finds jobs by a part of the id of an encoding, also if each page has no time left.
+func findPartsOfEncodings(f *fixture) {
+	b := f.submit(4, nil)
+	for n, id := range []string{"00000000-aaaa-4000-8000-00000000beef", "7f3e1c2d-beef-4000-8000-000000000001", "ffffffff-aaaa-4000-8000-00000000cafe", "BEEF-is-no-UUID"} {
+		f.update(b, int64(n+1), func(u *job.Update) error { return u.Configured(id, nil, now) })
+	}
+	other := f.submit(1, nil)
+	f.update(other, 1, func(u *job.Update) error { return u.Configured("0a000000-beef-4000-8000-000000000002", nil, now) })
+	for _, tt := range []struct {
+		name   string
+		search job.Search
+		asc    bool
+		want   string
+	}{
+		{"newest first", job.Search{Text: "BEEF"}, false, "2/1 1/2 1/1"},
+		{"of one batch, newest first", job.Search{Text: "beef", BatchSeq: b.Seq}, false, "1/2 1/1"},
+		{"of one batch, by number", job.Search{Text: "beef", BatchSeq: b.Seq}, true, "1/1 1/2"},
+		{"with the dash", job.Search{Text: "d-beef-4"}, false, "1/2"},
+		{"at the end", job.Search{Text: "cafe"}, false, "1/3"},
+		{"of nobody", job.Search{Text: "dead"}, false, ""},
+	} {
+		for _, hurry := range []bool{false, true} {
+			page := job.SearchPage{Ascending: tt.asc, Limit: 1}
+			if hurry {
+				page.Until = time.Now().Add(-time.Second)
+			}
+			var got []string
+			for pages := 0; ; pages++ {
+				some, err := f.store.FindJobs(f.Context(), tt.search, page)
+				f.ok(err)
+				got = append(got, found(some.Jobs)...)
+				if page.After = some.Next; page.After == (job.JobPosition{}) {
+					break
+				}
+				if pages > 2_000 {
+					f.Fatal("the search does not come to its end")
+				}
+			}
+			f.same(fmt.Sprintf("%s, in a hurry %t", tt.name, hurry), strings.Join(got, " "), tt.want)
+		}
+	}
+}
+
 // searchEnds ends the context of a search.
 func searchEnds(f *fixture) {
 	library(f)

@@ -65,6 +65,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"jobs are listed by number", listJobs},
 		{"jobs are found among those of all batches", findJobs},
 		{"so are those of a batch that came in many parts, page by page", findManyJobs},
+		{"jobs are found by a part of an encoding", findPartsOfEncodings},
+		{"keys are found whatever became of their jobs", findEndedKeys},
 		{"a search ends with its context", searchEnds},
 		{"batches are found by name and id, and counted", findBatches},
 		{"the latest runs are known", latestRuns},
@@ -84,6 +86,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"resources are kept by account", resources},
 		{"settings are kept by account", accountSettings},
 		{"starts are counted per account and day", dailyStarts},
+		{"starts are counted per principal and day", principalStarts},
 
 		{"a request id belongs to who submitted with it", requestIDsBelongToTheirCreator},
 		{"tokens are kept, and what is new of them is found", tokensAreKept},

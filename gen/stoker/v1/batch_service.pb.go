@@ -25,6 +25,61 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// BatchOrder is the order of a list of batches.
+type BatchOrder int32
+
+const (
+	// Not set.
+	BatchOrder_BATCH_ORDER_UNSPECIFIED BatchOrder = 0
+	// The batch that was submitted last goes first.
+	BatchOrder_BATCH_ORDER_NEWEST_FIRST BatchOrder = 1
+	// First the batches that need somebody: they have failed, are paused, or can start no job until
+	// somebody does something. Then the others that have not ended, then those that have; of each the
+	// newest first.
+	BatchOrder_BATCH_ORDER_ATTENTION BatchOrder = 2
+)
+
+// Enum value maps for BatchOrder.
+var (
+	BatchOrder_name = map[int32]string{
+		0: "BATCH_ORDER_UNSPECIFIED",
+		1: "BATCH_ORDER_NEWEST_FIRST",
+		2: "BATCH_ORDER_ATTENTION",
+	}
+	BatchOrder_value = map[string]int32{
+		"BATCH_ORDER_UNSPECIFIED":  0,
+		"BATCH_ORDER_NEWEST_FIRST": 1,
+		"BATCH_ORDER_ATTENTION":    2,
+	}
+)
+
+func (x BatchOrder) Enum() *BatchOrder {
+	p := new(BatchOrder)
+	*p = x
+	return p
+}
+
+func (x BatchOrder) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (BatchOrder) Descriptor() protoreflect.EnumDescriptor {
+	return file_stoker_v1_batch_service_proto_enumTypes[0].Descriptor()
+}
+
+func (BatchOrder) Type() protoreflect.EnumType {
+	return &file_stoker_v1_batch_service_proto_enumTypes[0]
+}
+
+func (x BatchOrder) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use BatchOrder.Descriptor instead.
+func (BatchOrder) EnumDescriptor() ([]byte, []int) {
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{0}
+}
+
 // JobOrder is the order of a list of jobs.
 type JobOrder int32
 
@@ -62,11 +117,11 @@ func (x JobOrder) String() string {
 }
 
 func (JobOrder) Descriptor() protoreflect.EnumDescriptor {
-	return file_stoker_v1_batch_service_proto_enumTypes[0].Descriptor()
+	return file_stoker_v1_batch_service_proto_enumTypes[1].Descriptor()
 }
 
 func (JobOrder) Type() protoreflect.EnumType {
-	return &file_stoker_v1_batch_service_proto_enumTypes[0]
+	return &file_stoker_v1_batch_service_proto_enumTypes[1]
 }
 
 func (x JobOrder) Number() protoreflect.EnumNumber {
@@ -75,7 +130,7 @@ func (x JobOrder) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use JobOrder.Descriptor instead.
 func (JobOrder) EnumDescriptor() ([]byte, []int) {
-	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{0}
+	return file_stoker_v1_batch_service_proto_rawDescGZIP(), []int{1}
 }
 
 // SubmitBatchRequest is a batch with its jobs.
@@ -894,7 +949,12 @@ type ListBatchesRequest struct {
 	// Only batches with exactly this display name.
 	DisplayName string `protobuf:"bytes,7,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// Only batches whose id begins with this: at least 8 characters.
-	IdPrefix      string `protobuf:"bytes,8,opt,name=id_prefix,json=idPrefix,proto3" json:"id_prefix,omitempty"`
+	IdPrefix string `protobuf:"bytes,8,opt,name=id_prefix,json=idPrefix,proto3" json:"id_prefix,omitempty"`
+	// Only batches that this principal has submitted, for example `token:ci`; `@me` stands for the
+	// caller. Where the server asks nobody who they are, `@me` selects all.
+	CreatedBy string `protobuf:"bytes,9,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
+	// The order of the batches. Default: BATCH_ORDER_NEWEST_FIRST.
+	Order         BatchOrder `protobuf:"varint,10,opt,name=order,proto3,enum=stoker.v1.BatchOrder" json:"order,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -985,10 +1045,24 @@ func (x *ListBatchesRequest) GetIdPrefix() string {
 	return ""
 }
 
+func (x *ListBatchesRequest) GetCreatedBy() string {
+	if x != nil {
+		return x.CreatedBy
+	}
+	return ""
+}
+
+func (x *ListBatchesRequest) GetOrder() BatchOrder {
+	if x != nil {
+		return x.Order
+	}
+	return BatchOrder_BATCH_ORDER_UNSPECIFIED
+}
+
 // ListBatchesResponse is one page of batches.
 type ListBatchesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The batches, the newest first.
+	// The batches, in the order of the request.
 	Batches []*Batch `protobuf:"bytes,1,rep,name=batches,proto3" json:"batches,omitempty"`
 	// The page_token for the next page; empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
@@ -3023,7 +3097,7 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x0fGetBatchRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\":\n" +
 	"\x10GetBatchResponse\x12&\n" +
-	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\xbc\x03\n" +
+	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\x9c\x04\n" +
 	"\x12ListBatchesRequest\x12>\n" +
 	"\x06states\x18\x01 \x03(\x0e2\x15.stoker.v1.BatchStateB\x0f\xbaH\f\x92\x01\t\"\a\x82\x01\x04\x10\x01 \x00R\x06states\x12A\n" +
 	"\x06labels\x18\x02 \x03(\v2).stoker.v1.ListBatchesRequest.LabelsEntryR\x06labels\x12\x18\n" +
@@ -3034,7 +3108,11 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"page_token\x18\x05 \x01(\tR\tpageToken\x12\x1c\n" +
 	"\x04text\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04text\x12+\n" +
 	"\fdisplay_name\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\vdisplayName\x12;\n" +
-	"\tid_prefix\x18\b \x01(\tB\x1e\xbaH\x1br\x19\x18$2\x15^$|^[0-9A-Fa-f-]{8,}$R\bidPrefix\x1a9\n" +
+	"\tid_prefix\x18\b \x01(\tB\x1e\xbaH\x1br\x19\x18$2\x15^$|^[0-9A-Fa-f-]{8,}$R\bidPrefix\x12'\n" +
+	"\n" +
+	"created_by\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\xac\x02R\tcreatedBy\x125\n" +
+	"\x05order\x18\n" +
+	" \x01(\x0e2\x15.stoker.v1.BatchOrderB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05order\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8a\x01\n" +
@@ -3208,7 +3286,12 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"8\n" +
 	"\x12DeleteBatchRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\"\x15\n" +
-	"\x13DeleteBatchResponse*[\n" +
+	"\x13DeleteBatchResponse*b\n" +
+	"\n" +
+	"BatchOrder\x12\x1b\n" +
+	"\x17BATCH_ORDER_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18BATCH_ORDER_NEWEST_FIRST\x10\x01\x12\x19\n" +
+	"\x15BATCH_ORDER_ATTENTION\x10\x02*[\n" +
 	"\bJobOrder\x12\x19\n" +
 	"\x15JOB_ORDER_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14JOB_ORDER_SUBMISSION\x10\x01\x12\x1a\n" +
@@ -3255,199 +3338,201 @@ func file_stoker_v1_batch_service_proto_rawDescGZIP() []byte {
 	return file_stoker_v1_batch_service_proto_rawDescData
 }
 
-var file_stoker_v1_batch_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_stoker_v1_batch_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_stoker_v1_batch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_stoker_v1_batch_service_proto_goTypes = []any{
-	(JobOrder)(0),                 // 0: stoker.v1.JobOrder
-	(*SubmitBatchRequest)(nil),    // 1: stoker.v1.SubmitBatchRequest
-	(*InlineTemplate)(nil),        // 2: stoker.v1.InlineTemplate
-	(*SubmitBatchResponse)(nil),   // 3: stoker.v1.SubmitBatchResponse
-	(*Warning)(nil),               // 4: stoker.v1.Warning
-	(*AddJobsRequest)(nil),        // 5: stoker.v1.AddJobsRequest
-	(*AddJobsResponse)(nil),       // 6: stoker.v1.AddJobsResponse
-	(*CloseBatchRequest)(nil),     // 7: stoker.v1.CloseBatchRequest
-	(*CloseBatchResponse)(nil),    // 8: stoker.v1.CloseBatchResponse
-	(*GetBatchRequest)(nil),       // 9: stoker.v1.GetBatchRequest
-	(*GetBatchResponse)(nil),      // 10: stoker.v1.GetBatchResponse
-	(*ListBatchesRequest)(nil),    // 11: stoker.v1.ListBatchesRequest
-	(*ListBatchesResponse)(nil),   // 12: stoker.v1.ListBatchesResponse
-	(*GetJobRequest)(nil),         // 13: stoker.v1.GetJobRequest
-	(*GetJobResponse)(nil),        // 14: stoker.v1.GetJobResponse
-	(*ListJobsRequest)(nil),       // 15: stoker.v1.ListJobsRequest
-	(*TimeRange)(nil),             // 16: stoker.v1.TimeRange
-	(*ListJobsResponse)(nil),      // 17: stoker.v1.ListJobsResponse
-	(*WatchBatchRequest)(nil),     // 18: stoker.v1.WatchBatchRequest
-	(*WatchBatchResponse)(nil),    // 19: stoker.v1.WatchBatchResponse
-	(*CancelJobRequest)(nil),      // 20: stoker.v1.CancelJobRequest
-	(*CancelJobResponse)(nil),     // 21: stoker.v1.CancelJobResponse
-	(*CancelBatchRequest)(nil),    // 22: stoker.v1.CancelBatchRequest
-	(*CancelBatchResponse)(nil),   // 23: stoker.v1.CancelBatchResponse
-	(*CancelJobsRequest)(nil),     // 24: stoker.v1.CancelJobsRequest
-	(*CancelJobsResponse)(nil),    // 25: stoker.v1.CancelJobsResponse
-	(*ListFailuresRequest)(nil),   // 26: stoker.v1.ListFailuresRequest
-	(*ListFailuresResponse)(nil),  // 27: stoker.v1.ListFailuresResponse
-	(*FailureCause)(nil),          // 28: stoker.v1.FailureCause
-	(*RetryJobsRequest)(nil),      // 29: stoker.v1.RetryJobsRequest
-	(*RetryJobsResponse)(nil),     // 30: stoker.v1.RetryJobsResponse
-	(*PauseBatchRequest)(nil),     // 31: stoker.v1.PauseBatchRequest
-	(*PauseBatchResponse)(nil),    // 32: stoker.v1.PauseBatchResponse
-	(*ResumeBatchRequest)(nil),    // 33: stoker.v1.ResumeBatchRequest
-	(*ResumeBatchResponse)(nil),   // 34: stoker.v1.ResumeBatchResponse
-	(*UpdateBatchRequest)(nil),    // 35: stoker.v1.UpdateBatchRequest
-	(*UpdateBatchResponse)(nil),   // 36: stoker.v1.UpdateBatchResponse
-	(*DeleteBatchRequest)(nil),    // 37: stoker.v1.DeleteBatchRequest
-	(*DeleteBatchResponse)(nil),   // 38: stoker.v1.DeleteBatchResponse
-	nil,                           // 39: stoker.v1.SubmitBatchRequest.LabelsEntry
-	nil,                           // 40: stoker.v1.ListBatchesRequest.LabelsEntry
-	nil,                           // 41: stoker.v1.ListJobsRequest.LabelsEntry
-	nil,                           // 42: stoker.v1.CancelJobsRequest.LabelsEntry
-	nil,                           // 43: stoker.v1.ListFailuresRequest.LabelsEntry
-	nil,                           // 44: stoker.v1.RetryJobsRequest.LabelsEntry
-	nil,                           // 45: stoker.v1.UpdateBatchRequest.SetLabelsEntry
-	(*Recipe)(nil),                // 46: stoker.v1.Recipe
-	(*RetryPolicy)(nil),           // 47: stoker.v1.RetryPolicy
-	(*FailureLimit)(nil),          // 48: stoker.v1.FailureLimit
-	(*JobSpec)(nil),               // 49: stoker.v1.JobSpec
-	(*JobList)(nil),               // 50: stoker.v1.JobList
-	(*Batch)(nil),                 // 51: stoker.v1.Batch
-	(BatchState)(0),               // 52: stoker.v1.BatchState
-	(*Job)(nil),                   // 53: stoker.v1.Job
-	(*Attempt)(nil),               // 54: stoker.v1.Attempt
-	(*JobEvent)(nil),              // 55: stoker.v1.JobEvent
-	(*BatchRef)(nil),              // 56: stoker.v1.BatchRef
-	(JobState)(0),                 // 57: stoker.v1.JobState
-	(*timestamppb.Timestamp)(nil), // 58: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 59: google.protobuf.Duration
-	(FailureKind)(0),              // 60: stoker.v1.FailureKind
-	(*JobCounts)(nil),             // 61: stoker.v1.JobCounts
-	(*Failure)(nil),               // 62: stoker.v1.Failure
-	(*fieldmaskpb.FieldMask)(nil), // 63: google.protobuf.FieldMask
-	(*WatchBatchesRequest)(nil),   // 64: stoker.v1.WatchBatchesRequest
-	(*ResubmitBatchRequest)(nil),  // 65: stoker.v1.ResubmitBatchRequest
-	(*CancelBatchesRequest)(nil),  // 66: stoker.v1.CancelBatchesRequest
-	(*PauseBatchesRequest)(nil),   // 67: stoker.v1.PauseBatchesRequest
-	(*ResumeBatchesRequest)(nil),  // 68: stoker.v1.ResumeBatchesRequest
-	(*DeleteBatchesRequest)(nil),  // 69: stoker.v1.DeleteBatchesRequest
-	(*UpdateBatchesRequest)(nil),  // 70: stoker.v1.UpdateBatchesRequest
-	(*WatchBatchesResponse)(nil),  // 71: stoker.v1.WatchBatchesResponse
-	(*ResubmitBatchResponse)(nil), // 72: stoker.v1.ResubmitBatchResponse
-	(*CancelBatchesResponse)(nil), // 73: stoker.v1.CancelBatchesResponse
-	(*PauseBatchesResponse)(nil),  // 74: stoker.v1.PauseBatchesResponse
-	(*ResumeBatchesResponse)(nil), // 75: stoker.v1.ResumeBatchesResponse
-	(*DeleteBatchesResponse)(nil), // 76: stoker.v1.DeleteBatchesResponse
-	(*UpdateBatchesResponse)(nil), // 77: stoker.v1.UpdateBatchesResponse
+	(BatchOrder)(0),               // 0: stoker.v1.BatchOrder
+	(JobOrder)(0),                 // 1: stoker.v1.JobOrder
+	(*SubmitBatchRequest)(nil),    // 2: stoker.v1.SubmitBatchRequest
+	(*InlineTemplate)(nil),        // 3: stoker.v1.InlineTemplate
+	(*SubmitBatchResponse)(nil),   // 4: stoker.v1.SubmitBatchResponse
+	(*Warning)(nil),               // 5: stoker.v1.Warning
+	(*AddJobsRequest)(nil),        // 6: stoker.v1.AddJobsRequest
+	(*AddJobsResponse)(nil),       // 7: stoker.v1.AddJobsResponse
+	(*CloseBatchRequest)(nil),     // 8: stoker.v1.CloseBatchRequest
+	(*CloseBatchResponse)(nil),    // 9: stoker.v1.CloseBatchResponse
+	(*GetBatchRequest)(nil),       // 10: stoker.v1.GetBatchRequest
+	(*GetBatchResponse)(nil),      // 11: stoker.v1.GetBatchResponse
+	(*ListBatchesRequest)(nil),    // 12: stoker.v1.ListBatchesRequest
+	(*ListBatchesResponse)(nil),   // 13: stoker.v1.ListBatchesResponse
+	(*GetJobRequest)(nil),         // 14: stoker.v1.GetJobRequest
+	(*GetJobResponse)(nil),        // 15: stoker.v1.GetJobResponse
+	(*ListJobsRequest)(nil),       // 16: stoker.v1.ListJobsRequest
+	(*TimeRange)(nil),             // 17: stoker.v1.TimeRange
+	(*ListJobsResponse)(nil),      // 18: stoker.v1.ListJobsResponse
+	(*WatchBatchRequest)(nil),     // 19: stoker.v1.WatchBatchRequest
+	(*WatchBatchResponse)(nil),    // 20: stoker.v1.WatchBatchResponse
+	(*CancelJobRequest)(nil),      // 21: stoker.v1.CancelJobRequest
+	(*CancelJobResponse)(nil),     // 22: stoker.v1.CancelJobResponse
+	(*CancelBatchRequest)(nil),    // 23: stoker.v1.CancelBatchRequest
+	(*CancelBatchResponse)(nil),   // 24: stoker.v1.CancelBatchResponse
+	(*CancelJobsRequest)(nil),     // 25: stoker.v1.CancelJobsRequest
+	(*CancelJobsResponse)(nil),    // 26: stoker.v1.CancelJobsResponse
+	(*ListFailuresRequest)(nil),   // 27: stoker.v1.ListFailuresRequest
+	(*ListFailuresResponse)(nil),  // 28: stoker.v1.ListFailuresResponse
+	(*FailureCause)(nil),          // 29: stoker.v1.FailureCause
+	(*RetryJobsRequest)(nil),      // 30: stoker.v1.RetryJobsRequest
+	(*RetryJobsResponse)(nil),     // 31: stoker.v1.RetryJobsResponse
+	(*PauseBatchRequest)(nil),     // 32: stoker.v1.PauseBatchRequest
+	(*PauseBatchResponse)(nil),    // 33: stoker.v1.PauseBatchResponse
+	(*ResumeBatchRequest)(nil),    // 34: stoker.v1.ResumeBatchRequest
+	(*ResumeBatchResponse)(nil),   // 35: stoker.v1.ResumeBatchResponse
+	(*UpdateBatchRequest)(nil),    // 36: stoker.v1.UpdateBatchRequest
+	(*UpdateBatchResponse)(nil),   // 37: stoker.v1.UpdateBatchResponse
+	(*DeleteBatchRequest)(nil),    // 38: stoker.v1.DeleteBatchRequest
+	(*DeleteBatchResponse)(nil),   // 39: stoker.v1.DeleteBatchResponse
+	nil,                           // 40: stoker.v1.SubmitBatchRequest.LabelsEntry
+	nil,                           // 41: stoker.v1.ListBatchesRequest.LabelsEntry
+	nil,                           // 42: stoker.v1.ListJobsRequest.LabelsEntry
+	nil,                           // 43: stoker.v1.CancelJobsRequest.LabelsEntry
+	nil,                           // 44: stoker.v1.ListFailuresRequest.LabelsEntry
+	nil,                           // 45: stoker.v1.RetryJobsRequest.LabelsEntry
+	nil,                           // 46: stoker.v1.UpdateBatchRequest.SetLabelsEntry
+	(*Recipe)(nil),                // 47: stoker.v1.Recipe
+	(*RetryPolicy)(nil),           // 48: stoker.v1.RetryPolicy
+	(*FailureLimit)(nil),          // 49: stoker.v1.FailureLimit
+	(*JobSpec)(nil),               // 50: stoker.v1.JobSpec
+	(*JobList)(nil),               // 51: stoker.v1.JobList
+	(*Batch)(nil),                 // 52: stoker.v1.Batch
+	(BatchState)(0),               // 53: stoker.v1.BatchState
+	(*Job)(nil),                   // 54: stoker.v1.Job
+	(*Attempt)(nil),               // 55: stoker.v1.Attempt
+	(*JobEvent)(nil),              // 56: stoker.v1.JobEvent
+	(*BatchRef)(nil),              // 57: stoker.v1.BatchRef
+	(JobState)(0),                 // 58: stoker.v1.JobState
+	(*timestamppb.Timestamp)(nil), // 59: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 60: google.protobuf.Duration
+	(FailureKind)(0),              // 61: stoker.v1.FailureKind
+	(*JobCounts)(nil),             // 62: stoker.v1.JobCounts
+	(*Failure)(nil),               // 63: stoker.v1.Failure
+	(*fieldmaskpb.FieldMask)(nil), // 64: google.protobuf.FieldMask
+	(*WatchBatchesRequest)(nil),   // 65: stoker.v1.WatchBatchesRequest
+	(*ResubmitBatchRequest)(nil),  // 66: stoker.v1.ResubmitBatchRequest
+	(*CancelBatchesRequest)(nil),  // 67: stoker.v1.CancelBatchesRequest
+	(*PauseBatchesRequest)(nil),   // 68: stoker.v1.PauseBatchesRequest
+	(*ResumeBatchesRequest)(nil),  // 69: stoker.v1.ResumeBatchesRequest
+	(*DeleteBatchesRequest)(nil),  // 70: stoker.v1.DeleteBatchesRequest
+	(*UpdateBatchesRequest)(nil),  // 71: stoker.v1.UpdateBatchesRequest
+	(*WatchBatchesResponse)(nil),  // 72: stoker.v1.WatchBatchesResponse
+	(*ResubmitBatchResponse)(nil), // 73: stoker.v1.ResubmitBatchResponse
+	(*CancelBatchesResponse)(nil), // 74: stoker.v1.CancelBatchesResponse
+	(*PauseBatchesResponse)(nil),  // 75: stoker.v1.PauseBatchesResponse
+	(*ResumeBatchesResponse)(nil), // 76: stoker.v1.ResumeBatchesResponse
+	(*DeleteBatchesResponse)(nil), // 77: stoker.v1.DeleteBatchesResponse
+	(*UpdateBatchesResponse)(nil), // 78: stoker.v1.UpdateBatchesResponse
 }
 var file_stoker_v1_batch_service_proto_depIdxs = []int32{
-	46, // 0: stoker.v1.SubmitBatchRequest.recipe:type_name -> stoker.v1.Recipe
-	2,  // 1: stoker.v1.SubmitBatchRequest.inline_template:type_name -> stoker.v1.InlineTemplate
-	47, // 2: stoker.v1.SubmitBatchRequest.retry_policy:type_name -> stoker.v1.RetryPolicy
-	48, // 3: stoker.v1.SubmitBatchRequest.failure_limit:type_name -> stoker.v1.FailureLimit
-	39, // 4: stoker.v1.SubmitBatchRequest.labels:type_name -> stoker.v1.SubmitBatchRequest.LabelsEntry
-	49, // 5: stoker.v1.SubmitBatchRequest.jobs:type_name -> stoker.v1.JobSpec
-	50, // 6: stoker.v1.SubmitBatchRequest.list:type_name -> stoker.v1.JobList
-	51, // 7: stoker.v1.SubmitBatchResponse.batch:type_name -> stoker.v1.Batch
-	4,  // 8: stoker.v1.SubmitBatchResponse.warnings:type_name -> stoker.v1.Warning
-	49, // 9: stoker.v1.AddJobsRequest.jobs:type_name -> stoker.v1.JobSpec
-	51, // 10: stoker.v1.AddJobsResponse.batch:type_name -> stoker.v1.Batch
-	4,  // 11: stoker.v1.AddJobsResponse.warnings:type_name -> stoker.v1.Warning
-	51, // 12: stoker.v1.CloseBatchResponse.batch:type_name -> stoker.v1.Batch
-	51, // 13: stoker.v1.GetBatchResponse.batch:type_name -> stoker.v1.Batch
-	52, // 14: stoker.v1.ListBatchesRequest.states:type_name -> stoker.v1.BatchState
-	40, // 15: stoker.v1.ListBatchesRequest.labels:type_name -> stoker.v1.ListBatchesRequest.LabelsEntry
-	51, // 16: stoker.v1.ListBatchesResponse.batches:type_name -> stoker.v1.Batch
-	53, // 17: stoker.v1.GetJobResponse.job:type_name -> stoker.v1.Job
-	54, // 18: stoker.v1.GetJobResponse.attempts:type_name -> stoker.v1.Attempt
-	55, // 19: stoker.v1.GetJobResponse.events:type_name -> stoker.v1.JobEvent
-	56, // 20: stoker.v1.GetJobResponse.batch:type_name -> stoker.v1.BatchRef
-	57, // 21: stoker.v1.ListJobsRequest.states:type_name -> stoker.v1.JobState
-	41, // 22: stoker.v1.ListJobsRequest.labels:type_name -> stoker.v1.ListJobsRequest.LabelsEntry
-	16, // 23: stoker.v1.ListJobsRequest.created:type_name -> stoker.v1.TimeRange
-	16, // 24: stoker.v1.ListJobsRequest.changed:type_name -> stoker.v1.TimeRange
-	16, // 25: stoker.v1.ListJobsRequest.finished:type_name -> stoker.v1.TimeRange
-	0,  // 26: stoker.v1.ListJobsRequest.order:type_name -> stoker.v1.JobOrder
-	58, // 27: stoker.v1.TimeRange.since:type_name -> google.protobuf.Timestamp
-	58, // 28: stoker.v1.TimeRange.until:type_name -> google.protobuf.Timestamp
-	53, // 29: stoker.v1.ListJobsResponse.jobs:type_name -> stoker.v1.Job
-	56, // 30: stoker.v1.ListJobsResponse.batches:type_name -> stoker.v1.BatchRef
-	59, // 31: stoker.v1.WatchBatchRequest.min_interval:type_name -> google.protobuf.Duration
-	57, // 32: stoker.v1.WatchBatchRequest.states:type_name -> stoker.v1.JobState
-	51, // 33: stoker.v1.WatchBatchResponse.batch:type_name -> stoker.v1.Batch
-	53, // 34: stoker.v1.WatchBatchResponse.jobs:type_name -> stoker.v1.Job
-	53, // 35: stoker.v1.CancelJobResponse.job:type_name -> stoker.v1.Job
-	51, // 36: stoker.v1.CancelBatchResponse.batch:type_name -> stoker.v1.Batch
-	57, // 37: stoker.v1.CancelJobsRequest.states:type_name -> stoker.v1.JobState
-	60, // 38: stoker.v1.CancelJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
-	42, // 39: stoker.v1.CancelJobsRequest.labels:type_name -> stoker.v1.CancelJobsRequest.LabelsEntry
-	51, // 40: stoker.v1.CancelJobsResponse.batch:type_name -> stoker.v1.Batch
-	61, // 41: stoker.v1.CancelJobsResponse.counts:type_name -> stoker.v1.JobCounts
-	43, // 42: stoker.v1.ListFailuresRequest.labels:type_name -> stoker.v1.ListFailuresRequest.LabelsEntry
-	16, // 43: stoker.v1.ListFailuresRequest.finished:type_name -> stoker.v1.TimeRange
-	28, // 44: stoker.v1.ListFailuresResponse.causes:type_name -> stoker.v1.FailureCause
-	62, // 45: stoker.v1.FailureCause.failure:type_name -> stoker.v1.Failure
-	57, // 46: stoker.v1.RetryJobsRequest.states:type_name -> stoker.v1.JobState
-	60, // 47: stoker.v1.RetryJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
-	44, // 48: stoker.v1.RetryJobsRequest.labels:type_name -> stoker.v1.RetryJobsRequest.LabelsEntry
-	51, // 49: stoker.v1.RetryJobsResponse.batch:type_name -> stoker.v1.Batch
-	61, // 50: stoker.v1.RetryJobsResponse.counts:type_name -> stoker.v1.JobCounts
-	51, // 51: stoker.v1.PauseBatchResponse.batch:type_name -> stoker.v1.Batch
-	51, // 52: stoker.v1.ResumeBatchResponse.batch:type_name -> stoker.v1.Batch
-	51, // 53: stoker.v1.UpdateBatchRequest.batch:type_name -> stoker.v1.Batch
-	63, // 54: stoker.v1.UpdateBatchRequest.update_mask:type_name -> google.protobuf.FieldMask
-	45, // 55: stoker.v1.UpdateBatchRequest.set_labels:type_name -> stoker.v1.UpdateBatchRequest.SetLabelsEntry
-	51, // 56: stoker.v1.UpdateBatchResponse.batch:type_name -> stoker.v1.Batch
-	1,  // 57: stoker.v1.BatchService.SubmitBatch:input_type -> stoker.v1.SubmitBatchRequest
-	5,  // 58: stoker.v1.BatchService.AddJobs:input_type -> stoker.v1.AddJobsRequest
-	7,  // 59: stoker.v1.BatchService.CloseBatch:input_type -> stoker.v1.CloseBatchRequest
-	9,  // 60: stoker.v1.BatchService.GetBatch:input_type -> stoker.v1.GetBatchRequest
-	11, // 61: stoker.v1.BatchService.ListBatches:input_type -> stoker.v1.ListBatchesRequest
-	13, // 62: stoker.v1.BatchService.GetJob:input_type -> stoker.v1.GetJobRequest
-	15, // 63: stoker.v1.BatchService.ListJobs:input_type -> stoker.v1.ListJobsRequest
-	18, // 64: stoker.v1.BatchService.WatchBatch:input_type -> stoker.v1.WatchBatchRequest
-	64, // 65: stoker.v1.BatchService.WatchBatches:input_type -> stoker.v1.WatchBatchesRequest
-	20, // 66: stoker.v1.BatchService.CancelJob:input_type -> stoker.v1.CancelJobRequest
-	22, // 67: stoker.v1.BatchService.CancelBatch:input_type -> stoker.v1.CancelBatchRequest
-	24, // 68: stoker.v1.BatchService.CancelJobs:input_type -> stoker.v1.CancelJobsRequest
-	29, // 69: stoker.v1.BatchService.RetryJobs:input_type -> stoker.v1.RetryJobsRequest
-	26, // 70: stoker.v1.BatchService.ListFailures:input_type -> stoker.v1.ListFailuresRequest
-	31, // 71: stoker.v1.BatchService.PauseBatch:input_type -> stoker.v1.PauseBatchRequest
-	33, // 72: stoker.v1.BatchService.ResumeBatch:input_type -> stoker.v1.ResumeBatchRequest
-	65, // 73: stoker.v1.BatchService.ResubmitBatch:input_type -> stoker.v1.ResubmitBatchRequest
-	66, // 74: stoker.v1.BatchService.CancelBatches:input_type -> stoker.v1.CancelBatchesRequest
-	67, // 75: stoker.v1.BatchService.PauseBatches:input_type -> stoker.v1.PauseBatchesRequest
-	68, // 76: stoker.v1.BatchService.ResumeBatches:input_type -> stoker.v1.ResumeBatchesRequest
-	69, // 77: stoker.v1.BatchService.DeleteBatches:input_type -> stoker.v1.DeleteBatchesRequest
-	70, // 78: stoker.v1.BatchService.UpdateBatches:input_type -> stoker.v1.UpdateBatchesRequest
-	35, // 79: stoker.v1.BatchService.UpdateBatch:input_type -> stoker.v1.UpdateBatchRequest
-	37, // 80: stoker.v1.BatchService.DeleteBatch:input_type -> stoker.v1.DeleteBatchRequest
-	3,  // 81: stoker.v1.BatchService.SubmitBatch:output_type -> stoker.v1.SubmitBatchResponse
-	6,  // 82: stoker.v1.BatchService.AddJobs:output_type -> stoker.v1.AddJobsResponse
-	8,  // 83: stoker.v1.BatchService.CloseBatch:output_type -> stoker.v1.CloseBatchResponse
-	10, // 84: stoker.v1.BatchService.GetBatch:output_type -> stoker.v1.GetBatchResponse
-	12, // 85: stoker.v1.BatchService.ListBatches:output_type -> stoker.v1.ListBatchesResponse
-	14, // 86: stoker.v1.BatchService.GetJob:output_type -> stoker.v1.GetJobResponse
-	17, // 87: stoker.v1.BatchService.ListJobs:output_type -> stoker.v1.ListJobsResponse
-	19, // 88: stoker.v1.BatchService.WatchBatch:output_type -> stoker.v1.WatchBatchResponse
-	71, // 89: stoker.v1.BatchService.WatchBatches:output_type -> stoker.v1.WatchBatchesResponse
-	21, // 90: stoker.v1.BatchService.CancelJob:output_type -> stoker.v1.CancelJobResponse
-	23, // 91: stoker.v1.BatchService.CancelBatch:output_type -> stoker.v1.CancelBatchResponse
-	25, // 92: stoker.v1.BatchService.CancelJobs:output_type -> stoker.v1.CancelJobsResponse
-	30, // 93: stoker.v1.BatchService.RetryJobs:output_type -> stoker.v1.RetryJobsResponse
-	27, // 94: stoker.v1.BatchService.ListFailures:output_type -> stoker.v1.ListFailuresResponse
-	32, // 95: stoker.v1.BatchService.PauseBatch:output_type -> stoker.v1.PauseBatchResponse
-	34, // 96: stoker.v1.BatchService.ResumeBatch:output_type -> stoker.v1.ResumeBatchResponse
-	72, // 97: stoker.v1.BatchService.ResubmitBatch:output_type -> stoker.v1.ResubmitBatchResponse
-	73, // 98: stoker.v1.BatchService.CancelBatches:output_type -> stoker.v1.CancelBatchesResponse
-	74, // 99: stoker.v1.BatchService.PauseBatches:output_type -> stoker.v1.PauseBatchesResponse
-	75, // 100: stoker.v1.BatchService.ResumeBatches:output_type -> stoker.v1.ResumeBatchesResponse
-	76, // 101: stoker.v1.BatchService.DeleteBatches:output_type -> stoker.v1.DeleteBatchesResponse
-	77, // 102: stoker.v1.BatchService.UpdateBatches:output_type -> stoker.v1.UpdateBatchesResponse
-	36, // 103: stoker.v1.BatchService.UpdateBatch:output_type -> stoker.v1.UpdateBatchResponse
-	38, // 104: stoker.v1.BatchService.DeleteBatch:output_type -> stoker.v1.DeleteBatchResponse
-	81, // [81:105] is the sub-list for method output_type
-	57, // [57:81] is the sub-list for method input_type
-	57, // [57:57] is the sub-list for extension type_name
-	57, // [57:57] is the sub-list for extension extendee
-	0,  // [0:57] is the sub-list for field type_name
+	47, // 0: stoker.v1.SubmitBatchRequest.recipe:type_name -> stoker.v1.Recipe
+	3,  // 1: stoker.v1.SubmitBatchRequest.inline_template:type_name -> stoker.v1.InlineTemplate
+	48, // 2: stoker.v1.SubmitBatchRequest.retry_policy:type_name -> stoker.v1.RetryPolicy
+	49, // 3: stoker.v1.SubmitBatchRequest.failure_limit:type_name -> stoker.v1.FailureLimit
+	40, // 4: stoker.v1.SubmitBatchRequest.labels:type_name -> stoker.v1.SubmitBatchRequest.LabelsEntry
+	50, // 5: stoker.v1.SubmitBatchRequest.jobs:type_name -> stoker.v1.JobSpec
+	51, // 6: stoker.v1.SubmitBatchRequest.list:type_name -> stoker.v1.JobList
+	52, // 7: stoker.v1.SubmitBatchResponse.batch:type_name -> stoker.v1.Batch
+	5,  // 8: stoker.v1.SubmitBatchResponse.warnings:type_name -> stoker.v1.Warning
+	50, // 9: stoker.v1.AddJobsRequest.jobs:type_name -> stoker.v1.JobSpec
+	52, // 10: stoker.v1.AddJobsResponse.batch:type_name -> stoker.v1.Batch
+	5,  // 11: stoker.v1.AddJobsResponse.warnings:type_name -> stoker.v1.Warning
+	52, // 12: stoker.v1.CloseBatchResponse.batch:type_name -> stoker.v1.Batch
+	52, // 13: stoker.v1.GetBatchResponse.batch:type_name -> stoker.v1.Batch
+	53, // 14: stoker.v1.ListBatchesRequest.states:type_name -> stoker.v1.BatchState
+	41, // 15: stoker.v1.ListBatchesRequest.labels:type_name -> stoker.v1.ListBatchesRequest.LabelsEntry
+	0,  // 16: stoker.v1.ListBatchesRequest.order:type_name -> stoker.v1.BatchOrder
+	52, // 17: stoker.v1.ListBatchesResponse.batches:type_name -> stoker.v1.Batch
+	54, // 18: stoker.v1.GetJobResponse.job:type_name -> stoker.v1.Job
+	55, // 19: stoker.v1.GetJobResponse.attempts:type_name -> stoker.v1.Attempt
+	56, // 20: stoker.v1.GetJobResponse.events:type_name -> stoker.v1.JobEvent
+	57, // 21: stoker.v1.GetJobResponse.batch:type_name -> stoker.v1.BatchRef
+	58, // 22: stoker.v1.ListJobsRequest.states:type_name -> stoker.v1.JobState
+	42, // 23: stoker.v1.ListJobsRequest.labels:type_name -> stoker.v1.ListJobsRequest.LabelsEntry
+	17, // 24: stoker.v1.ListJobsRequest.created:type_name -> stoker.v1.TimeRange
+	17, // 25: stoker.v1.ListJobsRequest.changed:type_name -> stoker.v1.TimeRange
+	17, // 26: stoker.v1.ListJobsRequest.finished:type_name -> stoker.v1.TimeRange
+	1,  // 27: stoker.v1.ListJobsRequest.order:type_name -> stoker.v1.JobOrder
+	59, // 28: stoker.v1.TimeRange.since:type_name -> google.protobuf.Timestamp
+	59, // 29: stoker.v1.TimeRange.until:type_name -> google.protobuf.Timestamp
+	54, // 30: stoker.v1.ListJobsResponse.jobs:type_name -> stoker.v1.Job
+	57, // 31: stoker.v1.ListJobsResponse.batches:type_name -> stoker.v1.BatchRef
+	60, // 32: stoker.v1.WatchBatchRequest.min_interval:type_name -> google.protobuf.Duration
+	58, // 33: stoker.v1.WatchBatchRequest.states:type_name -> stoker.v1.JobState
+	52, // 34: stoker.v1.WatchBatchResponse.batch:type_name -> stoker.v1.Batch
+	54, // 35: stoker.v1.WatchBatchResponse.jobs:type_name -> stoker.v1.Job
+	54, // 36: stoker.v1.CancelJobResponse.job:type_name -> stoker.v1.Job
+	52, // 37: stoker.v1.CancelBatchResponse.batch:type_name -> stoker.v1.Batch
+	58, // 38: stoker.v1.CancelJobsRequest.states:type_name -> stoker.v1.JobState
+	61, // 39: stoker.v1.CancelJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
+	43, // 40: stoker.v1.CancelJobsRequest.labels:type_name -> stoker.v1.CancelJobsRequest.LabelsEntry
+	52, // 41: stoker.v1.CancelJobsResponse.batch:type_name -> stoker.v1.Batch
+	62, // 42: stoker.v1.CancelJobsResponse.counts:type_name -> stoker.v1.JobCounts
+	44, // 43: stoker.v1.ListFailuresRequest.labels:type_name -> stoker.v1.ListFailuresRequest.LabelsEntry
+	17, // 44: stoker.v1.ListFailuresRequest.finished:type_name -> stoker.v1.TimeRange
+	29, // 45: stoker.v1.ListFailuresResponse.causes:type_name -> stoker.v1.FailureCause
+	63, // 46: stoker.v1.FailureCause.failure:type_name -> stoker.v1.Failure
+	58, // 47: stoker.v1.RetryJobsRequest.states:type_name -> stoker.v1.JobState
+	61, // 48: stoker.v1.RetryJobsRequest.failure_kinds:type_name -> stoker.v1.FailureKind
+	45, // 49: stoker.v1.RetryJobsRequest.labels:type_name -> stoker.v1.RetryJobsRequest.LabelsEntry
+	52, // 50: stoker.v1.RetryJobsResponse.batch:type_name -> stoker.v1.Batch
+	62, // 51: stoker.v1.RetryJobsResponse.counts:type_name -> stoker.v1.JobCounts
+	52, // 52: stoker.v1.PauseBatchResponse.batch:type_name -> stoker.v1.Batch
+	52, // 53: stoker.v1.ResumeBatchResponse.batch:type_name -> stoker.v1.Batch
+	52, // 54: stoker.v1.UpdateBatchRequest.batch:type_name -> stoker.v1.Batch
+	64, // 55: stoker.v1.UpdateBatchRequest.update_mask:type_name -> google.protobuf.FieldMask
+	46, // 56: stoker.v1.UpdateBatchRequest.set_labels:type_name -> stoker.v1.UpdateBatchRequest.SetLabelsEntry
+	52, // 57: stoker.v1.UpdateBatchResponse.batch:type_name -> stoker.v1.Batch
+	2,  // 58: stoker.v1.BatchService.SubmitBatch:input_type -> stoker.v1.SubmitBatchRequest
+	6,  // 59: stoker.v1.BatchService.AddJobs:input_type -> stoker.v1.AddJobsRequest
+	8,  // 60: stoker.v1.BatchService.CloseBatch:input_type -> stoker.v1.CloseBatchRequest
+	10, // 61: stoker.v1.BatchService.GetBatch:input_type -> stoker.v1.GetBatchRequest
+	12, // 62: stoker.v1.BatchService.ListBatches:input_type -> stoker.v1.ListBatchesRequest
+	14, // 63: stoker.v1.BatchService.GetJob:input_type -> stoker.v1.GetJobRequest
+	16, // 64: stoker.v1.BatchService.ListJobs:input_type -> stoker.v1.ListJobsRequest
+	19, // 65: stoker.v1.BatchService.WatchBatch:input_type -> stoker.v1.WatchBatchRequest
+	65, // 66: stoker.v1.BatchService.WatchBatches:input_type -> stoker.v1.WatchBatchesRequest
+	21, // 67: stoker.v1.BatchService.CancelJob:input_type -> stoker.v1.CancelJobRequest
+	23, // 68: stoker.v1.BatchService.CancelBatch:input_type -> stoker.v1.CancelBatchRequest
+	25, // 69: stoker.v1.BatchService.CancelJobs:input_type -> stoker.v1.CancelJobsRequest
+	30, // 70: stoker.v1.BatchService.RetryJobs:input_type -> stoker.v1.RetryJobsRequest
+	27, // 71: stoker.v1.BatchService.ListFailures:input_type -> stoker.v1.ListFailuresRequest
+	32, // 72: stoker.v1.BatchService.PauseBatch:input_type -> stoker.v1.PauseBatchRequest
+	34, // 73: stoker.v1.BatchService.ResumeBatch:input_type -> stoker.v1.ResumeBatchRequest
+	66, // 74: stoker.v1.BatchService.ResubmitBatch:input_type -> stoker.v1.ResubmitBatchRequest
+	67, // 75: stoker.v1.BatchService.CancelBatches:input_type -> stoker.v1.CancelBatchesRequest
+	68, // 76: stoker.v1.BatchService.PauseBatches:input_type -> stoker.v1.PauseBatchesRequest
+	69, // 77: stoker.v1.BatchService.ResumeBatches:input_type -> stoker.v1.ResumeBatchesRequest
+	70, // 78: stoker.v1.BatchService.DeleteBatches:input_type -> stoker.v1.DeleteBatchesRequest
+	71, // 79: stoker.v1.BatchService.UpdateBatches:input_type -> stoker.v1.UpdateBatchesRequest
+	36, // 80: stoker.v1.BatchService.UpdateBatch:input_type -> stoker.v1.UpdateBatchRequest
+	38, // 81: stoker.v1.BatchService.DeleteBatch:input_type -> stoker.v1.DeleteBatchRequest
+	4,  // 82: stoker.v1.BatchService.SubmitBatch:output_type -> stoker.v1.SubmitBatchResponse
+	7,  // 83: stoker.v1.BatchService.AddJobs:output_type -> stoker.v1.AddJobsResponse
+	9,  // 84: stoker.v1.BatchService.CloseBatch:output_type -> stoker.v1.CloseBatchResponse
+	11, // 85: stoker.v1.BatchService.GetBatch:output_type -> stoker.v1.GetBatchResponse
+	13, // 86: stoker.v1.BatchService.ListBatches:output_type -> stoker.v1.ListBatchesResponse
+	15, // 87: stoker.v1.BatchService.GetJob:output_type -> stoker.v1.GetJobResponse
+	18, // 88: stoker.v1.BatchService.ListJobs:output_type -> stoker.v1.ListJobsResponse
+	20, // 89: stoker.v1.BatchService.WatchBatch:output_type -> stoker.v1.WatchBatchResponse
+	72, // 90: stoker.v1.BatchService.WatchBatches:output_type -> stoker.v1.WatchBatchesResponse
+	22, // 91: stoker.v1.BatchService.CancelJob:output_type -> stoker.v1.CancelJobResponse
+	24, // 92: stoker.v1.BatchService.CancelBatch:output_type -> stoker.v1.CancelBatchResponse
+	26, // 93: stoker.v1.BatchService.CancelJobs:output_type -> stoker.v1.CancelJobsResponse
+	31, // 94: stoker.v1.BatchService.RetryJobs:output_type -> stoker.v1.RetryJobsResponse
+	28, // 95: stoker.v1.BatchService.ListFailures:output_type -> stoker.v1.ListFailuresResponse
+	33, // 96: stoker.v1.BatchService.PauseBatch:output_type -> stoker.v1.PauseBatchResponse
+	35, // 97: stoker.v1.BatchService.ResumeBatch:output_type -> stoker.v1.ResumeBatchResponse
+	73, // 98: stoker.v1.BatchService.ResubmitBatch:output_type -> stoker.v1.ResubmitBatchResponse
+	74, // 99: stoker.v1.BatchService.CancelBatches:output_type -> stoker.v1.CancelBatchesResponse
+	75, // 100: stoker.v1.BatchService.PauseBatches:output_type -> stoker.v1.PauseBatchesResponse
+	76, // 101: stoker.v1.BatchService.ResumeBatches:output_type -> stoker.v1.ResumeBatchesResponse
+	77, // 102: stoker.v1.BatchService.DeleteBatches:output_type -> stoker.v1.DeleteBatchesResponse
+	78, // 103: stoker.v1.BatchService.UpdateBatches:output_type -> stoker.v1.UpdateBatchesResponse
+	37, // 104: stoker.v1.BatchService.UpdateBatch:output_type -> stoker.v1.UpdateBatchResponse
+	39, // 105: stoker.v1.BatchService.DeleteBatch:output_type -> stoker.v1.DeleteBatchResponse
+	82, // [82:106] is the sub-list for method output_type
+	58, // [58:82] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_batch_service_proto_init() }
@@ -3473,7 +3558,7 @@ func file_stoker_v1_batch_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stoker_v1_batch_service_proto_rawDesc), len(file_stoker_v1_batch_service_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   1,

@@ -77,7 +77,8 @@ type BatchServiceClient interface {
 	CloseBatch(ctx context.Context, in *CloseBatchRequest, opts ...grpc.CallOption) (*CloseBatchResponse, error)
 	// GetBatch returns a batch. Errors: NOT_FOUND.
 	GetBatch(ctx context.Context, in *GetBatchRequest, opts ...grpc.CallOption) (*GetBatchResponse, error)
-	// ListBatches lists batches, the newest first. Errors: INVALID_ARGUMENT.
+	// ListBatches lists batches, the newest first unless the request says otherwise. Errors:
+	// INVALID_ARGUMENT.
 	ListBatches(ctx context.Context, in *ListBatchesRequest, opts ...grpc.CallOption) (*ListBatchesResponse, error)
 	// GetJob returns a job with its attempts and events. Errors: NOT_FOUND.
 	GetJob(ctx context.Context, in *GetJobRequest, opts ...grpc.CallOption) (*GetJobResponse, error)
@@ -474,7 +475,8 @@ type BatchServiceServer interface {
 	CloseBatch(context.Context, *CloseBatchRequest) (*CloseBatchResponse, error)
 	// GetBatch returns a batch. Errors: NOT_FOUND.
 	GetBatch(context.Context, *GetBatchRequest) (*GetBatchResponse, error)
-	// ListBatches lists batches, the newest first. Errors: INVALID_ARGUMENT.
+	// ListBatches lists batches, the newest first unless the request says otherwise. Errors:
+	// INVALID_ARGUMENT.
 	ListBatches(context.Context, *ListBatchesRequest) (*ListBatchesResponse, error)
 	// GetJob returns a job with its attempts and events. Errors: NOT_FOUND.
 	GetJob(context.Context, *GetJobRequest) (*GetJobResponse, error)

@@ -39,7 +39,9 @@ type WatchBatchesRequest struct {
 	Limit int32 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`
 	// The shortest time between two messages, 1 s to 1 min. Default 1 s. The server takes longer where
 	// many lists are watched, or where a list takes long to read.
-	MinInterval   *durationpb.Duration `protobuf:"bytes,6,opt,name=min_interval,json=minInterval,proto3" json:"min_interval,omitempty"`
+	MinInterval *durationpb.Duration `protobuf:"bytes,6,opt,name=min_interval,json=minInterval,proto3" json:"min_interval,omitempty"`
+	// Only batches that this principal has submitted; see ListBatchesRequest.created_by.
+	CreatedBy     string `protobuf:"bytes,7,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -114,6 +116,13 @@ func (x *WatchBatchesRequest) GetMinInterval() *durationpb.Duration {
 		return x.MinInterval
 	}
 	return nil
+}
+
+func (x *WatchBatchesRequest) GetCreatedBy() string {
+	if x != nil {
+		return x.CreatedBy
+	}
+	return ""
 }
 
 // WatchBatchesResponse has what changed in a list of batches.
@@ -195,7 +204,7 @@ var File_stoker_v1_batch_watch_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_batch_watch_proto_rawDesc = "" +
 	"\n" +
-	"\x1bstoker/v1/batch_watch.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x15stoker/v1/batch.proto\"\x8f\x03\n" +
+	"\x1bstoker/v1/batch_watch.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x15stoker/v1/batch.proto\"\xb8\x03\n" +
 	"\x13WatchBatchesRequest\x12>\n" +
 	"\x06states\x18\x01 \x03(\x0e2\x15.stoker.v1.BatchStateB\x0f\xbaH\f\x92\x01\t\"\a\x82\x01\x04\x10\x01 \x00R\x06states\x12L\n" +
 	"\x06labels\x18\x02 \x03(\v2*.stoker.v1.WatchBatchesRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x102R\x06labels\x12!\n" +
@@ -203,7 +212,9 @@ const file_stoker_v1_batch_watch_proto_rawDesc = "" +
 	"\x04text\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04text\x12 \n" +
 	"\x05limit\x18\x05 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x05limit\x12L\n" +
-	"\fmin_interval\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x02\b<2\x02\b\x01R\vminInterval\x1a9\n" +
+	"\fmin_interval\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x02\b<2\x02\b\x01R\vminInterval\x12'\n" +
+	"\n" +
+	"created_by\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xac\x02R\tcreatedBy\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa8\x01\n" +

@@ -520,9 +520,18 @@ type PlanBatchResponse struct {
 	// How many jobs of other batches are started before the last job of this one.
 	AheadCount int64 `protobuf:"varint,8,opt,name=ahead_count,json=aheadCount,proto3" json:"ahead_count,omitempty"`
 	// Whether all of these encodings were of the profile or template that was named.
-	SameEncoding  bool `protobuf:"varint,9,opt,name=same_encoding,json=sameEncoding,proto3" json:"same_encoding,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	SameEncoding bool `protobuf:"varint,9,opt,name=same_encoding,json=sameEncoding,proto3" json:"same_encoding,omitempty"`
+	// Batches whose jobs go first, because of a higher priority: at most 3, those with the most jobs.
+	Ahead []*BatchAhead `protobuf:"bytes,10,rep,name=ahead,proto3" json:"ahead,omitempty"`
+	// Batches of the same priority, which take turns with it job by job: at most 3, those with the most
+	// jobs.
+	Sharing []*BatchAhead `protobuf:"bytes,11,rep,name=sharing,proto3" json:"sharing,omitempty"`
+	// How many batches there are that go first, and how many that take turns with it.
+	AheadBatchCount int32 `protobuf:"varint,12,opt,name=ahead_batch_count,json=aheadBatchCount,proto3" json:"ahead_batch_count,omitempty"`
+	// See ahead_batch_count.
+	SharingBatchCount int32 `protobuf:"varint,13,opt,name=sharing_batch_count,json=sharingBatchCount,proto3" json:"sharing_batch_count,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *PlanBatchResponse) Reset() {
@@ -618,11 +627,39 @@ func (x *PlanBatchResponse) GetSameEncoding() bool {
 	return false
 }
 
+func (x *PlanBatchResponse) GetAhead() []*BatchAhead {
+	if x != nil {
+		return x.Ahead
+	}
+	return nil
+}
+
+func (x *PlanBatchResponse) GetSharing() []*BatchAhead {
+	if x != nil {
+		return x.Sharing
+	}
+	return nil
+}
+
+func (x *PlanBatchResponse) GetAheadBatchCount() int32 {
+	if x != nil {
+		return x.AheadBatchCount
+	}
+	return 0
+}
+
+func (x *PlanBatchResponse) GetSharingBatchCount() int32 {
+	if x != nil {
+		return x.SharingBatchCount
+	}
+	return 0
+}
+
 var File_stoker_v1_submission_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_submission_service_proto_rawDesc = "" +
 	"\n" +
-	"\"stoker/v1/submission_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x16stoker/v1/access.proto\x1a\x15stoker/v1/batch.proto\x1a\x1dstoker/v1/batch_service.proto\x1a\x18stoker/v1/job_list.proto\"\x9b\x01\n" +
+	"\"stoker/v1/submission_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x16stoker/v1/access.proto\x1a\x15stoker/v1/batch.proto\x1a\x1dstoker/v1/batch_service.proto\x1a\x18stoker/v1/job_list.proto\x1a\x14stoker/v1/wait.proto\"\x9b\x01\n" +
 	"\x10CheckListRequest\x12E\n" +
 	"\n" +
 	"submission\x18\x01 \x01(\v2\x1d.stoker.v1.SubmitBatchRequestB\x06\xbaH\x03\xc8\x01\x01R\n" +
@@ -660,7 +697,7 @@ const file_stoker_v1_submission_service_proto_rawDesc = "" +
 	"\aprofile\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18dH\x00R\aprofile\x12%\n" +
 	"\btemplate\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18dH\x00R\btemplateB\r\n" +
 	"\vencode_withB\v\n" +
-	"\t_priority\"\xc9\x03\n" +
+	"\t_priority\"\x83\x05\n" +
 	"\x11PlanBatchResponse\x12B\n" +
 	"\x0flikely_duration\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x0elikelyDuration\x12F\n" +
 	"\x11earliest_duration\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x10earliestDuration\x12B\n" +
@@ -671,7 +708,12 @@ const file_stoker_v1_submission_service_proto_rawDesc = "" +
 	"\fsample_count\x18\a \x01(\x05R\vsampleCount\x12\x1f\n" +
 	"\vahead_count\x18\b \x01(\x03R\n" +
 	"aheadCount\x12#\n" +
-	"\rsame_encoding\x18\t \x01(\bR\fsameEncoding2\xb9\x01\n" +
+	"\rsame_encoding\x18\t \x01(\bR\fsameEncoding\x12+\n" +
+	"\x05ahead\x18\n" +
+	" \x03(\v2\x15.stoker.v1.BatchAheadR\x05ahead\x12/\n" +
+	"\asharing\x18\v \x03(\v2\x15.stoker.v1.BatchAheadR\asharing\x12*\n" +
+	"\x11ahead_batch_count\x18\f \x01(\x05R\x0faheadBatchCount\x12.\n" +
+	"\x13sharing_batch_count\x18\r \x01(\x05R\x11sharingBatchCount2\xb9\x01\n" +
 	"\x11SubmissionService\x12Q\n" +
 	"\tCheckList\x12\x1b.stoker.v1.CheckListRequest\x1a\x1c.stoker.v1.CheckListResponse\"\t\xfa\x97\"\x02\b\x02\x90\x02\x01\x12Q\n" +
 	"\tPlanBatch\x12\x1b.stoker.v1.PlanBatchRequest\x1a\x1c.stoker.v1.PlanBatchResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01B2Z0github.com/stokerd/stoker/gen/stoker/v1;stokerv1b\x06proto3"
@@ -701,6 +743,7 @@ var file_stoker_v1_submission_service_proto_goTypes = []any{
 	(*JobList)(nil),             // 8: stoker.v1.JobList
 	(*JobSpec)(nil),             // 9: stoker.v1.JobSpec
 	(*durationpb.Duration)(nil), // 10: google.protobuf.Duration
+	(*BatchAhead)(nil),          // 11: stoker.v1.BatchAhead
 }
 var file_stoker_v1_submission_service_proto_depIdxs = []int32{
 	7,  // 0: stoker.v1.CheckListRequest.submission:type_name -> stoker.v1.SubmitBatchRequest
@@ -714,15 +757,17 @@ var file_stoker_v1_submission_service_proto_depIdxs = []int32{
 	10, // 8: stoker.v1.PlanBatchResponse.earliest_duration:type_name -> google.protobuf.Duration
 	10, // 9: stoker.v1.PlanBatchResponse.latest_duration:type_name -> google.protobuf.Duration
 	10, // 10: stoker.v1.PlanBatchResponse.run_duration:type_name -> google.protobuf.Duration
-	0,  // 11: stoker.v1.SubmissionService.CheckList:input_type -> stoker.v1.CheckListRequest
-	5,  // 12: stoker.v1.SubmissionService.PlanBatch:input_type -> stoker.v1.PlanBatchRequest
-	1,  // 13: stoker.v1.SubmissionService.CheckList:output_type -> stoker.v1.CheckListResponse
-	6,  // 14: stoker.v1.SubmissionService.PlanBatch:output_type -> stoker.v1.PlanBatchResponse
-	13, // [13:15] is the sub-list for method output_type
-	11, // [11:13] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	11, // 11: stoker.v1.PlanBatchResponse.ahead:type_name -> stoker.v1.BatchAhead
+	11, // 12: stoker.v1.PlanBatchResponse.sharing:type_name -> stoker.v1.BatchAhead
+	0,  // 13: stoker.v1.SubmissionService.CheckList:input_type -> stoker.v1.CheckListRequest
+	5,  // 14: stoker.v1.SubmissionService.PlanBatch:input_type -> stoker.v1.PlanBatchRequest
+	1,  // 15: stoker.v1.SubmissionService.CheckList:output_type -> stoker.v1.CheckListResponse
+	6,  // 16: stoker.v1.SubmissionService.PlanBatch:output_type -> stoker.v1.PlanBatchResponse
+	15, // [15:17] is the sub-list for method output_type
+	13, // [13:15] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_submission_service_proto_init() }
@@ -734,6 +779,7 @@ func file_stoker_v1_submission_service_proto_init() {
 	file_stoker_v1_batch_proto_init()
 	file_stoker_v1_batch_service_proto_init()
 	file_stoker_v1_job_list_proto_init()
+	file_stoker_v1_wait_proto_init()
 	file_stoker_v1_submission_service_proto_msgTypes[0].OneofWrappers = []any{}
 	file_stoker_v1_submission_service_proto_msgTypes[5].OneofWrappers = []any{
 		(*PlanBatchRequest_Profile)(nil),

@@ -66,7 +66,8 @@ const (
 	// The server compares the platform with its job table before it starts the job. `since`; `text`:
 	// why the latest try failed.
 	WaitCode_WAIT_CODE_RECONCILING WaitCode = 16
-	// `count` of the `limit` starts of the day have been made. `until`: the end of the day.
+	// `count` of the `limit` starts of the day have been made: by the account or, with `subject`, for the
+	// batches of that principal on all accounts. `until`: the end of the day.
 	WaitCode_WAIT_CODE_DAILY_LIMIT WaitCode = 17
 	// The start is being sent, or is about to be. `since`.
 	WaitCode_WAIT_CODE_START WaitCode = 18

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stoker/v1/batch_watch.proto.
  */
 export const file_stoker_v1_batch_watch: GenFile = /*@__PURE__*/
-  fileDesc("ChtzdG9rZXIvdjEvYmF0Y2hfd2F0Y2gucHJvdG8SCXN0b2tlci52MSKGAgoTV2F0Y2hCYXRjaGVzUmVxdWVzdBIlCgZzdGF0ZXMYASADKA4yFS5zdG9rZXIudjEuQmF0Y2hTdGF0ZRI6CgZsYWJlbHMYAiADKAsyKi5zdG9rZXIudjEuV2F0Y2hCYXRjaGVzUmVxdWVzdC5MYWJlbHNFbnRyeRIPCgdhY2NvdW50GAMgASgJEgwKBHRleHQYBCABKAkSDQoFbGltaXQYBSABKAUSLwoMbWluX2ludGVydmFsGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEieQoUV2F0Y2hCYXRjaGVzUmVzcG9uc2USEAoIc25hcHNob3QYASABKAgSIQoHYmF0Y2hlcxgCIAMoCzIQLnN0b2tlci52MS5CYXRjaBIZChFyZW1vdmVkX2JhdGNoX2lkcxgDIAMoCRIRCgloZWFydGJlYXQYBCABKAhCMlowZ2l0aHViLmNvbS9zdG9rZXJkL3N0b2tlci9nZW4vc3Rva2VyL3YxO3N0b2tlcnYxYgZwcm90bzM", [file_google_protobuf_duration, file_stoker_v1_batch]);
+  fileDesc("ChtzdG9rZXIvdjEvYmF0Y2hfd2F0Y2gucHJvdG8SCXN0b2tlci52MSKaAgoTV2F0Y2hCYXRjaGVzUmVxdWVzdBIlCgZzdGF0ZXMYASADKA4yFS5zdG9rZXIudjEuQmF0Y2hTdGF0ZRI6CgZsYWJlbHMYAiADKAsyKi5zdG9rZXIudjEuV2F0Y2hCYXRjaGVzUmVxdWVzdC5MYWJlbHNFbnRyeRIPCgdhY2NvdW50GAMgASgJEgwKBHRleHQYBCABKAkSDQoFbGltaXQYBSABKAUSLwoMbWluX2ludGVydmFsGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCmNyZWF0ZWRfYnkYByABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJ5ChRXYXRjaEJhdGNoZXNSZXNwb25zZRIQCghzbmFwc2hvdBgBIAEoCBIhCgdiYXRjaGVzGAIgAygLMhAuc3Rva2VyLnYxLkJhdGNoEhkKEXJlbW92ZWRfYmF0Y2hfaWRzGAMgAygJEhEKCWhlYXJ0YmVhdBgEIAEoCEIyWjBnaXRodWIuY29tL3N0b2tlcmQvc3Rva2VyL2dlbi9zdG9rZXIvdjE7c3Rva2VydjFiBnByb3RvMw", [file_google_protobuf_duration, file_stoker_v1_batch]);
 
 /**
  * WatchBatchesRequest selects the batches to watch. A batch has to match all filters.
@@ -65,6 +65,13 @@ export type WatchBatchesRequest = Message<"stoker.v1.WatchBatchesRequest"> & {
    * @generated from field: google.protobuf.Duration min_interval = 6;
    */
   minInterval?: Duration | undefined;
+
+  /**
+   * Only batches that this principal has submitted; see ListBatchesRequest.created_by.
+   *
+   * @generated from field: string created_by = 7;
+   */
+  createdBy: string;
 };
 
 /**

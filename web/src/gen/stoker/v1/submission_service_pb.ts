@@ -12,13 +12,15 @@ import type { SubmitBatchRequest } from "./batch_service_pb";
 import { file_stoker_v1_batch_service } from "./batch_service_pb";
 import type { JobList } from "./job_list_pb";
 import { file_stoker_v1_job_list } from "./job_list_pb";
+import type { BatchAhead } from "./wait_pb";
+import { file_stoker_v1_wait } from "./wait_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file stoker/v1/submission_service.proto.
  */
 export const file_stoker_v1_submission_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJzdG9rZXIvdjEvc3VibWlzc2lvbl9zZXJ2aWNlLnByb3RvEglzdG9rZXIudjEibwoQQ2hlY2tMaXN0UmVxdWVzdBIxCgpzdWJtaXNzaW9uGAEgASgLMh0uc3Rva2VyLnYxLlN1Ym1pdEJhdGNoUmVxdWVzdBIYCgtzYW1wbGVfc2l6ZRgCIAEoBUgAiAEBQg4KDF9zYW1wbGVfc2l6ZSK+AgoRQ2hlY2tMaXN0UmVzcG9uc2USEQoJam9iX2NvdW50GAEgASgDEigKCG1pc3Rha2VzGAIgAygLMhYuc3Rva2VyLnYxLkxpc3RGaW5kaW5nEhUKDW1pc3Rha2VfY291bnQYAyABKAMSKAoId2FybmluZ3MYBCADKAsyFi5zdG9rZXIudjEuTGlzdEZpbmRpbmcSFQoNd2FybmluZ19jb3VudBgFIAEoAxINCgVub3RlcxgGIAMoCRIkCgZzYW1wbGUYByADKAsyFC5zdG9rZXIudjEuTGlzdGVkSm9iEiIKBnJlbWVkeRgIIAEoCzISLnN0b2tlci52MS5Kb2JMaXN0EhcKD3N1Y2NlZWRlZF9jb3VudBgJIAEoAxIiCgVsaW5lcxgKIAMoCzITLnN0b2tlci52MS5MaXN0TGluZSI8CgtMaXN0RmluZGluZxIMCgRsaW5lGAEgASgDEg4KBmNvbHVtbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIjoKCUxpc3RlZEpvYhIMCgRsaW5lGAEgASgDEh8KA2pvYhgCIAEoCzISLnN0b2tlci52MS5Kb2JTcGVjIiYKCExpc3RMaW5lEgwKBGxpbmUYASABKAMSDAoEdGV4dBgCIAEoCSKQAQoQUGxhbkJhdGNoUmVxdWVzdBIPCgdhY2NvdW50GAEgASgJEhEKCWpvYl9jb3VudBgCIAEoAxIVCghwcmlvcml0eRgDIAEoBUgBiAEBEhEKB3Byb2ZpbGUYBCABKAlIABISCgh0ZW1wbGF0ZRgFIAEoCUgAQg0KC2VuY29kZV93aXRoQgsKCV9wcmlvcml0eSLMAgoRUGxhbkJhdGNoUmVzcG9uc2USMgoPbGlrZWx5X2R1cmF0aW9uGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjQKEWVhcmxpZXN0X2R1cmF0aW9uGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjIKD2xhdGVzdF9kdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZyZWFzb24YBCABKAkSFgoOcGFyYWxsZWxfY291bnQYBSABKAUSLwoMcnVuX2R1cmF0aW9uGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhQKDHNhbXBsZV9jb3VudBgHIAEoBRITCgthaGVhZF9jb3VudBgIIAEoAxIVCg1zYW1lX2VuY29kaW5nGAkgASgIMq0BChFTdWJtaXNzaW9uU2VydmljZRJLCglDaGVja0xpc3QSGy5zdG9rZXIudjEuQ2hlY2tMaXN0UmVxdWVzdBocLnN0b2tlci52MS5DaGVja0xpc3RSZXNwb25zZSIDkAIBEksKCVBsYW5CYXRjaBIbLnN0b2tlci52MS5QbGFuQmF0Y2hSZXF1ZXN0Ghwuc3Rva2VyLnYxLlBsYW5CYXRjaFJlc3BvbnNlIgOQAgFCMlowZ2l0aHViLmNvbS9zdG9rZXJkL3N0b2tlci9nZW4vc3Rva2VyL3YxO3N0b2tlcnYxYgZwcm90bzM", [file_google_protobuf_duration, file_stoker_v1_batch, file_stoker_v1_batch_service, file_stoker_v1_job_list]);
+  fileDesc("CiJzdG9rZXIvdjEvc3VibWlzc2lvbl9zZXJ2aWNlLnByb3RvEglzdG9rZXIudjEibwoQQ2hlY2tMaXN0UmVxdWVzdBIxCgpzdWJtaXNzaW9uGAEgASgLMh0uc3Rva2VyLnYxLlN1Ym1pdEJhdGNoUmVxdWVzdBIYCgtzYW1wbGVfc2l6ZRgCIAEoBUgAiAEBQg4KDF9zYW1wbGVfc2l6ZSK+AgoRQ2hlY2tMaXN0UmVzcG9uc2USEQoJam9iX2NvdW50GAEgASgDEigKCG1pc3Rha2VzGAIgAygLMhYuc3Rva2VyLnYxLkxpc3RGaW5kaW5nEhUKDW1pc3Rha2VfY291bnQYAyABKAMSKAoId2FybmluZ3MYBCADKAsyFi5zdG9rZXIudjEuTGlzdEZpbmRpbmcSFQoNd2FybmluZ19jb3VudBgFIAEoAxINCgVub3RlcxgGIAMoCRIkCgZzYW1wbGUYByADKAsyFC5zdG9rZXIudjEuTGlzdGVkSm9iEiIKBnJlbWVkeRgIIAEoCzISLnN0b2tlci52MS5Kb2JMaXN0EhcKD3N1Y2NlZWRlZF9jb3VudBgJIAEoAxIiCgVsaW5lcxgKIAMoCzITLnN0b2tlci52MS5MaXN0TGluZSI8CgtMaXN0RmluZGluZxIMCgRsaW5lGAEgASgDEg4KBmNvbHVtbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIjoKCUxpc3RlZEpvYhIMCgRsaW5lGAEgASgDEh8KA2pvYhgCIAEoCzISLnN0b2tlci52MS5Kb2JTcGVjIiYKCExpc3RMaW5lEgwKBGxpbmUYASABKAMSDAoEdGV4dBgCIAEoCSKQAQoQUGxhbkJhdGNoUmVxdWVzdBIPCgdhY2NvdW50GAEgASgJEhEKCWpvYl9jb3VudBgCIAEoAxIVCghwcmlvcml0eRgDIAEoBUgBiAEBEhEKB3Byb2ZpbGUYBCABKAlIABISCgh0ZW1wbGF0ZRgFIAEoCUgAQg0KC2VuY29kZV93aXRoQgsKCV9wcmlvcml0eSLSAwoRUGxhbkJhdGNoUmVzcG9uc2USMgoPbGlrZWx5X2R1cmF0aW9uGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjQKEWVhcmxpZXN0X2R1cmF0aW9uGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjIKD2xhdGVzdF9kdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZyZWFzb24YBCABKAkSFgoOcGFyYWxsZWxfY291bnQYBSABKAUSLwoMcnVuX2R1cmF0aW9uGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhQKDHNhbXBsZV9jb3VudBgHIAEoBRITCgthaGVhZF9jb3VudBgIIAEoAxIVCg1zYW1lX2VuY29kaW5nGAkgASgIEiQKBWFoZWFkGAogAygLMhUuc3Rva2VyLnYxLkJhdGNoQWhlYWQSJgoHc2hhcmluZxgLIAMoCzIVLnN0b2tlci52MS5CYXRjaEFoZWFkEhkKEWFoZWFkX2JhdGNoX2NvdW50GAwgASgFEhsKE3NoYXJpbmdfYmF0Y2hfY291bnQYDSABKAUyrQEKEVN1Ym1pc3Npb25TZXJ2aWNlEksKCUNoZWNrTGlzdBIbLnN0b2tlci52MS5DaGVja0xpc3RSZXF1ZXN0Ghwuc3Rva2VyLnYxLkNoZWNrTGlzdFJlc3BvbnNlIgOQAgESSwoJUGxhbkJhdGNoEhsuc3Rva2VyLnYxLlBsYW5CYXRjaFJlcXVlc3QaHC5zdG9rZXIudjEuUGxhbkJhdGNoUmVzcG9uc2UiA5ACAUIyWjBnaXRodWIuY29tL3N0b2tlcmQvc3Rva2VyL2dlbi9zdG9rZXIvdjE7c3Rva2VydjFiBnByb3RvMw", [file_google_protobuf_duration, file_stoker_v1_batch, file_stoker_v1_batch_service, file_stoker_v1_job_list, file_stoker_v1_wait]);
 
 /**
  * CheckListRequest has the submission that is to be checked.
@@ -356,6 +358,35 @@ export type PlanBatchResponse = Message<"stoker.v1.PlanBatchResponse"> & {
    * @generated from field: bool same_encoding = 9;
    */
   sameEncoding: boolean;
+
+  /**
+   * Batches whose jobs go first, because of a higher priority: at most 3, those with the most jobs.
+   *
+   * @generated from field: repeated stoker.v1.BatchAhead ahead = 10;
+   */
+  ahead: BatchAhead[];
+
+  /**
+   * Batches of the same priority, which take turns with it job by job: at most 3, those with the most
+   * jobs.
+   *
+   * @generated from field: repeated stoker.v1.BatchAhead sharing = 11;
+   */
+  sharing: BatchAhead[];
+
+  /**
+   * How many batches there are that go first, and how many that take turns with it.
+   *
+   * @generated from field: int32 ahead_batch_count = 12;
+   */
+  aheadBatchCount: number;
+
+  /**
+   * See ahead_batch_count.
+   *
+   * @generated from field: int32 sharing_batch_count = 13;
+   */
+  sharingBatchCount: number;
 };
 
 /**

@@ -278,7 +278,8 @@ export enum WaitCode {
   RECONCILING = 16,
 
   /**
-   * `count` of the `limit` starts of the day have been made. `until`: the end of the day.
+   * `count` of the `limit` starts of the day have been made: by the account or, with `subject`, for the
+   * batches of that principal on all accounts. `until`: the end of the day.
    *
    * @generated from enum value: WAIT_CODE_DAILY_LIMIT = 17;
    */
