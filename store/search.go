@@ -28,7 +28,7 @@ func (s *Store) FindJobs(ctx context.Context, search job.Search, page job.Search
 	case <-ctx.Done():
 		return job.FoundJobs{}, context.Cause(ctx)
 	}
-	found, err := s.newSearcher().find(ctx, search, page)
+	found, err := newSearcher(s).find(ctx, search, page)
 	if err != nil {
 		return job.FoundJobs{}, fmt.Errorf("find jobs: %w", err)
 	}
@@ -73,7 +73,7 @@ type searcher struct {
 	scans *encodingScans
 }
 
-func (s *Store) newSearcher() searcher { return searcher{s.engine, &s.scans} }
+func newSearcher(s *Store) searcher { return searcher{s.engine, &s.scans} }
 
 // partsOfSearch cuts a search into parts that have no job in common, by the index that fits best.
 func partsOfSearch(f *job.Search) []SearchPart {

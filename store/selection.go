@@ -16,7 +16,7 @@ func (s *Store) SelectJobNumbers(ctx context.Context, sel job.Selection, after i
 	if sel.Text == "" {
 		numbers, err = s.engine.SelectJobNumbers(ctx, sel, after, limit)
 	} else {
-		err = s.eachWithText(ctx, sel, after, func(j *job.Job) bool {
+		err = newSearcher(s).eachWithText(ctx, s.engine, sel, after, func(j *job.Job) bool {
 			numbers = append(numbers, j.ID.Number)
 			return len(numbers) < limit
 		})
@@ -35,7 +35,7 @@ func (s *Store) CountSelectedJobs(ctx context.Context, sel job.Selection) (job.C
 	if sel.Text == "" {
 		n, err = s.engine.CountSelectedJobs(ctx, sel)
 	} else {
-		err = s.eachWithText(ctx, sel, 0, func(j *job.Job) bool {
+		err = newSearcher(s).eachWithText(ctx, s.engine, sel, 0, func(j *job.Job) bool {
 			*n.Of(j.State)++
 			return true
 		})
@@ -48,8 +48,8 @@ func (s *Store) CountSelectedJobs(ctx context.Context, sel job.Selection) (job.C
 
 // eachWithText calls visit with each job that sel chooses by a text, with numbers above after, ascending, until
 // visit returns false.
-func (s *Store) eachWithText(ctx context.Context, sel job.Selection, after int64, visit func(*job.Job) bool) error {
-	b, err := s.engine.Batch(ctx, sel.BatchID)
+func (s searcher) eachWithText(ctx context.Context, r BatchReader, sel job.Selection, after int64, visit func(*job.Job) bool) error {
+	b, err := r.Batch(ctx, sel.BatchID)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (s *Store) eachWithText(ctx context.Context, sel job.Selection, after int64
 		page.After = job.JobPosition{BatchSeq: b.Seq, Number: after}
 	}
 	for {
-		found, err := s.newSearcher().find(ctx, search, page)
+		found, err := s.find(ctx, search, page)
 		if err != nil {
 			return err
 		}

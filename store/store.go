@@ -75,7 +75,7 @@ func New(engine Engine, o Options) *Store {
 	s.writer = startWriter(ctx, engine, s.log, s.notify, s.sums, s.outbox)
 	s.closeOnce = sync.OnceValue(s.close)
 	s.background.Go(func() { s.reapDeleted(ctx) })
-	s.background.Go(func() { s.recountOnce(ctx) })
+	s.background.Go(func() { recountOnce(ctx, s) })
 	s.reap <- struct{}{} // an earlier process may not have come to the end of it
 	return s
 }
