@@ -78,6 +78,7 @@ bench: ## Print the figures of docs/figures.md, except the load test's, and draw
 	@export STOKER_FIGURES=1
 	STOKER_CHART=$(CURDIR)/docs/queue.svg go test -count=1 -v -timeout=30m -run='^Test(Figures|StartRate|CostPerJob|SubmitWhileBusy|ManyRunningCostFewCalls|FreePlace)$$' ./dispatcher | grep -v level=
 	go test -count=1 -v -timeout=30m -run='^TestFigures$$' ./server
+	go test -count=1 -v -timeout=30m -run='^TestFigures$$' ./store/sqlite
 	go test -count=1 -v -timeout=30m -run='^TestMillion$$' ./internal/e2e
 	go test -run='^$$' -bench=. -benchmem $(or $(ARGS),./...)
 
@@ -96,6 +97,10 @@ torture: ## Kill the service again and again on a faulty platform, for TORTURE_T
 .PHONY: load
 load: ## Measure the service with 2,000 jobs on 50 encoders; takes seven minutes
 	@STOKER_LOAD=1 go test -count=1 -timeout=30m -v -run='^TestLoad$$' ./internal/e2e
+
+.PHONY: year
+year: ## Run a year of 10,000,000 jobs with retention through the job table, and print how it stays; takes an hour or two
+	@STOKER_YEAR=10000000 go test -count=1 -timeout=4h -v -run='^TestYear$$' ./store/sqlite
 
 .PHONY: page-bench
 page-bench: $(WEB) ## Measure the page in Chromium: first list, 100,000 jobs, heap, and the server under 200 open pages

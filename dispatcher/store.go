@@ -79,6 +79,8 @@ type OrphanStore interface {
 	DeleteOrphan(ctx context.Context, accountID, encodingID string) error
 	// EncodingJobs returns, by encoding, the jobs of those of the encodings that belong to one.
 	EncodingJobs(ctx context.Context, accountID string, encodingIDs []string) (map[string]job.ID, error)
+	// WasDeleted reports whether a batch was deleted in the last week.
+	WasDeleted(ctx context.Context, batchID string) (bool, error)
 }
 
 // AccountStore keeps the settings of accounts, counts their starts, and publishes their status.

@@ -183,6 +183,9 @@ func (w *worker) reconcileUnknown(ctx context.Context, e bitmovin.Encoding) erro
 		}
 		return w.recordOrphan(ctx, string(e.ID))
 	}
+	if deleted, err := w.store.WasDeleted(ctx, id.Batch); err != nil || deleted {
+		return err // nobody misses what it has encoded
+	}
 	if attempt > 0 {
 		w.log.Warn("an encoding was started in an attempt that its job does not know", "encoding", string(e.ID), "job", id.String(), "attempt", attempt)
 		return nil
@@ -192,7 +195,7 @@ func (w *worker) reconcileUnknown(ctx context.Context, e bitmovin.Encoding) erro
 		return nil
 	}
 	j, err := w.store.Job(ctx, id)
-	if errors.Is(err, job.ErrNotFound) { // its batch was deleted, or submitted after a backup
+	if errors.Is(err, job.ErrNotFound) { // its batch was submitted after a backup, or deleted long ago
 		w.log.Warn("an encoding was started for a job that the job table does not know", "encoding", string(e.ID), "job", id.String())
 		return nil
 	}

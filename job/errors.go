@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The errors that all packages share, to be matched with errors.Is.
@@ -41,6 +42,44 @@ func (e *StateError) Error() string {
 
 // Is makes errors.Is(err, ErrIllegalTransition) true.
 func (e *StateError) Is(target error) bool { return target == ErrIllegalTransition }
+
+// A DeletedError says that a submission was made before, and that its batch has been deleted since. Nothing
+// was submitted: what the batch has encoded would be paid for again.
+type DeletedError struct {
+	ID          string
+	BatchNumber int64
+	Time        time.Time // of the deletion
+}
+
+func (e *DeletedError) Error() string {
+	return fmt.Sprintf("this request_id submitted batch %d, which was deleted at %s; nothing was submitted: to submit the jobs again, choose another request_id",
+		e.BatchNumber, e.Time.UTC().Format(time.RFC3339))
+}
+
+// A SpaceError says that no jobs are taken, because the disk has too little room left for what becomes of
+// those that were taken already.
+type SpaceError struct {
+	Free, Floor int64 // bytes that are left, and that have to be left
+}
+
+func (e *SpaceError) Error() string {
+	return fmt.Sprintf("the server's disk has %s left, and no jobs are taken below %s (disk_floor); nothing was stored."+
+		" Make room on the disk, or delete batches; jobs that were taken go on", FormatBytes(e.Free), FormatBytes(e.Floor))
+}
+
+// FormatBytes writes a number of bytes as people read it: 512 MiB.
+func FormatBytes(n int64) string {
+	value, unit := float64(n), 0
+	for ; value >= 1024 && unit < len(byteUnits)-1; unit++ {
+		value /= 1024
+	}
+	if unit == 0 || value >= 100 || value == float64(int64(value)) {
+		return fmt.Sprintf("%.0f %s", value, byteUnits[unit])
+	}
+	return fmt.Sprintf("%.1f %s", value, byteUnits[unit])
+}
+
+var byteUnits = [...]string{"bytes", "KiB", "MiB", "GiB", "TiB"}
 
 // Violation is one thing that is wrong with a field of a request, list or configuration.
 type Violation struct {

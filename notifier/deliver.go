@@ -126,7 +126,7 @@ func (n *Notifier) attempt(ctx context.Context, e notification.Endpoint, d notif
 	if d.Joining {
 		sealed, err := n.store.SealDelivery(ctx, d.Seq)
 		if err != nil {
-			n.noteFailure(ctx, "notification not sealed", d, err)
+			n.waitAfterFailure(ctx, d, err)
 			return
 		}
 		d = sealed
@@ -137,7 +137,7 @@ func (n *Notifier) attempt(ctx context.Context, e notification.Endpoint, d notif
 	}
 	d, after, err := n.store.NoteAttempt(ctx, d, a)
 	if err != nil {
-		n.noteFailure(ctx, "attempt to deliver a notification not noted", d, err)
+		n.waitAfterFailure(ctx, d, err)
 		return
 	}
 	switch d.State {
@@ -151,13 +151,13 @@ func (n *Notifier) attempt(ctx context.Context, e notification.Endpoint, d notif
 	n.logAttempt(e, after, d, a)
 }
 
-// noteFailure logs an error of the job table and waits a moment, unless the delivery has been deleted.
-func (n *Notifier) noteFailure(ctx context.Context, what string, d notification.Delivery, err error) {
+// waitAfterFailure logs an error of the job table and waits a moment, unless the delivery has been deleted.
+func (n *Notifier) waitAfterFailure(ctx context.Context, d notification.Delivery, err error) {
 	if errors.Is(err, job.ErrNotFound) {
 		return
 	}
 	if ctx.Err() == nil {
-		n.log.Warn(what, "endpoint", d.Endpoint, "message", d.ID, "err", err)
+		n.log.Warn("delivery of a notification not kept in the job table", "endpoint", d.Endpoint, "message", d.ID, "err", err)
 	}
 	sleep(ctx, failurePause)
 }

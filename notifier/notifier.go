@@ -62,7 +62,7 @@ func New(c Config) *Notifier {
 	return &Notifier{
 		store: c.Store, accountStatuses: c.AccountStatuses, sender: newSender(c), log: cmp.Or(c.Logger, slog.New(slog.DiscardHandler)),
 		endpoints: underWay{seqs: map[string]map[int64]bool{}, ended: make(chan struct{}, 1)},
-		disabled: map[string]bool{}, trimNow: make(chan struct{}, 1),
+		disabled:  map[string]bool{}, trimNow: make(chan struct{}, 1),
 	}
 }
 

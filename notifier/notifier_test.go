@@ -29,7 +29,7 @@ import (
 // receivers stand in for the network. They answer by the host of the URL.
 type receivers struct {
 	mu     sync.Mutex
-	answer map[string]func(*http.Request) (*http.Response, error)
+	answer map[string]func(*http.Request) (status int, err error)
 	got    []received
 }
 
@@ -54,14 +54,17 @@ func (r *receivers) RoundTrip(req *http.Request) (*http.Response, error) {
 	r.got = append(r.got, received{req.URL.Host, req.Header.Get("webhook-id"), m.Type, time.Since(epoch), req.Header, body})
 	answer := r.answer[req.URL.Host]
 	r.mu.Unlock()
-	if answer == nil {
-		return respond(http.StatusNoContent), nil
+	status := http.StatusNoContent
+	if answer != nil {
+		if status, err = answer(req); err != nil {
+			return nil, err
+		}
 	}
-	return answer(req)
+	return &http.Response{StatusCode: status, Body: http.NoBody}, nil
 }
 
 // set has a host answer in another way from now on.
-func (r *receivers) set(host string, answer func(*http.Request) (*http.Response, error)) {
+func (r *receivers) set(host string, answer func(*http.Request) (int, error)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.answer[host] = answer
@@ -92,18 +95,14 @@ func (r *receivers) requests(host string) []received {
 	return list
 }
 
-func respond(status int) *http.Response {
-	return &http.Response{StatusCode: status, Body: http.NoBody}
-}
-
-func always(status int) func(*http.Request) (*http.Response, error) {
-	return func(*http.Request) (*http.Response, error) { return respond(status), nil }
+func always(status int) func(*http.Request) (int, error) {
+	return func(*http.Request) (int, error) { return status, nil }
 }
 
 // silent answers nothing until the caller gives up.
-func silent(req *http.Request) (*http.Response, error) {
+func silent(req *http.Request) (int, error) {
 	<-req.Context().Done()
-	return nil, req.Context().Err()
+	return 0, req.Context().Err()
 }
 
 // epoch is when every bubble begins.
@@ -126,7 +125,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
 		t: t, path: filepath.Join(t.TempDir(), "stoker.db"), key: notification.NewKey(),
-		receivers: &receivers{answer: map[string]func(*http.Request) (*http.Response, error){}},
+		receivers: &receivers{answer: map[string]func(*http.Request) (int, error){}},
 	}
 	w.start()
 	return w
@@ -266,7 +265,7 @@ func TestDisables(t *testing.T) {
 			w.endpoint(name, notification.BatchFinished)
 		}
 		w.receivers.set("gone", always(http.StatusGone))
-		w.receivers.set("dead", func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") })
+		w.receivers.set("dead", func(*http.Request) (int, error) { return 0, errors.New("connection refused") })
 		for range 11 { // half a day each
 			w.finish()
 			w.sleep(12 * time.Hour)

@@ -208,7 +208,7 @@ func (s *Server) ResumeBatch(ctx context.Context, req *stokerv1.ResumeBatchReque
 
 // DeleteBatch removes an ended batch from the job table, and wakes its watchers.
 func (s *Server) DeleteBatch(ctx context.Context, req *stokerv1.DeleteBatchRequest) (*stokerv1.DeleteBatchResponse, error) {
-	if err := s.store.DeleteBatch(ctx, req.GetBatchId()); err != nil {
+	if err := s.store.DeleteBatch(ctx, req.GetBatchId(), time.Now()); err != nil {
 		return nil, fmt.Errorf("delete batch: %w", err)
 	}
 	s.Changed([]job.Change{{BatchID: req.GetBatchId()}})

@@ -269,11 +269,11 @@ func (b *boundary) UpdateBatch(ctx context.Context, id string, now time.Time, f 
 	})
 }
 
-func (b *boundary) DeleteBatch(ctx context.Context, id string) error {
+func (b *boundary) DeleteBatch(ctx context.Context, id string, now time.Time) error {
 	if err := b.check(ctx, id); err != nil {
 		return err
 	}
-	return b.store.DeleteBatch(ctx, id)
+	return b.store.DeleteBatch(ctx, id, now)
 }
 
 // Jobs.

@@ -109,7 +109,7 @@ func (s bulkChanger) changeBatches(ctx context.Context, req batchSelector, c bat
 // changeBatch changes one batch, and reports whether its state has allowed that.
 func (s bulkChanger) changeBatch(ctx context.Context, id string, c batchChange) (changed bool, err error) {
 	if c.remove {
-		if err = s.store.DeleteBatch(ctx, id); err == nil {
+		if err = s.store.DeleteBatch(ctx, id, time.Now()); err == nil {
 			s.hub.notify(id)
 		}
 	} else {

@@ -84,6 +84,18 @@ func toStatus(err error, req any) (s *status.Status, known bool) {
 	if limit, ok := errors.AsType[*limitError](err); ok {
 		return limitStatus(limit), true
 	}
+	if space, ok := errors.AsType[*job.SpaceError](err); ok {
+		return newStatus(codes.ResourceExhausted, space.Error(), &errdetails.ErrorInfo{
+			Reason: "DISK_LOW", Domain: job.ErrorDomain,
+			Metadata: map[string]string{"free_bytes": strconv.FormatInt(space.Free, 10), "floor_bytes": strconv.FormatInt(space.Floor, 10)},
+		}), true
+	}
+	if deleted, ok := errors.AsType[*job.DeletedError](err); ok {
+		return newStatus(codes.FailedPrecondition, deleted.Error(), &errdetails.ErrorInfo{
+			Reason: "BATCH_DELETED", Domain: job.ErrorDomain,
+			Metadata: map[string]string{"id": deleted.ID, "number": strconv.FormatInt(deleted.BatchNumber, 10)},
+		}), true
+	}
 	if role, ok := errors.AsType[*roleError](err); ok {
 		return newStatus(codes.PermissionDenied, role.Error(), &errdetails.ErrorInfo{
 			Reason: "ROLE_TOO_LOW", Domain: job.ErrorDomain,

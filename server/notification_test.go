@@ -108,7 +108,7 @@ func TestBadEndpoints(t *testing.T) {
 		{&stokerv1.NotificationEndpoint{Name: "x"}, "endpoint.url: is required"},
 		{&stokerv1.NotificationEndpoint{Name: "x", Url: "http://example.com"}, "endpoint.url: want https://"},
 		{&stokerv1.NotificationEndpoint{Name: "x", Url: "https://[::1]/"}, "endpoint.url: the address ::1 is loopback"},
-		{&stokerv1.NotificationEndpoint{Name: "x", Url: "https://example.com", Accounts: []string{"defualt"}}, `unknown account "defualt"; there are: default, other`},
+		{&stokerv1.NotificationEndpoint{Name: "x", Url: "https://example.com", Accounts: []string{"dfault"}}, `unknown account "dfault"; there are: default, other`},
 		{&stokerv1.NotificationEndpoint{Name: "x", Url: "https://example.com", Events: []stokerv1.NotificationEvent{99}}, "endpoint.events[0]"},
 	} {
 		_, err := w.notifications().CreateEndpoint(t.Context(), &stokerv1.CreateEndpointRequest{Endpoint: tt.in})

@@ -25,7 +25,8 @@ type BatchStore interface {
 	// request id and payload; created is false then.
 	Submit(ctx context.Context, s job.Submission, now time.Time) (b job.Batch, created bool, err error)
 	// BatchByRequestID returns the batch of an earlier Submit with this key. The error
-	// matches [job.ErrNotFound] if there was none, and [job.ErrExists] if its payload was another.
+	// matches [job.ErrNotFound] if there was none, and [job.ErrExists] if its payload was another; it is
+	// a [job.DeletedError] if the batch has been deleted since.
 	BatchByRequestID(ctx context.Context, key job.RequestKey) (job.Batch, error)
 	// CountSucceeded counts the jobs that a batch like b would leave out because of
 	// [job.Batch.SkipSucceeded].
@@ -42,7 +43,7 @@ type BatchStore interface {
 	CountBatches(ctx context.Context, f job.BatchFilter) (int64, error)
 	// UpdateBatch changes a batch by f in one transaction and returns the batch after it.
 	UpdateBatch(ctx context.Context, id string, now time.Time, f func(*job.Batch) error) (job.Batch, error)
-	DeleteBatch(ctx context.Context, id string) error
+	DeleteBatch(ctx context.Context, id string, now time.Time) error
 }
 
 // JobStore keeps the jobs of batches. Errors are those of package job.

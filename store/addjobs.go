@@ -13,7 +13,8 @@ import (
 // job whose key the batch has already is a duplicate and is not added, so a caller that does
 // not know whether an earlier call arrived repeats it. The batch must be open, else the
 // answer is a [job.StateError]. If a job would write to the same place as another job of the
-// batch, the answer is a [job.InvalidError].
+// batch, the answer is a [job.InvalidError]. If any would be added and the disk has too little room left,
+// see [Options.DiskFloor], the answer is a [job.SpaceError].
 //
 // If the batch has SkipSucceeded, jobs that have succeeded in an earlier batch are
 // skipped: they are the jobs that are neither added nor duplicates. A job that was skipped
@@ -26,6 +27,10 @@ func (s *Store) AddJobs(ctx context.Context, batchID string, jobs []job.Spec, no
 	}
 	o := op{what: "add jobs to batch " + batchID, batch: batchID, readsTable: true}
 	if err := s.writer.outputs.prepare(ctx, s.engine, batchID); err != nil {
+		return job.Batch{}, 0, 0, fmt.Errorf("%s: %w", o.what, err)
+	}
+	succeeded, err := findSucceededOf(ctx, s.engine, batchID, jobs)
+	if err != nil {
 		return job.Batch{}, 0, 0, fmt.Errorf("%s: %w", o.what, err)
 	}
 	out, err := write(ctx, s, o, func(u *unit) (outcome, error) {
@@ -50,9 +55,14 @@ func (s *Store) AddJobs(ctx context.Context, batchID string, jobs []job.Spec, no
 		if err := u.checkOutputPlaces(content, jobs, unknown); err != nil {
 			return outcome{}, err
 		}
-		fresh, skipped, err := u.skipSucceeded(content, unknown)
+		fresh, skipped, err := u.skipSucceeded(content, unknown, among(jobs, unknown, succeeded))
 		if err != nil {
 			return outcome{}, err
+		}
+		if len(fresh) > 0 {
+			if err := s.room.check(); err != nil {
+				return outcome{}, err
+			}
 		}
 		if err := u.appendJobs(h, fresh, skipped, now); err != nil {
 			return outcome{}, err
@@ -64,6 +74,21 @@ func (s *Store) AddJobs(ctx context.Context, batchID string, jobs []job.Spec, no
 		return job.Batch{}, 0, 0, err
 	}
 	return out.batch, out.added, out.duplicates, nil
+}
+
+// among returns which of fresh, some of jobs in their order, are marked, by their index in fresh. marked has
+// the indexes in jobs.
+func among(jobs, fresh []job.Spec, marked map[int]bool) map[int]bool {
+	if len(marked) == 0 {
+		return nil
+	}
+	found := map[int]bool{}
+	for i, at := range positions(jobs, fresh) {
+		if marked[at] {
+			found[i] = true
+		}
+	}
+	return found
 }
 
 // appendJobs inserts jobs that are added to a batch, keeps the keys and paths of those that

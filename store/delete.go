@@ -2,15 +2,20 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/stokerd/stoker/job"
 )
 
 // DeleteBatch removes a batch that has ended, with its jobs, attempts and events. If it has not
 // ended the answer is a [job.StateError]. No read finds the batch when the method has returned.
-// Its rows are removed in the background, a few at a time: other writes do not wait long. Its
-// RequestID is free again.
-func (s *Store) DeleteBatch(ctx context.Context, id string) error {
+// Its rows are removed in the background, a few at a time: other writes do not wait long.
+//
+// What has succeeded in it is remembered: a batch with SkipSucceeded skips it. Its RequestID is remembered
+// for a week: see [Store.Submit].
+func (s *Store) DeleteBatch(ctx context.Context, id string, now time.Time) error {
+	round(&now)
 	err := writeOnly(ctx, s, op{what: "delete batch " + id, batch: id}, func(u *unit) error {
 		h, err := u.header(id)
 		if err != nil {
@@ -21,42 +26,30 @@ func (s *Store) DeleteBatch(ctx context.Context, id string) error {
 				Resource: "batch", ID: id, BatchNumber: h.Seq, State: string(h.State), Problem: "only a batch that has ended can be deleted; cancel it first",
 			}
 		}
-		if err := u.flushAndEvict(h); err != nil {
-			return err
-		}
-		u.rows.DeletedBatches = append(u.rows.DeletedBatches, h.Seq)
-		u.wakeup(h.Batch).Dispatch = true
-		return u.flush() // the next member of the group does not find it
+		return u.deleteBatch(h, now)
 	})
 	if err != nil {
 		return err
 	}
-	select {
-	case s.reap <- struct{}{}:
-	default: // it is going to look anyway
-	}
+	s.reaper.wake()
 	return nil
 }
 
-// reapChunk is how many jobs are removed in one write, a few milliseconds' work.
-const reapChunk = 500
-
-// reapDeleted removes the rows of deleted batches whenever there are any.
-func (s *Store) reapDeleted(ctx context.Context) {
-	for {
-		select {
-		case <-s.reap:
-		case <-ctx.Done():
-			return
-		}
-		for more := true; more && ctx.Err() == nil; {
-			var err error
-			more, err = write(ctx, s, op{what: "remove deleted batches"}, func(u *unit) (bool, error) {
-				return u.tx.ReapDeleted(u.ctx, reapChunk)
-			})
-			if err != nil && ctx.Err() == nil {
-				s.log.Warn("rows of deleted batches not removed", "err", err)
-			}
-		}
+// deleteBatch marks a batch that has ended as deleted.
+func (u *unit) deleteBatch(h *batchHeader, now time.Time) error {
+	if err := u.flushAndEvict(h); err != nil {
+		return err
 	}
+	u.rows.DeletedBatches = append(u.rows.DeletedBatches, DeletedBatchRow{Seq: h.Seq, Time: now})
+	u.wakeup(h.Batch).Dispatch = true
+	return u.flush() // the next member of the group does not find it
+}
+
+// WasDeleted reports whether a batch was deleted, if that was not more than a week ago.
+func (s *Store) WasDeleted(ctx context.Context, batchID string) (bool, error) {
+	deleted, err := s.engine.WasDeleted(ctx, batchID)
+	if err != nil {
+		return false, fmt.Errorf("batch %s: %w", batchID, err)
+	}
+	return deleted, nil
 }

@@ -29,6 +29,11 @@ type Engine interface {
 	// Trusted returns nil while no other process can be working on the table, and why it may be
 	// otherwise. It asks nobody.
 	Trusted() error
+	// DiskSpace returns how much room the disk of the table has for this process, and in all. total is 0
+	// where that is not known.
+	DiskSpace() (free, total int64, err error)
+	// TableSize returns how much room the table takes, and how much of that has nothing in it.
+	TableSize(ctx context.Context) (size, unused int64, err error)
 	// Close releases the table. No transaction is open then.
 	Close() error
 }
@@ -76,9 +81,27 @@ type Tx interface {
 
 // Reaper removes what is not kept any more, a part at a time.
 type Reaper interface {
-	// ReapDeleted removes a part of a batch that is marked as deleted, at most limit jobs, and
-	// the batch itself at the end. It reports whether there may be more to remove.
-	ReapDeleted(ctx context.Context, limit int) (more bool, err error)
+	// NextDeleted returns a batch that is marked as deleted and has not been removed yet.
+	NextDeleted(ctx context.Context) (job.Batch, error)
+	// ReapJobs removes the jobs of a batch with the lowest numbers, at most jobs, with everything
+	// that belongs to them. The batch is marked as deleted.
+	ReapJobs(ctx context.Context, batchSeq, jobs int64) (Reaped, error)
+	// ReapBatch removes a part of what a batch without jobs has, about as many rows as limit says,
+	// and the batch itself at the end. It keeps for [Tx.ReconcileSince] when the batch was last
+	// changed.
+	ReapBatch(ctx context.Context, batchSeq, limit int64) (Reaped, error)
+	// AddResults adds results, or replaces those with the same key.
+	AddResults(ctx context.Context, results []Result) error
+	// ReapResults looks at limit results with keys after one, in the order of their keys, and removes
+	// those from before a time. It returns the key of the last one that it looked at; nil if there
+	// are no more.
+	ReapResults(ctx context.Context, before time.Time, after ResultKey, limit int64) (last *ResultKey, err error)
+	// ReapRequests removes what is kept of batches that were deleted before a time, of at most limit
+	// of them. It returns how many it removed.
+	ReapRequests(ctx context.Context, before time.Time, limit int64) (removed int64, err error)
+	// ReleaseSpace gives a little of the room that the table takes and does not use back to the disk,
+	// unless hardly any is left or the table cannot do that. It reports whether there is more.
+	ReleaseSpace(ctx context.Context) (more bool, err error)
 	// ReapEntries removes entries of the audit log from before a time, at most limit, the oldest
 	// first. It returns how many it removed.
 	ReapEntries(ctx context.Context, before time.Time, limit int) (removed int64, err error)
@@ -98,6 +121,8 @@ type Reader interface {
 	AccessReader
 	QueueReader
 	SubmissionReader
+	SuccessReader
+	RetentionReader
 	AccountReader
 	NotificationReader
 }
@@ -227,9 +252,6 @@ type SubmissionReader interface {
 	KnownKeys(ctx context.Context, batchSeq int64, keys []string) ([]string, error)
 	// SkippedKeys returns those of the keys that a batch has skipped.
 	SkippedKeys(ctx context.Context, batchSeq int64, keys []string) ([]string, error)
-	// SucceededJobs returns the jobs in SUCCEEDED that have the key and the output path of one
-	// of the given jobs. No job has the empty key.
-	SucceededJobs(ctx context.Context, jobs []job.Spec) ([]SucceededJob, error)
 	// OutputPaths calls visit with the number and output path of each job of a batch with a
 	// number above after and a path. visit must not keep path.
 	OutputPaths(ctx context.Context, batchSeq, after int64, visit func(number int64, path []byte)) error
@@ -241,6 +263,31 @@ type SubmissionReader interface {
 	// SkippedOutputOwner returns the key of a job with the output path that a batch has skipped,
 	// other than exceptKey.
 	SkippedOutputOwner(ctx context.Context, batchSeq int64, path, exceptKey string) (key string, err error)
+}
+
+// SuccessReader reads what has succeeded before.
+type SuccessReader interface {
+	// SucceededJobs returns the jobs in SUCCEEDED that have the key and the output path of one
+	// of the given jobs, also those of deleted batches that have not been removed yet. No job has
+	// the empty key.
+	SucceededJobs(ctx context.Context, jobs []job.Spec) ([]SucceededJob, error)
+	// AnyBatch returns a batch, also one that was deleted and has not been removed yet.
+	AnyBatch(ctx context.Context, seq int64) (job.Batch, error)
+	// FindResults returns the indexes of those keys that results have, in any order.
+	FindResults(ctx context.Context, keys []ResultKey) ([]int, error)
+}
+
+// RetentionReader reads what retention decides by, and what is left of batches that it has deleted.
+type RetentionReader interface {
+	// EndedBatches returns the batches in a state that ended before a time, at most limit, those
+	// that ended first. The zero time is none.
+	EndedBatches(ctx context.Context, state job.BatchState, before time.Time, limit int) ([]EndedBatch, error)
+	// CountAllJobs counts the jobs of all batches by the counts of these.
+	CountAllJobs(ctx context.Context) (int64, error)
+	// DeletedByRequestID is BatchByRequestID for batches that were deleted.
+	DeletedByRequestID(ctx context.Context, key job.RequestKey) (DeletedBatch, error)
+	// WasDeleted reports whether a batch was deleted and is still remembered.
+	WasDeleted(ctx context.Context, batchID string) (bool, error)
 }
 
 // AccessReader reads tokens and the audit log.

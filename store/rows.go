@@ -54,8 +54,8 @@ type Rows struct {
 	Headers []HeaderRow
 	// Batches are batches that were changed by [Store.UpdateBatch].
 	Batches []BatchRow
-	// DeletedBatches are marked as deleted, by seq, and lose their request id.
-	DeletedBatches []int64
+	// DeletedBatches are marked as deleted. Their request ids are kept apart from them.
+	DeletedBatches []DeletedBatchRow
 	ReadyBlocks    []ReadyBlockChange
 	Causes         []CauseChange
 
@@ -141,6 +141,42 @@ type BatchRow struct {
 	Batch         job.Batch
 	ReadRevision  int64
 	LabelsChanged bool
+}
+
+// DeletedBatchRow is a batch that is marked as deleted at a time.
+type DeletedBatchRow struct {
+	Seq  int64
+	Time time.Time
+}
+
+// DeletedBatch is what is kept of a batch that was deleted.
+type DeletedBatch struct {
+	ID          string
+	Seq         int64
+	PayloadHash []byte
+	Time        time.Time // of the deletion
+}
+
+// EndedBatch is a batch that has ended, as far as retention decides by it.
+type EndedBatch struct {
+	ID         string
+	Seq        int64
+	FinishTime time.Time
+	Jobs       int64
+}
+
+// Reaped is what a part of the removal of a batch has removed. Without rows there was nothing to remove.
+type Reaped struct {
+	Rows, Jobs int64
+	// Succeeded are those of the jobs that have succeeded and have a key.
+	Succeeded []ReapedJob
+}
+
+// ReapedJob is a job that has succeeded and was removed.
+type ReapedJob struct {
+	job.Spec
+	EncodingID string
+	FinishTime time.Time
 }
 
 // ReadyBlock says how many ready jobs a batch has among the numbers of a block. Block 0 has the

@@ -33,6 +33,10 @@ type Options struct {
 	// AcceptNoLog opens a table whose latest changes are missing: a file that was copied from a
 	// service in use without the files beside it.
 	AcceptNoLog bool
+	// DiskFloor is how much of the disk has to be left for jobs to be taken. Default: there is no floor.
+	DiskFloor Floor
+	// MigrateWithoutCopy does not copy a table of an older Stoker before its schema is changed.
+	MigrateWithoutCopy bool
 	// Readers is how many connections read side by side. Default 4: more of
 	// them take processor time from the writer.
 	Readers int
@@ -55,7 +59,8 @@ type Store struct {
 	scans    encodingScans
 	outbox   chan struct{} // capacity 1: there are deliveries to make
 
-	reap       chan struct{} // capacity 1: there are deleted batches to remove
+	reaper     *reaper
+	room       room
 	background sync.WaitGroup
 	stop       context.CancelCauseFunc
 	closeOnce  func() error
@@ -66,7 +71,7 @@ type Store struct {
 func New(engine Engine, o Options) *Store {
 	s := &Store{
 		engine: engine, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), board: newBoard(), sums: &blockSums{},
-		reap: make(chan struct{}, 1), searches: make(chan struct{}, maxSearches),
+		room: room{engine, o.DiskFloor}, searches: make(chan struct{}, maxSearches),
 		outbox: make(chan struct{}, 1),
 	}
 	s.SetOnChange(o.OnChange)
@@ -74,9 +79,9 @@ func New(engine Engine, o Options) *Store {
 	s.stop = stop
 	s.writer = startWriter(ctx, engine, s.log, s.notify, s.sums, s.outbox)
 	s.closeOnce = sync.OnceValue(s.close)
-	s.background.Go(func() { s.reapDeleted(ctx) })
+	s.reaper = newReaper(s)
+	s.background.Go(func() { s.reaper.run(ctx) })
 	s.background.Go(func() { recountOnce(ctx, s) })
-	s.reap <- struct{}{} // an earlier process may not have come to the end of it
 	return s
 }
 

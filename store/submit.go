@@ -22,17 +22,24 @@ import (
 //
 // The caller has checked that no two of the jobs have one output path.
 //
-// With SkipSucceeded, jobs that have succeeded before are skipped. If all of them are,
+// With SkipSucceeded, jobs that have succeeded before the call are skipped. If all of them are,
 // the batch has no jobs, and ends at once unless it is open.
 func (s *Store) Submit(ctx context.Context, sub job.Submission, now time.Time) (b job.Batch, created bool, err error) {
 	round(&now)
+	succeeded, err := findSucceeded(ctx, s.engine, sub.Batch, sub.Jobs)
+	if err != nil {
+		return job.Batch{}, false, fmt.Errorf("submit batch: %w", err)
+	}
 	b, err = write(ctx, s, op{what: "submit batch", readsTable: true}, func(u *unit) (job.Batch, error) {
 		created = false
 		first, err := submittedBatch(u.ctx, u.tx, requestKey(sub))
 		if !errors.Is(err, job.ErrNotFound) {
 			return first, err
 		}
-		b, err := u.submit(sub, now)
+		if err := s.room.check(); err != nil {
+			return job.Batch{}, err
+		}
+		b, err := u.submit(sub, succeeded, now)
 		created = err == nil
 		return b, err
 	})
@@ -42,9 +49,9 @@ func (s *Store) Submit(ctx context.Context, sub job.Submission, now time.Time) (
 	return b, created, nil
 }
 
-// submit inserts a batch with the jobs that it does not skip.
-func (u *unit) submit(sub job.Submission, now time.Time) (job.Batch, error) {
-	jobs, skipped, err := u.skipSucceeded(sub.Batch, sub.Jobs)
+// submit inserts a batch with the jobs that it does not skip. succeeded tells which have succeeded before.
+func (u *unit) submit(sub job.Submission, succeeded map[int]bool, now time.Time) (job.Batch, error) {
+	jobs, skipped, err := u.skipSucceeded(sub.Batch, sub.Jobs, succeeded)
 	if err != nil {
 		return job.Batch{}, err
 	}
@@ -96,7 +103,7 @@ func creator(b job.Batch) string { return cmp.Or(b.CreatedBy, access.LocalName) 
 
 // BatchByRequestID returns the batch that an earlier submission with this id and hash made, as
 // it is now. If there is none the answer is [job.ErrNotFound], if there is one with another hash
-// [job.ErrExists].
+// [job.ErrExists], and if that batch was deleted within the last week a [job.DeletedError].
 //
 // An id belongs to who submitted with it. Nobody pays twice because the service begins to ask who
 // calls, or ceases to: the ids of [access.LocalName] are everybody's who submits to the same
@@ -118,13 +125,33 @@ func submittedBatch(ctx context.Context, r Reader, key job.RequestKey) (job.Batc
 		return job.Batch{}, job.ErrNotFound
 	}
 	id, hash, err := r.BatchByRequestID(ctx, key)
+	if errors.Is(err, job.ErrNotFound) {
+		return job.Batch{}, findDeleted(ctx, r, key)
+	}
 	if err != nil {
 		return job.Batch{}, err
 	}
 	if !bytes.Equal(hash, key.PayloadHash) {
-		return job.Batch{}, fmt.Errorf("request id %q was used for another submission, batch %s: %w", key.ID, id, job.ErrExists)
+		return job.Batch{}, reusedError(key, id)
 	}
 	return readBatch(ctx, r, id)
+}
+
+// findDeleted returns a [job.DeletedError] if the batch that an earlier submission made was deleted, and
+// [job.ErrNotFound] if there was none.
+func findDeleted(ctx context.Context, r Reader, key job.RequestKey) error {
+	d, err := r.DeletedByRequestID(ctx, key)
+	switch {
+	case err != nil:
+		return err
+	case !bytes.Equal(d.PayloadHash, key.PayloadHash):
+		return reusedError(key, d.ID)
+	}
+	return &job.DeletedError{ID: d.ID, BatchNumber: d.Seq, Time: d.Time}
+}
+
+func reusedError(key job.RequestKey, batchID string) error {
+	return fmt.Errorf("request id %q was used for another submission, batch %s: %w", key.ID, batchID, job.ErrExists)
 }
 
 func newBatch(sub job.Submission, jobs []job.Spec, now time.Time) (job.Batch, error) {

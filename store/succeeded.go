@@ -15,12 +15,12 @@ import (
 const succeededPerQuery = 500
 
 // succeededJobs tells which of the jobs, all of them for b, have succeeded in a batch that
-// encodes like b. The cost grows with their number and that of their successes,
-// not with the table.
+// encodes like b, whether that batch is still there or not. The cost grows with their number and
+// that of their successes, not with the table.
 func succeededJobs(ctx context.Context, r Reader, b job.Batch, jobs []job.Spec) (map[int]bool, error) {
 	done := map[int]bool{}
 	like := map[int64]bool{} // whether a batch encodes like b, by seq
-	want := encodeKey(b)
+	want, keyOf := encodeKey(b), resultKeys(b)
 	for first := 0; first < len(jobs); first += succeededPerQuery {
 		chunk := jobs[first:min(first+succeededPerQuery, len(jobs))]
 		list, err := r.SucceededJobs(ctx, chunk)
@@ -41,6 +41,17 @@ func succeededJobs(ctx context.Context, r Reader, b job.Batch, jobs []job.Spec) 
 			if like[s.BatchSeq] {
 				done[first+s.Index] = true
 			}
+		}
+		keys := make([]ResultKey, len(chunk))
+		for i, j := range chunk {
+			keys[i] = keyOf(j)
+		}
+		found, err := r.FindResults(ctx, keys)
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range found {
+			done[first+i] = true
 		}
 	}
 	return done, nil
@@ -82,9 +93,9 @@ func defaultsOnly(declared map[string]job.TemplateVariable) map[string]job.Templ
 	return kept
 }
 
-// encodeKeyOf is the key of a batch that is stored; that of a deleted one is like no other.
-func encodeKeyOf(ctx context.Context, r BatchReader, seq int64) (string, error) {
-	b, err := r.BatchBySeq(ctx, seq)
+// encodeKeyOf is the key of a batch that has jobs, also of one that was deleted and is not removed yet.
+func encodeKeyOf(ctx context.Context, r SuccessReader, seq int64) (string, error) {
+	b, err := r.AnyBatch(ctx, seq)
 	if errors.Is(err, job.ErrNotFound) {
 		return "", nil
 	}
@@ -100,26 +111,42 @@ func (s *Store) CountSucceeded(ctx context.Context, b job.Batch, jobs []job.Spec
 	if !b.SkipSucceeded {
 		return 0, nil
 	}
-	var done map[int]bool
-	err := s.engine.Snapshot(ctx, func(r Reader) (err error) {
+	done, err := findSucceeded(ctx, s.engine, b, jobs)
+	return int64(len(done)), err
+}
+
+// findSucceeded tells which of the jobs a batch like b skips, by their index. It is asked ahead of the
+// transaction that stores the jobs, so that other writes go on meanwhile: what has succeeded stays so.
+func findSucceeded(ctx context.Context, engine Engine, b job.Batch, jobs []job.Spec) (done map[int]bool, err error) {
+	if !b.SkipSucceeded {
+		return nil, nil
+	}
+	err = engine.Snapshot(ctx, func(r Reader) (err error) {
 		done, err = succeededJobs(ctx, r, b, jobs)
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("look for jobs that have succeeded: %w", err)
+		return nil, fmt.Errorf("look for jobs that have succeeded: %w", err)
 	}
-	return int64(len(done)), nil
+	return done, nil
+}
+
+// findSucceededOf is [findSucceeded] for jobs that are to be added to a batch. One that does not exist skips
+// nothing.
+func findSucceededOf(ctx context.Context, engine Engine, batchID string, jobs []job.Spec) (map[int]bool, error) {
+	b, err := engine.Batch(ctx, batchID)
+	if err != nil {
+		_, err = ignoreMissing(b, err)
+		return nil, err
+	}
+	return findSucceeded(ctx, engine, b, jobs)
 }
 
 // skipSucceeded parts the jobs that are new to a batch from those it skips: all that have
-// succeeded elsewhere, and all that it has skipped before.
-func (u *unit) skipSucceeded(b job.Batch, jobs []job.Spec) (fresh, skipped []job.Spec, err error) {
+// succeeded elsewhere, as done says by index, and all that it has skipped before.
+func (u *unit) skipSucceeded(b job.Batch, jobs []job.Spec, done map[int]bool) (fresh, skipped []job.Spec, err error) {
 	if !b.SkipSucceeded {
 		return jobs, nil, nil
-	}
-	done, err := succeededJobs(u.ctx, u.tx, b, jobs)
-	if err != nil {
-		return nil, nil, err
 	}
 	before := map[string]bool{}
 	for chunk := range slices.Chunk(jobs, keysPerQuery) {

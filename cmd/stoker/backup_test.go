@@ -26,7 +26,7 @@ func TestBackup(t *testing.T) {
 	c := command{env: map[string]string{"STOKER_DB": path}}
 	for _, name := range []string{"running.db", "stopped.db"} {
 		to := filepath.Join(dir, name)
-		if got := c.run(t.Context(), "backup", to); got.code != 0 || got.stdout != "" {
+		if got := c.run(t.Context(), "backup", "create", to); got.code != 0 || got.stdout != "" {
 			t.Fatalf("%s: exit code %d, %s%s", name, got.code, got.stdout, got.stderr)
 		}
 		if err := s.Close(); err != nil {
@@ -68,7 +68,7 @@ func TestBackupRefuses(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			before := names(t, dir)
-			got := command{}.run(t.Context(), "backup", "--db", tt.from, tt.to)
+			got := command{}.run(t.Context(), "backup", "create", "--db", tt.from, tt.to)
 			if got.code != tt.code || !strings.Contains(got.stderr, tt.stderr) {
 				t.Errorf("exit code %d, %q, want %d, %q", got.code, got.stderr, tt.code, tt.stderr)
 			}
@@ -93,8 +93,81 @@ storages:
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := (command{}).run(t.Context(), "backup", "--config", file, filepath.Join(dir, "copy.db")); got.code != exitOK {
+	if got := (command{}).run(t.Context(), "backup", "create", "--config", file, filepath.Join(dir, "copy.db")); got.code != exitOK {
 		t.Errorf("exit code %d: %s", got.code, got.stderr)
+	}
+}
+
+// TestBackupRestore goes the way of somebody whose job table is gone: a backup, a look at it, and back.
+func TestBackupRestore(t *testing.T) {
+	dir := t.TempDir()
+	path, copied := filepath.Join(dir, "stoker.db"), filepath.Join(dir, "copy.db")
+	s := mustOpenTable(t, path)
+	if _, _, err := s.Submit(t.Context(), job.Submission{Batch: job.Batch{AccountID: "default"}, Jobs: make([]job.Spec, 3)}, time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)); err != nil {
+		t.Fatal(err)
+	}
+	c := command{env: map[string]string{"STOKER_DB": path}}
+	if got := c.run(t.Context(), "backup", "create", copied); got.code != exitOK {
+		t.Fatal(got.stderr)
+	}
+	got := c.run(t.Context(), "backup", "verify", copied)
+	for _, want := range []string{"file\t" + copied + "\n", "instance\t" + s.InstanceID() + "\n", "batches\t1 ACTIVE\n", "jobs\t3 WAITING\n", "last change\tdefault 2026-11-29T12:00:00Z\n"} {
+		if got.code != exitOK || !strings.Contains(got.stdout, want) {
+			t.Errorf("exit code %d, %s%s, want %q in it", got.code, got.stdout, got.stderr, want)
+		}
+	}
+	for _, tt := range []struct {
+		prepare func() error
+		stderr  string
+		code    int
+	}{
+		{func() error { return nil }, path + ": in use by another Stoker: stop the service first", exitFailed},
+		{s.Close, path + " exists, and nothing is overwritten: move it", exitUsage},
+		{func() error { return os.Remove(path) }, "compares default with the platform first", exitOK},
+	} {
+		if err := tt.prepare(); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.run(t.Context(), "backup", "restore", copied); got.code != tt.code || !strings.Contains(got.stderr, tt.stderr) {
+			t.Errorf("exit code %d, %q, want %d, %q", got.code, got.stderr, tt.code, tt.stderr)
+		}
+	}
+	restored := mustOpenTable(t, path)
+	if n, err := restored.CountBatches(t.Context(), job.BatchFilter{}); err != nil || n != 1 {
+		t.Errorf("%d batches, %v", n, err)
+	}
+}
+
+// What is no whole copy is told as what it is, by both commands, and nothing is put in place.
+func TestBackupOfNothing(t *testing.T) {
+	dir := t.TempDir()
+	text, broken := filepath.Join(dir, "diary.txt"), filepath.Join(dir, "broken.db")
+	if err := os.WriteFile(text, []byte(strings.Repeat("Dear diary, ", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := mustOpenTable(t, broken).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(broken, 20*4096); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		file, stderr string
+		code         int
+	}{
+		{filepath.Join(dir, "missing.db"), "there is no such file", exitUsage},
+		{text, "not a job table", exitUsage},
+		{broken, "it is damaged", exitFailed},
+	} {
+		for _, args := range [][]string{{"backup", "verify", tt.file}, {"backup", "restore", tt.file, "--db", filepath.Join(dir, "stoker.db")}} {
+			got := command{}.run(t.Context(), args...)
+			if got.code != tt.code || !strings.Contains(got.stderr, tt.stderr) || got.stdout != "" {
+				t.Errorf("%v: exit code %d, %q, want %d, %q", args, got.code, got.stderr, tt.code, tt.stderr)
+			}
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "stoker.db")); err == nil {
+		t.Error("something was restored")
 	}
 }
 

@@ -220,7 +220,7 @@ func TestWrongUse(t *testing.T) {
 		{args: "submit --sample --list-format csv", want: "--list-format and --sample cannot be used together"},
 		{args: "plan - --encoders 1 --duration 1m --list-format xml", want: "--list-format xml: want csv"},
 		{args: "failures", want: "name a batch, or choose among all jobs"},
-		{args: "backup", want: "want one argument, and got 0: stoker backup FILE\n"},
+		{args: "backup create", want: "want one argument, and got 0: stoker backup create FILE\n"},
 		{args: "submit -", stdin: "input_path\n,\na,b,c\n", want: "standard input:3: 3 fields"},
 		{args: "submit - --label x", stdin: "input_path\na\n", want: "--label x: want key=value"},
 		{args: "submit - --profile a --template b", want: "stoker: --profile and --template cannot be used together\n"},

@@ -30,7 +30,7 @@ func explainJobTable(db, flag string, err error) error {
 		{sqlite.ErrNoLog, "copy " + db + "-wal to its side too, or restore a backup; if a program other than stoker has folded it into the file," +
 			" nothing is missing: start once with --accept-no-log"},
 		{sqlite.ErrMoved, "put its files back, or the copy beside it, " + db + ".rescued-<time>, and start the service again; both have everything that was acknowledged"},
-		{sqlite.ErrDamaged, "keep the file, restore the latest backup in its place, and start the service again: it finds what the platform has" +
+		{sqlite.ErrDamaged, "keep the file, restore the latest backup in its place (stoker backup restore), and start the service again: it finds what the platform has" +
 			" encoded since; an empty table would encode everything again"},
 		{sqlite.ErrNotDatabase, "name another file with " + flag + "; this one was not touched"},
 		{job.ErrFull, "make room on the disk; nothing that was acknowledged is lost"},
@@ -42,6 +42,9 @@ func explainJobTable(db, flag string, err error) error {
 			}
 			return fmt.Errorf("%s: %w: %s", db, problem, known.remedy)
 		}
+	}
+	if room, ok := errors.AsType[*sqlite.RoomError](err); ok {
+		return fmt.Errorf("%s: %w: make room there, or copy the table to another disk (stoker backup create) and start once with --migrate-without-copy", db, room)
 	}
 	if errors.Is(err, job.ErrUnavailable) {
 		return explainFile(db, flag, err)

@@ -43,7 +43,7 @@ func TestDatabase(t *testing.T) {
 	check(exitOK, "token:ops", "token", "create", "ops", "--role", "admin", "--db", db)
 	check(exitUsage, "want postgres://", "migrate", "--db", filepath.Join(t.TempDir(), "stoker.db"))
 	check(exitUsage, "want the path of a file, or postgres://", "migrate", "--db", "mysql://stoker:hunter2@h/d")
-	check(exitUsage, "pg_dump", "backup", filepath.Join(t.TempDir(), "copy.db"))
+	check(exitUsage, "pg_dump", "backup", "create", filepath.Join(t.TempDir(), "copy.db"))
 
 	s := startService(t, env)
 	check(exitFailed, "in use by another Stoker, at ", "serve")

@@ -101,7 +101,7 @@ func notificationsAddCommand(c *cli) *cobra.Command {
 		Long: `Messages are sent to the URL as Standard Webhooks, signed with the secret. The secret is
 shown this once. Try it with stoker notifications test NAME.`,
 		Example: `  stoker notifications add ops https://ops.example.com/stoker > ops.secret
-  stoker notifications add chat https://chat.example.com/x --event batch.finished`,
+  stoker notifications add chat https://chat.example.com --event batch.finished`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 2 {
 				return nil

@@ -88,12 +88,17 @@ var rules = []rule{
 		is: "The job table: its methods, group commit, unit of work, accounts, and wakeups; no SQL.",
 	},
 	{
-		pkg: "store/sqlite", imports: []string{"job", "internal/access", "internal/notification", "store"}, uses: []string{sql, "modernc.org/sqlite", "github.com/pressly/goose/v3"},
+		pkg: "store/sqlite", imports: []string{"job", "internal/access", "internal/notification", "store"}, uses: []string{sql, "modernc.org/sqlite", "github.com/pressly/goose/v3", uuid},
 		is: "The job table in SQLite: all SQL, migrations, file lock, backup.",
 	},
 	{
 		pkg: "store/postgres", imports: []string{"job", "internal/access", "internal/notification", "store"}, uses: []string{pgx, "github.com/pressly/goose/v3"},
 		is: "The job table in PostgreSQL: all SQL, migrations, connections, the lease of the one process that works on it.",
+	},
+
+	{
+		pkg: "internal/housekeeping", imports: []string{"job", "store"}, uses: []string{xsync},
+		is: "Deletes what is kept no longer, and makes backups, while the service runs.",
 	},
 
 	{

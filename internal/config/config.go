@@ -22,31 +22,36 @@ import (
 
 // Config is the whole configuration.
 type Config struct {
-	Listen          string            // address of the gRPC listener: host:port, or unix:///path
-	HTTPListen      string            // address of the listener for health and webhooks; empty: none
-	WebListen       string            // address of the listener for the page and JSON over HTTP; empty: none
-	WebURL          string            // URL at which browsers reach WebListen through a proxy, without a trailing slash; empty: none
-	AdminListen     string            // address of the listener for metrics and pprof; empty: none
-	TLS             TLS               // of all listeners
-	Auth            Auth              // whether callers have to prove who they are
-	Limits          Limits            // on what callers may do
-	InsecureListen  bool              // allows addresses that other machines can reach without encryption or login
-	DB              string            // the job table: the path of a file, or the URL of a database
-	Migrate         bool              // bring the schema of a database up to date; that of a file always is
-	DBMustExist     bool              // refuse to create it
-	AcceptNoLog     bool              // open it although its write-ahead log is missing
-	BitmovinURL     string            // for accounts without a URL of their own; has no trailing slash
-	QueueTarget     int               // for accounts without a queue target of their own, unless AutoTarget is set
-	AutoTarget      bool              // accounts without a queue target adapt theirs to how fast their queue drains
-	MaxQueueTarget  int               // with AutoTarget the maximum of a queue target
-	PrincipalStarts []PrincipalStarts // limits on starts for the batches of principals; the first that matches counts
-	MaxStarts       int               // starts per day, for accounts without a limit of their own; 0: no limit
-	MaxRetries      int               // attempts that may follow the first, for batches that do not set it
-	PollInterval    time.Duration     // usual time between two counts of the platform's queue
-	WebhookURL      string            // URL at which Bitmovin reaches HTTPListen, without a trailing slash; empty: registers none
-	WebhookKeyFile  string            // file with the webhook key of accounts without one of their own
-	LogLevel        slog.Level
-	LogJSON         bool
+	Listen         string    // address of the gRPC listener: host:port, or unix:///path
+	HTTPListen     string    // address of the listener for health and webhooks; empty: none
+	WebListen      string    // address of the listener for the page and JSON over HTTP; empty: none
+	WebURL         string    // URL at which browsers reach WebListen through a proxy, without a trailing slash; empty: none
+	AdminListen    string    // address of the listener for metrics and pprof; empty: none
+	TLS            TLS       // of all listeners
+	Auth           Auth      // whether callers have to prove who they are
+	Limits         Limits    // on what callers may do
+	InsecureListen bool      // allows addresses that other machines can reach without encryption or login
+	DB             string    // the job table: the path of a file, or the URL of a database
+	Migrate        bool      // bring the schema of a database up to date; that of a file always is
+	DBMustExist    bool      // refuse to create it
+	AcceptNoLog    bool      // open it although its write-ahead log is missing
+	Retention      Retention // of batches that have ended
+	DiskFloor      Floor     // of the disk of the job table
+	Backup         Backup    // while the service runs
+	// MigrateWithoutCopy does not copy the job table before its schema is changed.
+	MigrateWithoutCopy bool
+	BitmovinURL        string            // for accounts without a URL of their own; has no trailing slash
+	QueueTarget        int               // for accounts without a queue target of their own, unless AutoTarget is set
+	AutoTarget         bool              // accounts without a queue target adapt theirs to how fast their queue drains
+	MaxQueueTarget     int               // with AutoTarget the maximum of a queue target
+	PrincipalStarts    []PrincipalStarts // limits on starts for the batches of principals; the first that matches counts
+	MaxStarts          int               // starts per day, for accounts without a limit of their own; 0: no limit
+	MaxRetries         int               // attempts that may follow the first, for batches that do not set it
+	PollInterval       time.Duration     // usual time between two counts of the platform's queue
+	WebhookURL         string            // URL at which Bitmovin reaches HTTPListen, without a trailing slash; empty: registers none
+	WebhookKeyFile     string            // file with the webhook key of accounts without one of their own
+	LogLevel           slog.Level
+	LogJSON            bool
 
 	// Accounts holds the accounts in the order of the file. It holds at least one, except
 	// with [Sources.WithoutPlatform].
@@ -159,6 +164,7 @@ func Load(s Sources) (*Config, error) {
 	l.loadFile()
 	l.loadSettings()
 	l.checkTLS()
+	l.checkBackup()
 	l.setAuth()
 	l.loadLimits()
 	if !s.WithoutPlatform {

@@ -101,8 +101,10 @@ func TestEverySettingIsInTheExample(t *testing.T) {
 			continue // nothing to recommend
 		}
 		key := "\n" + strings.ReplaceAll(s.Name, "-", "_")
-		if name, ok := strings.CutPrefix(s.Name, "tls-"); ok {
-			key = "\n  " + strings.ReplaceAll(name, "-", "_")
+		for _, section := range []string{"tls-", "backup-"} {
+			if name, ok := strings.CutPrefix(s.Name, section); ok {
+				key = "\n  " + strings.ReplaceAll(name, "-", "_")
+			}
 		}
 		if !strings.Contains(string(example), key+": ") {
 			t.Errorf("example.yaml does not show %s", s.Name)

@@ -66,7 +66,7 @@ notifications:
   - {name: c, url: "https://127.0.0.1/s3cret", secret_env: OPS}
   - {name: d, url: "https://a.example.com", secret_env: OPS, events: [batch.finnished]}
   - {name: e, url: "https://a.example.com", secret_env: OPS, events: []}
-  - {name: f, url: "https://a.example.com", secret_env: OPS, accounts: [defualt]}
+  - {name: f, url: "https://a.example.com", secret_env: OPS, accounts: [dfault]}
   - {name: g, url: "https://a.example.com"}
   - {name: h, url: "https://a.example.com", secret_env: OPS, secret_file: x}
   - {name: i, url: "https://a.example.com", secret_file: nowhere}
@@ -94,7 +94,7 @@ notifications:
 		`stoker.yaml:8: notifications[5].events[0]: unknown event "batch.finnished"`,
 		`did you mean "batch.finished"?`,
 		"stoker.yaml:9: notifications[6].events: the list is empty",
-		`stoker.yaml:10: notifications[7].accounts[0]: there is no account "defualt"; did you mean "default"?`,
+		`stoker.yaml:10: notifications[7].accounts[0]: there is no account "dfault"; did you mean "default"?`,
 		"stoker.yaml:11: notifications[8]: say where the secret is",
 		"stoker.yaml:12: notifications[9].secret_file: an environment variable and a file exclude each other",
 		"stoker.yaml:13: notifications[10].secret_file: key file nowhere: file does not exist",

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,17 +31,19 @@ func (s Setting) Env() string {
 	return "STOKER_" + strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_"))
 }
 
-// key returns the name of the setting in the file. The settings of TLS are in a mapping of their own: the key
+// key returns the name of the setting in the file. Some settings are in a mapping of their own: the key
 // of tls-cert-file is tls.cert_file.
 func (s Setting) key() string {
-	if name, ok := strings.CutPrefix(s.Name, tlsSection+"-"); ok {
-		return tlsSection + "." + strings.ReplaceAll(name, "-", "_")
+	for _, section := range settingSections {
+		if name, ok := strings.CutPrefix(s.Name, section+"-"); ok {
+			return section + "." + strings.ReplaceAll(name, "-", "_")
+		}
 	}
 	return strings.ReplaceAll(s.Name, "-", "_")
 }
 
-// tlsSection is the mapping of the file that has the settings of TLS.
-const tlsSection = "tls"
+// settingSections are the mappings of the file that have settings in them.
+var settingSections = []string{"tls", "backup"}
 
 // maxStartsPerDay bounds max_starts_per_day. The platform cannot start as many in a day.
 const maxStartsPerDay = 1_000_000
@@ -50,6 +53,11 @@ const maxAuditDays = 36_500
 
 // Settings returns all settings in the order of the help text.
 func Settings() []Setting {
+	return slices.Concat(serviceSettings(), retentionSettings(), logSettings())
+}
+
+// serviceSettings are the settings of listeners, job table and platform.
+func serviceSettings() []Setting {
 	return []Setting{
 		{"listen", "address", "127.0.0.1:7070", "where gRPC is served: host:port, or unix:///path", func(c *Config, v string) error {
 			c.Listen = v
@@ -174,6 +182,12 @@ func Settings() []Setting {
 			c.NotificationKeyFile = v
 			return nil
 		}},
+	}
+}
+
+// logSettings are the settings of the log.
+func logSettings() []Setting {
+	return []Setting{
 		{"log-level", "level", "info", "debug, info, warn or error", func(c *Config, v string) error {
 			if err := c.LogLevel.UnmarshalText([]byte(v)); err != nil {
 				return errors.New("want debug, info, warn or error")
@@ -191,7 +205,7 @@ func Settings() []Setting {
 }
 
 func parseInt(s string, least, most int) (int, error) {
-	n, err := strconv.Atoi(s)
+	n, err := strconv.Atoi(strings.ReplaceAll(s, "_", ""))
 	if err != nil {
 		return 0, fmt.Errorf("want a whole number, %d to %d", least, most)
 	}

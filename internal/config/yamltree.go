@@ -110,31 +110,31 @@ func (t *yamlTree) readRoot(node ast.Node, d *document) {
 		switch {
 		case !slices.Contains(known, key):
 			t.unknownKey(key, "", known)
-		case key == tlsSection:
-			t.readTLS(value, d)
+		case slices.Contains(settingSections, key):
+			t.readSection(value, key, d)
 		default:
 			t.readSetting(value, key, d)
 		}
 	})
 }
 
-// readTLS reads the mapping of the settings of TLS.
-func (t *yamlTree) readTLS(node ast.Node, d *document) {
+// readSection reads a mapping of settings.
+func (t *yamlTree) readSection(node ast.Node, section string, d *document) {
 	var known []string
 	for _, s := range Settings() {
-		if name, ok := strings.CutPrefix(s.key(), tlsSection+"."); ok {
+		if name, ok := strings.CutPrefix(s.key(), section+"."); ok {
 			known = append(known, name)
 		}
 	}
 	if _, null := t.resolve(node).(*ast.NullNode); null {
 		return
 	}
-	t.readMapping(node, tlsSection, func(key string, value ast.Node) {
+	t.readMapping(node, section, func(key string, value ast.Node) {
 		if !slices.Contains(known, key) {
-			t.unknownKey(key, tlsSection, known)
+			t.unknownKey(key, section, known)
 			return
 		}
-		t.readSetting(value, join(tlsSection, key), d)
+		t.readSetting(value, join(section, key), d)
 	})
 }
 

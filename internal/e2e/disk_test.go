@@ -20,6 +20,7 @@ import (
 	_ "modernc.org/sqlite" // to damage a job table
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/testkit/platform"
 )
@@ -173,6 +174,7 @@ func TestFullDisk(t *testing.T) {
 	disk := newDisk(t, "4m")
 	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
 	s.onDisk(disk)
+	s.env = append(s.env, "STOKER_DISK_FLOOR=0") // else nothing is taken long before
 	life := s.run()
 	first := s.submit([]string{"well/1.mov"}, time.Second)
 	var err error
@@ -305,4 +307,31 @@ func TestJobTableIsTakenAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.works(batch)
+}
+
+// TestDiskFloor lets a disk run low under a running service. Jobs that were taken go on to their end, and can be
+// watched and cancelled; new ones are refused until there is room again.
+func TestDiskFloor(t *testing.T) {
+	t.Parallel()
+	disk := newDisk(t, "16m")
+	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Second}))
+	s.onDisk(disk)
+	s.env = append(s.env, "STOKER_DISK_FLOOR=50%")
+	s.run()
+	batch := s.submit([]string{"well/1.mov", "well/2.mov", "well/3.mov"}, time.Second)
+	if err := os.WriteFile(disk.filler(), make([]byte, 9<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.client.Batches().SubmitBatch(t.Context(), submission("one more", 1))
+	if status.Code(err) != codes.ResourceExhausted || client.Reason(err) != "DISK_LOW" || !strings.Contains(err.Error(), "Make room on the disk") {
+		t.Errorf("below the floor: %v, want RESOURCE_EXHAUSTED with DISK_LOW and what to do", err)
+	}
+	await(t, func() bool {
+		b, err := s.client.Batches().GetBatch(t.Context(), &stokerv1.GetBatchRequest{BatchId: batch})
+		return err == nil && b.GetBatch().GetState() == stokerv1.BatchState_BATCH_STATE_SUCCEEDED
+	})
+	disk.empty()
+	if _, err := s.client.Batches().SubmitBatch(t.Context(), submission("one more", 1)); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
 }

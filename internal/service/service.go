@@ -19,6 +19,7 @@ import (
 
 	"github.com/stokerd/stoker/dispatcher"
 	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/housekeeping"
 	"github.com/stokerd/stoker/internal/identity"
 	"github.com/stokerd/stoker/internal/systemd"
 	"github.com/stokerd/stoker/internal/transport"
@@ -42,14 +43,15 @@ const drainTimeout = 10 * time.Second
 // Service is the parts of Stoker in one process: job table, dispatcher, gRPC server, webhook receiver and
 // HTTP endpoints.
 type Service struct {
-	log        *slog.Logger
-	store      *store.Store
-	dispatcher *dispatcher.Dispatcher
-	webhooks   *webhook.Receiver
-	server     *server.Server
-	identifier *identity.Identifier
-	notifier   notificationSender
-	manager    *systemd.Manager
+	log         *slog.Logger
+	store       *store.Store
+	housekeeper *housekeeping.Housekeeper
+	dispatcher  *dispatcher.Dispatcher
+	webhooks    *webhook.Receiver
+	server      *server.Server
+	identifier  *identity.Identifier
+	notifier    notificationSender
+	manager     *systemd.Manager
 
 	certificates *transport.Certificates // nil: plain text
 	reload       <-chan struct{}
@@ -94,6 +96,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 	if s.store, err = openTable(ctx, cfg, log, func(err error) { s.lost <- err }); err != nil {
 		return nil, err
 	}
+	s.housekeeper = s.newHousekeeper(cfg)
 	accounts, err := connectAccounts(cfg, log)
 	if err != nil {
 		return nil, err
@@ -142,7 +145,7 @@ func (s *Service) makeHTTPServers(cfg *config.Config) (err error) {
 		case settingHTTP:
 			h.server = s.certificates.NewHTTPServer(s.endpoints(), s.log)
 		case settingAdmin:
-			pages := s.adminEndpoints(metricsHandler(s.store.AccountStatuses, s.networkMetrics()...))
+			pages := s.adminEndpoints(metricsHandler(s.store.AccountStatuses, append(s.networkMetrics(), s.housekeepingMetrics())...))
 			if slices.Contains(cfg.Open(), config.Listener{Setting: settingAdmin, Address: cfg.AdminListen}) && s.identifier.Required() {
 				pages = withProof(s.identifier, pages)
 			}
@@ -260,6 +263,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.identifier.Run(ctx) })
 	group.Go(func() error { return s.notifier.Run(ctx) })
 	group.Go(func() error { return s.server.Run(working) })
+	group.Go(func() error { return s.housekeeper.Run(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
 		s.log.Info("stopping", "cause", context.Cause(ctx))

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/stokerd/stoker/internal/config"
@@ -12,9 +13,15 @@ import (
 
 // openTable opens the job table, in a file or in a database. onLost is told if it is taken away later.
 func openTable(ctx context.Context, cfg *config.Config, log *slog.Logger, onLost func(error)) (*store.Store, error) {
-	options := store.Options{Logger: log, MustExist: cfg.DBMustExist, AcceptNoLog: cfg.AcceptNoLog, OnLost: onLost}
+	options := store.Options{
+		Logger: log, MustExist: cfg.DBMustExist, AcceptNoLog: cfg.AcceptNoLog, OnLost: onLost,
+		DiskFloor: store.Floor(cfg.DiskFloor), MigrateWithoutCopy: cfg.MigrateWithoutCopy,
+	}
 	if !postgres.IsURL(cfg.DB) {
 		return sqlite.Open(ctx, cfg.DB, options)
+	}
+	if cfg.Backup.Every > 0 && cfg.Backup.Dir != "" {
+		return nil, errors.New("--backup-dir: a database is copied by its own tools, pg_dump or continuous archiving; leave this setting out")
 	}
 	if cfg.Migrate {
 		before, after, err := postgres.Migrate(ctx, cfg.DB)

@@ -150,6 +150,15 @@ func (db *database) InstanceID() string { return db.instance }
 // Trusted returns nil while no other process can have taken the table over.
 func (db *database) Trusted() error { return db.lease.trusted() }
 
+// DiskSpace says nothing: the disk is the server's.
+func (db *database) DiskSpace() (free, total int64, err error) { return 0, 0, nil }
+
+// TableSize is the size of the database. What is unused in it is not known without reading all of it.
+func (db *database) TableSize(ctx context.Context) (size, unused int64, err error) {
+	size, err = one(ctx, db.reader, scalar[int64], `SELECT pg_database_size(current_database())`)
+	return size, 0, err
+}
+
 // Close gives the lease back and closes all connections.
 func (db *database) Close() error {
 	db.lease.close()

@@ -56,10 +56,11 @@ type queries struct {
 	q querier
 	accessQueries
 	notificationQueries
+	retentionQueries
 }
 
 func newQueries(q querier) queries {
-	return queries{q: q, accessQueries: accessQueries{q}, notificationQueries: notificationQueries{q}}
+	return queries{q: q, accessQueries: accessQueries{q}, notificationQueries: notificationQueries{q}, retentionQueries: retentionQueries{q}}
 }
 
 func (r queries) Batch(ctx context.Context, id string) (job.Batch, error) {

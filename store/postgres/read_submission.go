@@ -2,9 +2,6 @@ package postgres
 
 import (
 	"context"
-
-	"github.com/stokerd/stoker/job"
-	"github.com/stokerd/stoker/store"
 )
 
 func (r queries) KnownKeys(ctx context.Context, batchSeq int64, keys []string) ([]string, error) {
@@ -15,26 +12,6 @@ func (r queries) KnownKeys(ctx context.Context, batchSeq int64, keys []string) (
 func (r queries) SkippedKeys(ctx context.Context, batchSeq int64, keys []string) ([]string, error) {
 	const query = `SELECT key FROM skipped WHERE batch = $1 AND key = ANY ($2::text[])`
 	return all(ctx, r.q, scalar[string], query, batchSeq, array(keys))
-}
-
-const succeededJobs = `
-SELECT k.i - 1, j.batch, j.input_path, j.variables
-  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k(key, output_path, i)
-  JOIN jobs AS j ON j.key = k.key AND j.output_path = k.output_path AND j.state = 'SUCCEEDED' AND j.key <> ''`
-
-func (r queries) SucceededJobs(ctx context.Context, jobs []job.Spec) ([]store.SucceededJob, error) {
-	keys, paths := make([]string, len(jobs)), make([]string, len(jobs))
-	for i, j := range jobs {
-		keys[i], paths[i] = storable(j.Key), storable(j.OutputPath)
-	}
-	scan := func(r row) (s store.SucceededJob, err error) {
-		var variables string
-		if err := r.Scan(&s.Index, &s.BatchSeq, &s.InputPath, &variables); err != nil {
-			return s, err
-		}
-		return s, decode(variables, &s.Variables)
-	}
-	return all(ctx, r.q, scan, succeededJobs, keys, paths)
 }
 
 func (r queries) OutputPaths(ctx context.Context, batchSeq, after int64, visit func(number int64, path []byte)) error {

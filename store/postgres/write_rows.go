@@ -258,8 +258,12 @@ UPDATE batches
 			w.any(insertLabels, names, values, b.Seq)
 		}
 	}
-	if len(rows.DeletedBatches) > 0 {
-		w.any(`UPDATE batches SET deleted = true, request_id = '' WHERE seq = ANY ($1::bigint[])`, rows.DeletedBatches)
+	const remember = `
+INSERT INTO deleted_batches (seq, id, account, request_id, created_by, payload_hash, delete_time)
+SELECT seq, id, account, request_id, created_by, payload_hash, $2 FROM batches WHERE seq = $1`
+	for _, b := range rows.DeletedBatches {
+		w.any(remember, b.Seq, ms(b.Time))
+		w.any(`UPDATE batches SET deleted = true, request_id = '' WHERE seq = $1`, b.Seq)
 	}
 }
 

@@ -14,10 +14,11 @@ import (
 // Backup writes a compact copy of the job table at from, as it is at one moment,
 // to a new file. The table may be in use, by this process or another: a backup
 // reads beside everything else and does not take the lock of [Open]. Copying the
-// file of a running Stoker by other means gives no whole copy.
+// file of a running Stoker by other means gives no whole copy. The copy can give
+// room back to the disk, also if the table was made by a Stoker that could not.
 //
 // The copy is on the disk when Backup returns; until then its name ends in
-// .partial. A file that exists is not overwritten: the answer is [job.ErrExists].
+// [PartialSuffix]. A file that exists is not overwritten: the answer is [job.ErrExists].
 // If there is nothing at from the answer is [job.ErrNotFound], and if that is no job table
 // [ErrNotDatabase].
 func Backup(ctx context.Context, from, to string) (err error) {
@@ -36,24 +37,34 @@ func Backup(ctx context.Context, from, to string) (err error) {
 	if err := checkTable(ctx, from); err != nil {
 		return err
 	}
-	partial := to + ".partial"
+	return copyTable(ctx, from, to, checkNew)
+}
+
+// PartialSuffix is what the name of a copy ends in until it is complete.
+const PartialSuffix = ".partial"
+
+// copyTable writes a compact copy of the table at from to a file that is whole or not there. check is asked once
+// more before the file gets its name.
+func copyTable(ctx context.Context, from, to string, check func(path string) error) error {
+	partial := to + PartialSuffix
 	if err := ignoreMissing(os.Remove(partial)); err != nil {
 		return err
 	}
 	if err := createPrivate(partial); err != nil {
 		return err
 	}
-	if err := vacuumInto(ctx, from, partial); err != nil {
+	err := vacuumInto(ctx, from, partial)
+	if err == nil {
+		err = flush(partial)
+	}
+	if err == nil {
+		err = check(to) // another copy may have been faster
+	}
+	if err == nil {
+		err = os.Rename(partial, to)
+	}
+	if err != nil {
 		return errors.Join(err, ignoreMissing(os.Remove(partial)))
-	}
-	if err := flush(partial); err != nil {
-		return err
-	}
-	if err := checkNew(to); err != nil { // another backup may have been faster
-		return errors.Join(err, os.Remove(partial))
-	}
-	if err := os.Rename(partial, to); err != nil {
-		return err
 	}
 	return flushDir(filepath.Dir(to))
 }
@@ -94,7 +105,13 @@ func vacuumInto(ctx context.Context, from, to string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	_, err = db.ExecContext(ctx, `VACUUM INTO $1`, to)
+	p, err := readPagesOf(ctx, db)
+	if err == nil && !p.releases {
+		_, err = db.ExecContext(ctx, `PRAGMA auto_vacuum = INCREMENTAL`) // of the copy: that of a table with rows stays
+	}
+	if err == nil {
+		_, err = db.ExecContext(ctx, `VACUUM INTO $1`, to)
+	}
 	return interpret(err)
 }
 

@@ -62,6 +62,16 @@ func checkLinks(path string) error {
 	return nil
 }
 
+// SameDisk reports whether two files or directories are on one disk, as far as the system tells.
+func SameDisk(a, b string) bool {
+	first, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	second, err := os.Stat(b)
+	return err == nil && sameDevice(first, second)
+}
+
 // createPrivate makes an empty file that nobody else may read, unless there is a file.
 func createPrivate(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, privateMode)

@@ -14,3 +14,9 @@ func linkCount(info fs.FileInfo) uint64 {
 	}
 	return 1
 }
+
+func sameDevice(a, b fs.FileInfo) bool {
+	first, ok := a.Sys().(*syscall.Stat_t)
+	second, ok2 := b.Sys().(*syscall.Stat_t)
+	return ok && ok2 && first.Dev == second.Dev
+}

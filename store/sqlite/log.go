@@ -33,6 +33,9 @@ const (
 	// foldAfter: then folding costs more, and the log grows to its limit within minutes.
 	foldAtLeast = time.Minute
 	busyCommits = 500
+	// foldReaped is after how many removed rows the log is folded without delay. They change pages all over the
+	// table, and fill the log within seconds; then the writer itself would fold it, and everybody wait.
+	foldReaped = 5_000
 )
 
 // folder folds the log into the main file after changes.
@@ -43,16 +46,21 @@ type folder struct {
 	mu      sync.Mutex
 	timer   *time.Timer // set while there are changes to fold
 	commits int         // since the timer was set
+	reaped  int64       // rows since the log was folded because of them
 	since   time.Time   // of the first change that was not folded
 	closed  bool
 	folds   sync.WaitGroup
 }
 
-// noteCommit has the log be folded in a while.
-func (f *folder) noteCommit() {
+// noteCommit has the log be folded in a while, or now if many rows were removed.
+func (f *folder) noteCommit(reaped int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.commits++
+	if f.reaped += reaped; f.reaped >= foldReaped && !f.closed {
+		f.reaped = 0
+		f.folds.Go(f.foldNow)
+	}
 	if f.timer == nil && !f.closed {
 		f.since = time.Now()
 		f.arm()
@@ -82,6 +90,10 @@ func (f *folder) fold() {
 	}
 	f.timer = nil
 	f.mu.Unlock()
+	f.foldNow()
+}
+
+func (f *folder) foldNow() {
 	if err := foldLog(context.Background(), f.db); err != nil {
 		f.log.Warn("the write-ahead log was not folded into the job table", "err", err)
 	}
@@ -158,13 +170,16 @@ func (db *database) renameForeignLog(ctx context.Context) error {
 	if format, err := readFormat(db.path); err != nil || format != formatRollback {
 		return ignoreMissing(err) // SQLite itself drops the log of a table that is not there
 	}
-	renamed := db.path + logSuffix + ".foreign-" + time.Now().UTC().Format(timeInName)
+	renamed := db.path + logSuffix + foreignSuffix + time.Now().UTC().Format(timeInName)
 	if err := os.Rename(db.path+logSuffix, renamed); err != nil {
 		return err
 	}
 	db.log.WarnContext(ctx, "the write-ahead log beside the job table belongs to another one, and was renamed", "to", renamed)
 	return ignoreMissing(os.Remove(db.path + "-shm"))
 }
+
+// foreignSuffix is what the name of a log that belongs to another table ends in, followed by the time.
+const foreignSuffix = ".foreign-"
 
 // timeInName is how a time stands in the name of a file.
 const timeInName = "20060102T150405.000Z"

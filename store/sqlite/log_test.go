@@ -75,7 +75,7 @@ func TestBusyLogIsFolded(t *testing.T) {
 		var changed time.Duration
 		for began := time.Now(); time.Since(began) < 2*foldAtLeast && changed == 0; {
 			for range busyCommits + 10 {
-				s.db.folder.noteCommit()
+				s.db.folder.noteCommit(0)
 			}
 			time.Sleep(foldAfter)
 			synctest.Wait()

@@ -18,28 +18,34 @@ import (
 const applicationID = 0x53746f6b
 
 // schemaVersion is the number of the newest migration.
-const schemaVersion = 19
+const schemaVersion = 20
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrate brings the schema up to date, one transaction per step.
-func migrate(ctx context.Context, db *sql.DB) error {
-	version, err := readVersion(ctx, db)
+// migrate brings the schema up to date, one transaction per step, after it has copied a table that has rows.
+func (db *database) migrate(ctx context.Context, pool *sql.DB, withoutCopy bool) error {
+	version, err := readVersion(ctx, pool)
 	if err != nil {
 		return err
 	}
 	if version == schemaVersion {
-		return guardTransitions(ctx, db)
+		return guardTransitions(ctx, pool)
 	}
-	steps, err := newMigrations(db)
+	if version > 0 && !withoutCopy {
+		if err := db.copyBefore(ctx, pool, version); err != nil {
+			return err
+		}
+	}
+	steps, err := newMigrations(pool)
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
 	if _, err := steps.Up(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", interpret(err))
 	}
-	return guardTransitions(ctx, db)
+	db.removeOlderCopies(ctx)
+	return guardTransitions(ctx, pool)
 }
 
 // newMigrations returns all migrations: those in SQL, and those that need rules that SQL does not have.
@@ -55,8 +61,13 @@ func newMigrations(db *sql.DB) (*goose.Provider, error) {
 		))
 }
 
+// rowQuerier is a database, or a transaction of one.
+type rowQuerier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
 // readVersion reads the number of the newest migration that the file has had; 0 for a new one.
-func readVersion(ctx context.Context, db *sql.DB) (int64, error) {
+func readVersion(ctx context.Context, db rowQuerier) (int64, error) {
 	var version int64
 	var migrated bool
 	const exists = `SELECT count(*) FROM sqlite_schema WHERE name = 'goose_db_version'`

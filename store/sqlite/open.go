@@ -17,7 +17,9 @@ import (
 )
 
 // Open opens the job table at path, which must be the name of a file; one that
-// does not exist is made. A schema of an older Stoker is brought up to date.
+// does not exist is made. A schema of an older Stoker is brought up to date, after
+// the table was copied to a file beside it, whose name ends in .before- and the
+// number of the new schema. If there is no room for the copy the error is a [RoomError].
 //
 // It refuses with [ErrLocked] a file that is open elsewhere, with [ErrNewer] one
 // with a schema it does not know, with [ErrNotDatabase] one that is something
@@ -51,6 +53,8 @@ type database struct {
 	reader   *reader
 	presence *presence
 	folder   *folder // nil if commits are not flushed
+	// diskSpace is [DiskSpace], unless a test has a disk of its own.
+	diskSpace func(dir string) (free, total int64, err error)
 }
 
 var _ store.Engine = (*database)(nil)
@@ -60,7 +64,7 @@ func openDatabase(ctx context.Context, path string, o store.Options) (*database,
 	if err != nil {
 		return nil, fmt.Errorf("open job table: %w", err)
 	}
-	db := &database{path: path, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), presence: newPresence(o.OnLost)}
+	db := &database{path: path, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), presence: newPresence(o.OnLost), diskSpace: DiskSpace}
 	identity, err := readIdentity(path)
 	if err == nil {
 		err = errors.Join(checkPresent(path, identity, o.MustExist), checkLinks(path))
@@ -95,6 +99,11 @@ func (db *database) open(ctx context.Context, o store.Options, identity string) 
 	if err := createPrivate(db.path); err != nil {
 		return err
 	}
+	if empty {
+		if err := createReleasing(ctx, db.path); err != nil {
+			return err
+		}
+	}
 	pool, err := sql.Open("sqlite", writerDSN(db.path, o.Unsafe))
 	if err != nil {
 		return err
@@ -111,7 +120,7 @@ func (db *database) open(ctx context.Context, o store.Options, identity string) 
 			err = errors.Join(err, db.reader.close(), pool.Close())
 		}
 	}()
-	if err := migrate(ctx, pool); err != nil {
+	if err := db.migrate(ctx, pool, o.MigrateWithoutCopy); err != nil {
 		return err
 	}
 	db.instance, err = readInstanceID(ctx, pool)

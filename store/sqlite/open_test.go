@@ -229,21 +229,10 @@ func TestDeleteClearsRows(t *testing.T) {
 	}
 	mustClose(t, s)
 
-	cleared := make(chan struct{})
 	s = mustOpenAt(t, path)
-	go func() {
-		defer close(cleared)
-		for more := true; more; { // until there is nothing left for anybody to clear
-			err := s.inTransaction(t.Context(), func(tx *transaction) (err error) {
-				more, err = tx.ReapDeleted(t.Context(), 500)
-				return err
-			})
-			if err != nil {
-				t.Error(err)
-			}
-		}
-	}()
-	<-cleared
+	if err := store.NewKeeper(s.Store).Remove(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	for table, want := range map[string]int64{"batches": 1, "jobs": 3, "events": 3, "batch_labels": 0} {
 		got, err := one(t.Context(), s.db.reader, scalar[int64], `SELECT count(*) FROM `+table)
 		if err != nil {

@@ -3,9 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-
-	"github.com/stokerd/stoker/job"
-	"github.com/stokerd/stoker/store"
 )
 
 func (r queries) KnownKeys(ctx context.Context, batchSeq int64, keys []string) ([]string, error) {
@@ -16,27 +13,6 @@ func (r queries) KnownKeys(ctx context.Context, batchSeq int64, keys []string) (
 func (r queries) SkippedKeys(ctx context.Context, batchSeq int64, keys []string) ([]string, error) {
 	const query = `SELECT k.value FROM json_each($2) AS k CROSS JOIN skipped AS s ON s.batch = $1 AND s.key = k.value`
 	return all(ctx, r.q, scalar[string], query, batchSeq, encode(keys))
-}
-
-const succeededJobs = `
-SELECT k.key, j.batch, j.input_path, j.variables
-  FROM json_each($1) AS k
- CROSS JOIN jobs AS j INDEXED BY jobs_succeeded
-    ON j.key = k.value ->> 0 AND j.output_path = k.value ->> 1 AND j.state = 'SUCCEEDED' AND j.key <> ''`
-
-func (r queries) SucceededJobs(ctx context.Context, jobs []job.Spec) ([]store.SucceededJob, error) {
-	pairs := make([][2]string, len(jobs))
-	for i, j := range jobs {
-		pairs[i] = [2]string{j.Key, j.OutputPath}
-	}
-	scan := func(r row) (s store.SucceededJob, err error) {
-		var variables text
-		if err := r.Scan(&s.Index, &s.BatchSeq, &s.InputPath, &variables); err != nil {
-			return s, err
-		}
-		return s, variables.decode(&s.Variables)
-	}
-	return all(ctx, r.q, scan, succeededJobs, encode(pairs))
 }
 
 func (r queries) OutputPaths(ctx context.Context, batchSeq, after int64, visit func(number int64, path []byte)) error {

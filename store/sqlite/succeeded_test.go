@@ -10,7 +10,7 @@ import (
 // What a deleted batch has left out goes with it, a part at a time.
 func TestReapSkipped(t *testing.T) {
 	s := mustOpen(t)
-	const chunk = 500 // as the store does
+	const chunk = 500
 	const jobs = 2*chunk + 1
 	list := make([]job.Spec, jobs)
 	for i := range list {
@@ -43,8 +43,9 @@ func TestReapSkipped(t *testing.T) {
 	}
 	rounds := 0
 	for more := true; more; rounds++ {
-		err := s.inTransaction(t.Context(), func(tx *transaction) (err error) {
-			more, err = tx.ReapDeleted(t.Context(), chunk)
+		err := s.inTransaction(t.Context(), func(tx *transaction) error {
+			done, err := tx.ReapBatch(t.Context(), second.Seq, chunk)
+			more = done.Rows > 0
 			return err
 		})
 		if err != nil {

@@ -59,6 +59,8 @@ type hookedDatabase struct {
 	*database
 	mu    sync.Mutex
 	hooks map[string]func(*transaction) error // by the encoding of the orphan whose deletion stands for it
+	// reaped is what was removed of deleted batches, also by transactions that were rolled back.
+	reaped []store.Reaped
 }
 
 // hooksAccount is the account of orphans that are hooks.
@@ -90,6 +92,16 @@ func (t *hookedTransaction) Write(ctx context.Context, rows *store.Rows) error {
 		}
 	}
 	return t.transaction.Write(ctx, rows)
+}
+
+func (t *hookedTransaction) ReapJobs(ctx context.Context, batchSeq, jobs int64) (store.Reaped, error) {
+	done, err := t.transaction.ReapJobs(ctx, batchSeq, jobs)
+	t.db.mu.Lock()
+	defer t.db.mu.Unlock()
+	if done.Jobs > 0 {
+		t.db.reaped = append(t.db.reaped, done)
+	}
+	return done, err
 }
 
 // inTransaction is a write that runs f. An error of f takes back the transaction.

@@ -96,6 +96,7 @@ type transaction struct {
 	w       *writer
 	db      *database
 	err     error // the first one of the database
+	reaped  int64 // rows that were removed, and pages that were moved
 }
 
 var _ store.Tx = (*transaction)(nil)
@@ -139,7 +140,7 @@ func (t *transaction) Commit(ctx context.Context) error {
 		return t.fault(err)
 	}
 	if t.db.folder != nil {
-		t.db.folder.noteCommit()
+		t.db.folder.noteCommit(t.reaped)
 	}
 	t.w.noted = true
 	return nil

@@ -106,7 +106,9 @@ INSERT INTO unreconciled (account, since)
 SELECT account, max(update_time)
   FROM (SELECT account, update_time FROM batches INDEXED BY batches_live WHERE finish_time = 0
          UNION ALL
-        SELECT account, update_time FROM batches INDEXED BY batches_ended WHERE finish_time <> 0)
+        SELECT account, update_time FROM batches INDEXED BY batches_ended WHERE finish_time <> 0
+         UNION ALL
+        SELECT account, time FROM last_changes)
  WHERE true
  GROUP BY account
     ON CONFLICT DO NOTHING`

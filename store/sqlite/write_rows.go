@@ -126,8 +126,18 @@ UPDATE batches
 			return err
 		}
 	}
-	for _, seq := range rows.DeletedBatches {
-		if _, err := t.exec(ctx, `UPDATE batches SET deleted = 1, request_id = '' WHERE seq = $1`, seq); err != nil {
+	return t.writeDeletedBatches(ctx, rows)
+}
+
+func (t *transaction) writeDeletedBatches(ctx context.Context, rows *store.Rows) error {
+	const remember = `
+INSERT INTO deleted_batches (seq, id, account, request_id, created_by, payload_hash, delete_time)
+SELECT seq, id, account, request_id, created_by, payload_hash, $2 FROM batches WHERE seq = $1`
+	for _, b := range rows.DeletedBatches {
+		if _, err := t.exec(ctx, remember, b.Seq, ms(b.Time)); err != nil {
+			return err
+		}
+		if _, err := t.exec(ctx, `UPDATE batches SET deleted = 1, request_id = '' WHERE seq = $1`, b.Seq); err != nil {
 			return err
 		}
 	}

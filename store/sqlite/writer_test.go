@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -254,8 +255,8 @@ func TestCallerLeaves(t *testing.T) {
 	})
 }
 
-// A batch gives its request id free at once, not when its rows are removed.
-func TestDeleteFreesRequestID(t *testing.T) {
+// The request id of a batch is remembered from its deletion on, not only when its rows are removed.
+func TestDeleteRemembersRequestID(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		s := mustOpen(t)
 		sub := job.Submission{RequestID: "r"} // without jobs: it ends at once
@@ -264,13 +265,13 @@ func TestDeleteFreesRequestID(t *testing.T) {
 			t.Fatal(err)
 		}
 		goOn := stall(t, s)
-		deleted := handOver(func() error { return s.DeleteBatch(t.Context(), first.ID) })
+		deleted := handOver(func() error { return s.DeleteBatch(t.Context(), first.ID, testTime) })
 		submitted := handOver(func() error { // both are in one group, ahead of any removal
-			second, created, err := s.Submit(t.Context(), sub, testTime)
-			if err == nil && (!created || second.ID == first.ID) {
-				err = errors.New("got the deleted batch")
+			_, _, err := s.Submit(t.Context(), sub, testTime)
+			if gone, ok := errors.AsType[*job.DeletedError](err); !ok || gone.ID != first.ID {
+				return fmt.Errorf("submitted again: %w, want that the batch was deleted", err)
 			}
-			return err
+			return nil
 		})
 		goOn()
 		if err := errors.Join(<-deleted, <-submitted); err != nil {

@@ -111,18 +111,18 @@ func deleteBatch(f *fixture) {
 	b, _, err := f.store.Submit(f.Context(), sub, now)
 	f.ok(err)
 	f.update(b, 1, append(started, failed)...)
-	if err := f.store.DeleteBatch(f.Context(), b.ID); !errors.Is(err, job.ErrIllegalTransition) {
+	if err := f.store.DeleteBatch(f.Context(), b.ID, now); !errors.Is(err, job.ErrIllegalTransition) {
 		f.Errorf("delete a live batch: %v, want %v", err, job.ErrIllegalTransition)
 	}
 	f.update(b, 2, cancel)
 	id := job.ID{Batch: b.ID, Number: 1}
-	f.ok(f.store.DeleteBatch(f.Context(), b.ID))
+	f.ok(f.store.DeleteBatch(f.Context(), b.ID, now))
 
 	_, batchErr := f.store.Batch(f.Context(), b.ID)
 	_, jobErr := f.store.Job(f.Context(), id)
 	_, _, changesErr := f.store.Changes(f.Context(), b.ID, 1, 10)
 	_, updateErr := f.store.UpdateJob(f.Context(), id, now, retry)
-	deleteErr := f.store.DeleteBatch(f.Context(), b.ID)
+	deleteErr := f.store.DeleteBatch(f.Context(), b.ID, now)
 	for what, err := range map[string]error{"batch": batchErr, "job": jobErr, "changes": changesErr, "update": updateErr, "delete": deleteErr} {
 		if !errors.Is(err, job.ErrNotFound) {
 			f.Errorf("%s: %v, want %v", what, err, job.ErrNotFound)
@@ -137,9 +137,18 @@ func deleteBatch(f *fixture) {
 	f.ok(err)
 	f.same("jobs", jobs, []job.Job(nil))
 
+	_, _, err = f.store.Submit(f.Context(), sub, now)
+	if deleted, ok := errors.AsType[*job.DeletedError](err); !ok || deleted.ID != b.ID || deleted.BatchNumber != b.Seq {
+		f.Errorf("the same request id again: %v, want that its batch was deleted", err)
+	}
+	sub.PayloadHash = []byte{1}
+	if _, _, err := f.store.Submit(f.Context(), sub, now); !errors.Is(err, job.ErrExists) {
+		f.Errorf("the request id with another payload: %v, want %v", err, job.ErrExists)
+	}
+	sub.RequestID, sub.PayloadHash = "other", nil
 	_, created, err := f.store.Submit(f.Context(), sub, now)
 	f.ok(err)
-	f.same("request id is free again", created, true)
+	f.same("another request id: created", created, true)
 }
 
 func batchEnds(f *fixture) {

@@ -70,7 +70,7 @@ func causesCount(f *fixture) {
 	gone, left := batches[0], batches[1]
 	_, err = f.store.UpdateJobs(f.Context(), job.Filter{BatchID: gone.ID}, now, cancelUnlessFailed)
 	f.ok(err)
-	f.ok(f.store.DeleteBatch(f.Context(), gone.ID))
+	f.ok(f.store.DeleteBatch(f.Context(), gone.ID, now))
 	causes, err := f.store.FailureCauses(f.Context(), gone.ID, jobs)
 	f.ok(err)
 	f.same("causes of a deleted batch", len(causes), 0)

@@ -54,7 +54,7 @@ func findJobs(f *fixture) {
 	cause := f.job(films, 1).Failure.Cause
 	old := f.submit(1, nil)
 	f.update(old, 1, cancel)
-	f.ok(f.store.DeleteBatch(f.Context(), old.ID))
+	f.ok(f.store.DeleteBatch(f.Context(), old.ID, now))
 	for _, tt := range []struct {
 		name   string
 		search job.Search

@@ -149,7 +149,7 @@ func (f *fixture) endAndDelete(b job.Batch) error {
 		n, err := f.store.UpdateJobs(f.Context(), job.Filter{BatchID: b.ID, States: []job.State{job.Waiting}, Limit: 100}, now, cancel)
 		f.ok(err)
 		if n == 0 {
-			return f.store.DeleteBatch(f.Context(), b.ID)
+			return f.store.DeleteBatch(f.Context(), b.ID, now)
 		}
 	}
 }
@@ -170,18 +170,45 @@ func skipAll(f *fixture) {
 	f.same("what it skipped", closed.Skipped, int64(2))
 }
 
-func skipForgets(f *fixture) {
-	first := f.submit(1, nil)
+func skipRemembers(f *fixture) {
+	first := f.submit(3, nil)
 	f.succeed(first, 1)
-	f.ok(f.store.DeleteBatch(f.Context(), first.ID))
-	again, left := f.rerun(specs(1), nil)
-	f.same("skipped", left, int64(0))
+	f.succeed(first, 3)
+	f.ok(f.endAndDelete(first))
+	again, left := f.rerun(specs(3), nil)
+	f.same("skipped, of a deleted batch", left, int64(2))
+	f.same("keys of the others", f.keys(again), []string{"k2"})
 
 	f.succeed(again, 1)
-	skips, _ := f.rerun(specs(1), nil)
-	f.same("skipped", skips.Skipped, int64(1))
-	f.ok(f.store.DeleteBatch(f.Context(), skips.ID)) // with the keys that it has skipped
+	skips, _ := f.rerun(specs(3), nil)
+	f.same("skipped", skips.Skipped, int64(3))
+	f.ok(f.store.DeleteBatch(f.Context(), skips.ID, now)) // with the keys that it has skipped
 	if _, err := f.store.Batch(f.Context(), skips.ID); !errors.Is(err, job.ErrNotFound) {
 		f.Errorf("deleted batch: %v", err)
+	}
+	f.ok(f.store.DeleteBatch(f.Context(), again.ID, now))
+	f.reopen()
+	f.remove()
+	_, left = f.rerun(specs(3), nil)
+	f.same("skipped after a restart", left, int64(3))
+	for _, other := range []struct {
+		name string
+		edit func(*job.Batch)
+		spec func(*job.Spec)
+	}{
+		{"account", func(b *job.Batch) { b.AccountID = "other" }, nil},
+		{"input storage", func(b *job.Batch) { b.Input.ID = "in" }, nil},
+		{"key", nil, func(j *job.Spec) { j.Key = "other" }},
+		{"no key", nil, func(j *job.Spec) { j.Key = "" }},
+		{"asset", nil, func(j *job.Spec) { j.InputPath = "in/recut.mp4" }},
+		{"output path", nil, func(j *job.Spec) { j.OutputPath = "out/elsewhere" }},
+		{"variables", nil, func(j *job.Spec) { j.Variables = map[string]string{"a": "b"} }},
+	} {
+		jobs := specs(1)
+		if other.spec != nil {
+			other.spec(&jobs[0])
+		}
+		_, left := f.rerun(jobs, other.edit)
+		f.same("another "+other.name+": skipped, of deleted batches", left, int64(0))
 	}
 }

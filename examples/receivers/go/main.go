@@ -6,6 +6,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -104,7 +105,7 @@ func run(args []string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", args[1], err)
 	}
-	listener, err := net.Listen("tcp", args[0])
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", args[0])
 	if err != nil {
 		return err
 	}

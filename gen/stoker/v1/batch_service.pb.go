@@ -138,7 +138,7 @@ type SubmitBatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Any unique text, chosen by the caller. A request with the request_id and payload of an earlier
 	// one returns the batch of the earlier one and submits nothing. The request_id is kept as long
-	// as the batch.
+	// as the batch, and for a week after it was deleted: meanwhile it submits nothing either.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Shown to people. Default: the batch id. Like labels, reasons and the texts of jobs, it may not
 	// have control characters or invisible characters.
@@ -180,7 +180,8 @@ type SubmitBatchRequest struct {
 	KeepOpen bool `protobuf:"varint,18,opt,name=keep_open,json=keepOpen,proto3" json:"keep_open,omitempty"`
 	// Leave out jobs that have already succeeded in any batch of the same account, with the same
 	// key, paths, variables, storages, and recipe or template. Every job needs a key. AddJobs leaves
-	// out such jobs too. Jobs of deleted batches do not count.
+	// out such jobs too. Jobs of batches that were deleted count as long as keep_results says, by
+	// default for ever.
 	SkipSucceeded bool `protobuf:"varint,20,opt,name=skip_succeeded,json=skipSucceeded,proto3" json:"skip_succeeded,omitempty"`
 	// The jobs as a list, instead of `jobs`: at most 100,000, and the list at most 24 MiB. CheckList says
 	// what is wrong with a list. Violations name its lines: `list:17` is line 17.

@@ -63,7 +63,8 @@ type BatchServiceClient interface {
 	// durable. It reports all violations at once.
 	//
 	// Errors: INVALID_ARGUMENT; ALREADY_EXISTS if request_id was used with another
-	// payload; RESOURCE_EXHAUSTED if the disk is full.
+	// payload; FAILED_PRECONDITION if its batch was deleted in the last week; RESOURCE_EXHAUSTED if the
+	// disk is full, or has less room than disk_floor.
 	SubmitBatch(ctx context.Context, in *SubmitBatchRequest, opts ...grpc.CallOption) (*SubmitBatchResponse, error)
 	// AddJobs adds jobs to a batch that was submitted with keep_open and is not closed. It does not add
 	// jobs whose keys the batch already has, so that an interrupted upload can be repeated.
@@ -148,7 +149,8 @@ type BatchServiceClient interface {
 	//
 	// Errors: INVALID_ARGUMENT, for example if no job is selected, or more than 100,000 are, or if they
 	// do not fit the new profile or template; NOT_FOUND; ALREADY_EXISTS if request_id was used with
-	// another payload.
+	// another payload; FAILED_PRECONDITION if its batch was deleted in the last week; RESOURCE_EXHAUSTED
+	// as for SubmitBatch.
 	ResubmitBatch(ctx context.Context, in *ResubmitBatchRequest, opts ...grpc.CallOption) (*ResubmitBatchResponse, error)
 	// CancelBatches cancels the selected batches, like CancelBatch, one after the other. Batches that
 	// are CANCELLING or have ended stay as they are. Errors: INVALID_ARGUMENT, for example if the
@@ -171,7 +173,8 @@ type BatchServiceClient interface {
 	// Errors: INVALID_ARGUMENT, for example for another field in the mask; NOT_FOUND.
 	UpdateBatch(ctx context.Context, in *UpdateBatchRequest, opts ...grpc.CallOption) (*UpdateBatchResponse, error)
 	// DeleteBatch deletes a batch that has ended, and its jobs, from the job table. Nothing is deleted
-	// at the platform.
+	// at the platform. It is still remembered what has succeeded, for skip_succeeded, and for a week the
+	// request_id.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has not ended.
 	DeleteBatch(ctx context.Context, in *DeleteBatchRequest, opts ...grpc.CallOption) (*DeleteBatchResponse, error)
@@ -461,7 +464,8 @@ type BatchServiceServer interface {
 	// durable. It reports all violations at once.
 	//
 	// Errors: INVALID_ARGUMENT; ALREADY_EXISTS if request_id was used with another
-	// payload; RESOURCE_EXHAUSTED if the disk is full.
+	// payload; FAILED_PRECONDITION if its batch was deleted in the last week; RESOURCE_EXHAUSTED if the
+	// disk is full, or has less room than disk_floor.
 	SubmitBatch(context.Context, *SubmitBatchRequest) (*SubmitBatchResponse, error)
 	// AddJobs adds jobs to a batch that was submitted with keep_open and is not closed. It does not add
 	// jobs whose keys the batch already has, so that an interrupted upload can be repeated.
@@ -546,7 +550,8 @@ type BatchServiceServer interface {
 	//
 	// Errors: INVALID_ARGUMENT, for example if no job is selected, or more than 100,000 are, or if they
 	// do not fit the new profile or template; NOT_FOUND; ALREADY_EXISTS if request_id was used with
-	// another payload.
+	// another payload; FAILED_PRECONDITION if its batch was deleted in the last week; RESOURCE_EXHAUSTED
+	// as for SubmitBatch.
 	ResubmitBatch(context.Context, *ResubmitBatchRequest) (*ResubmitBatchResponse, error)
 	// CancelBatches cancels the selected batches, like CancelBatch, one after the other. Batches that
 	// are CANCELLING or have ended stay as they are. Errors: INVALID_ARGUMENT, for example if the
@@ -569,7 +574,8 @@ type BatchServiceServer interface {
 	// Errors: INVALID_ARGUMENT, for example for another field in the mask; NOT_FOUND.
 	UpdateBatch(context.Context, *UpdateBatchRequest) (*UpdateBatchResponse, error)
 	// DeleteBatch deletes a batch that has ended, and its jobs, from the job table. Nothing is deleted
-	// at the platform.
+	// at the platform. It is still remembered what has succeeded, for skip_succeeded, and for a week the
+	// request_id.
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has not ended.
 	DeleteBatch(context.Context, *DeleteBatchRequest) (*DeleteBatchResponse, error)

@@ -29,7 +29,7 @@ export type SubmitBatchRequest = Message<"stoker.v1.SubmitBatchRequest"> & {
   /**
    * Any unique text, chosen by the caller. A request with the request_id and payload of an earlier
    * one returns the batch of the earlier one and submits nothing. The request_id is kept as long
-   * as the batch.
+   * as the batch, and for a week after it was deleted: meanwhile it submits nothing either.
    *
    * @generated from field: string request_id = 1;
    */
@@ -160,7 +160,8 @@ export type SubmitBatchRequest = Message<"stoker.v1.SubmitBatchRequest"> & {
   /**
    * Leave out jobs that have already succeeded in any batch of the same account, with the same
    * key, paths, variables, storages, and recipe or template. Every job needs a key. AddJobs leaves
-   * out such jobs too. Jobs of deleted batches do not count.
+   * out such jobs too. Jobs of batches that were deleted count as long as keep_results says, by
+   * default for ever.
    *
    * @generated from field: bool skip_succeeded = 20;
    */
@@ -1644,7 +1645,8 @@ export const BatchService: GenService<{
    * durable. It reports all violations at once.
    *
    * Errors: INVALID_ARGUMENT; ALREADY_EXISTS if request_id was used with another
-   * payload; RESOURCE_EXHAUSTED if the disk is full.
+   * payload; FAILED_PRECONDITION if its batch was deleted in the last week; RESOURCE_EXHAUSTED if the
+   * disk is full, or has less room than disk_floor.
    *
    * @generated from rpc stoker.v1.BatchService.SubmitBatch
    */
@@ -1850,7 +1852,8 @@ export const BatchService: GenService<{
   },
   /**
    * DeleteBatch deletes a batch that has ended, and its jobs, from the job table. Nothing is deleted
-   * at the platform.
+   * at the platform. It is still remembered what has succeeded, for skip_succeeded, and for a week the
+   * request_id.
    *
    * Errors: NOT_FOUND; FAILED_PRECONDITION if the batch has not ended.
    *

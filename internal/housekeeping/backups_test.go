@@ -1,0 +1,199 @@
+package housekeeping_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stokerd/stoker/internal/housekeeping"
+	"github.com/stokerd/stoker/internal/testkit/bubble"
+	"github.com/stokerd/stoker/internal/testkit/jobtable"
+	"github.com/stokerd/stoker/store"
+)
+
+const suffix = ".partial"
+
+// world is a housekeeper of an empty job table in a bubble, with a directory for backups.
+type world struct {
+	t      *testing.T
+	dir    string
+	free   int64 // of the disk of backups
+	fail   error // of the next copies
+	copies int   // that were begun
+	log    strings.Builder
+	*housekeeping.Housekeeper
+}
+
+// run calls f while a housekeeper works that makes a backup every six hours, and keeps three.
+func run(t *testing.T, prepare func(w *world), f func(w *world)) {
+	t.Helper()
+	bubble.Test(t, func(t *testing.T) {
+		table := jobtable.Open(t, filepath.Join(t.TempDir(), "stoker.db"))
+		w := &world{t: t, dir: t.TempDir(), free: 1 << 40}
+		if prepare != nil {
+			prepare(w)
+		}
+		w.Housekeeper = housekeeping.New(housekeeping.Config{
+			Keeper: store.NewKeeper(table), Logger: slog.New(slog.NewTextHandler(&w.log, nil)),
+			Backups: housekeeping.Plan{
+				Every: 6 * time.Hour, Keep: 3, Dir: w.dir, Instance: "abc", Copy: w.copy, PartialSuffix: suffix,
+				Room: func(string) (free, total int64, err error) { return w.free, 1 << 40, nil },
+			},
+		})
+		ctx, stop := context.WithCancelCause(t.Context())
+		stopped := make(chan error, 1)
+		go func() { stopped <- w.Run(ctx) }()
+		synctest.Wait()
+		f(w)
+		stop(errors.New("the test is over"))
+		if err := errors.Join(<-stopped, table.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// copy makes a backup that takes a minute.
+func (w *world) copy(_ context.Context, to string) error {
+	w.copies++
+	if err := os.WriteFile(to+suffix, []byte("rows"), 0o600); err != nil {
+		return err
+	}
+	time.Sleep(time.Minute)
+	if w.fail != nil {
+		return errors.Join(w.fail, os.Remove(to+suffix))
+	}
+	return os.Rename(to+suffix, to)
+}
+
+// sleep lets time pass.
+func (w *world) sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// names are the files in the directory of backups.
+func (w *world) names() []string {
+	w.t.Helper()
+	entries, err := os.ReadDir(w.dir)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var list []string
+	for _, e := range entries {
+		list = append(list, e.Name())
+	}
+	return list
+}
+
+func (w *world) same(what string, got, want any) {
+	w.t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		w.t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// A bubble's time begins with the year 2000.
+func TestBackupsAreScheduled(t *testing.T) {
+	run(t, nil, func(w *world) {
+		w.sleep(time.Minute)
+		w.same("at once", w.names(), []string{"stoker-abc-20000101T000000Z.db"})
+		w.sleep(6 * time.Hour)
+		w.same("after six hours", w.names(), []string{"stoker-abc-20000101T000000Z.db", "stoker-abc-20000101T060000Z.db"})
+		w.sleep(30 * time.Hour)
+		w.same("the latest are kept", w.names(), []string{"stoker-abc-20000102T000000Z.db", "stoker-abc-20000102T060000Z.db", "stoker-abc-20000102T120000Z.db"})
+		b := w.ReadState().Backups
+		w.same("age", b.Age(time.Now()), time.Minute)
+		w.same("size", b.Size, int64(4))
+		w.same("failures", b.Failures, int64(0))
+	})
+}
+
+func TestBackupsThatFail(t *testing.T) {
+	run(t, func(w *world) { w.fail = errors.New("no space left on device") }, func(w *world) {
+		w.sleep(time.Minute)
+		w.same("left of a failure", w.names(), []string(nil))
+		w.sleep(31 * time.Minute)
+		w.same("tries", w.copies, 3)
+		b := w.ReadState().Backups
+		w.same("failed", b.Failed, true)
+		w.same("age without one", b.Age(time.Now()), 32*time.Minute)
+		if !strings.Contains(w.log.String(), "level=ERROR") || !strings.Contains(w.log.String(), "no space left on device") {
+			w.t.Errorf("the log does not say it: %s", w.log.String())
+		}
+		w.fail = nil
+		w.sleep(11 * time.Minute)
+		b = w.ReadState().Backups
+		w.same("failed when there is room again", b.Failed, false)
+		w.same("backups", len(w.names()), 1)
+
+		// With too little room nothing is begun, and the backups there are stay.
+		w.free = 1
+		copies := w.copies
+		w.sleep(7 * time.Hour)
+		w.same("copies begun without room", w.copies, copies)
+		w.same("backups left", len(w.names()), 1)
+		w.same("failed without room", w.ReadState().Backups.Failed, true)
+		if !strings.Contains(w.log.String(), "too little room for a backup") {
+			w.t.Errorf("the log does not say it: %s", w.log.String())
+		}
+	})
+}
+
+// The next process goes on with the schedule of the last, and leaves alone what is not its own.
+func TestBackupsOfTheNextProcess(t *testing.T) {
+	var others = []string{"stoker-abc-20000101.db", "stoker-abc-20000101T000000Z.db-wal", "stoker-xyz-19990101T000000Z.db", "stoker.db"}
+	run(t, func(w *world) {
+		for _, name := range append(others, "stoker-abc-19991231T220000Z.db", "stoker-abc-19991231T200000Z.db.partial") {
+			if err := os.WriteFile(filepath.Join(w.dir, name), []byte("older"), 0o600); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}, func(w *world) {
+		w.same("age of the one before", w.ReadState().Backups.Age(time.Now()), 2*time.Hour)
+		w.sleep(4*time.Hour - time.Second)
+		w.same("begun before it is due", w.copies, 0)
+		w.sleep(time.Minute + time.Second)
+		w.same("files", w.names(), []string{
+			"stoker-abc-19991231T220000Z.db", "stoker-abc-20000101.db", "stoker-abc-20000101T000000Z.db-wal", "stoker-abc-20000101T040000Z.db",
+			"stoker-xyz-19990101T000000Z.db", "stoker.db",
+		})
+		w.sleep(24 * time.Hour)
+		for _, name := range others {
+			if _, err := os.Stat(filepath.Join(w.dir, name)); err != nil {
+				w.t.Errorf("a file that is not a backup of this table: %v", err)
+			}
+		}
+	})
+}
+
+// A backup from the future, made when the clock was wrong, does not put off the next one for years.
+func TestBackupFromTheFuture(t *testing.T) {
+	run(t, func(w *world) {
+		if err := os.WriteFile(filepath.Join(w.dir, "stoker-abc-20300101T000000Z.db"), nil, 0o600); err != nil {
+			w.t.Fatal(err)
+		}
+	}, func(w *world) {
+		w.sleep(6*time.Hour + time.Minute)
+		w.same("copies", w.copies, 1)
+	})
+}
+
+func TestBackupsWithoutADirectory(t *testing.T) {
+	run(t, func(w *world) { w.dir = filepath.Join(w.dir, "not-mounted") }, func(w *world) {
+		w.sleep(time.Minute)
+		w.same("failed", w.ReadState().Backups.Failed, true)
+		if err := os.Mkdir(w.dir, 0o700); err != nil {
+			w.t.Fatal(err)
+		}
+		w.sleep(11 * time.Minute)
+		w.same("failed when it is there", w.ReadState().Backups.Failed, false)
+	})
+}
