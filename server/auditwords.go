@@ -45,6 +45,8 @@ func describeRequest(req any) (target, detail string) {
 // targetOf returns the id of the job, batch, account, token or endpoint that a request is about; empty if it names none.
 func targetOf(req any) string {
 	switch r := req.(type) {
+	case interface{ GetEndpoint() string }:
+		return r.GetEndpoint()
 	case interface{ GetJobId() string }:
 		return r.GetJobId()
 	case interface{ GetBatchId() string }:
@@ -53,8 +55,6 @@ func targetOf(req any) string {
 		return r.GetAccountId()
 	case interface{ GetTokenId() string }:
 		return r.GetTokenId()
-	case interface{ GetEndpoint() string }:
-		return r.GetEndpoint()
 	case interface {
 		GetEndpoint() *stokerv1.NotificationEndpoint
 	}:

@@ -65,10 +65,7 @@ func (u *unaryMethod) handle(impl any, stream grpc.ServerStream) error {
 		return fmt.Errorf("encode answer: %w", err)
 	}
 	if len(encoded) <= smallAnswer {
-		if answer := u.server.unread.hold(encoded); answer != nil {
-			return stream.SendMsg(answer)
-		}
-		return sendLarge(stream, encoded) // others have left so much unread that this one is waited for
+		return stream.SendMsg(u.server.unread.hold(stream.Context(), encoded))
 	}
 	if room == nil {
 		if room, err = u.server.answering.reserve(stream.Context(), callerName(stream.Context()), len(encoded)); err != nil {
@@ -130,7 +127,7 @@ func sendLarge(stream grpc.ServerStream, encoded []byte) error {
 	case <-timer.C:
 	}
 	if p, ok := peer.FromContext(stream.Context()); ok {
-		if c, ok := p.Addr.(interface{ Disconnect() }); ok {
+		if c, ok := p.Addr.(disconnector); ok {
 			c.Disconnect()
 		}
 	}

@@ -218,6 +218,8 @@ func subject(req any) string {
 	switch r := req.(type) {
 	case *calledError:
 		return r.subject
+	case interface{ GetEndpoint() string }:
+		return named("endpoint", r.GetEndpoint())
 	case interface{ GetJobId() string }:
 		return named("job", r.GetJobId())
 	case interface{ GetBatchId() string }:
@@ -230,8 +232,6 @@ func subject(req any) string {
 		return named("template", r.GetName())
 	case interface{ GetTokenId() string }:
 		return named("token", r.GetTokenId())
-	case interface{ GetEndpoint() string }:
-		return named("endpoint", r.GetEndpoint())
 	case interface {
 		GetEndpoint() *stokerv1.NotificationEndpoint
 	}:

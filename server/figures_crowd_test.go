@@ -212,10 +212,13 @@ type toldJob struct {
 type peek struct {
 	encoding.CodecV2
 	seed  maphash.Seed
-	known *sync.Map // sight by the hash of a message
+	mu    *sync.RWMutex
+	known map[uint64]sight // by the hash of the message
 }
 
-func newPeek() peek { return peek{encoding.GetCodecV2("proto"), maphash.MakeSeed(), &sync.Map{}} }
+func newPeek() peek {
+	return peek{encoding.GetCodecV2("proto"), maphash.MakeSeed(), &sync.RWMutex{}, map[uint64]sight{}}
+}
 
 func (p peek) Unmarshal(data mem.BufferSlice, v any) error {
 	s, ok := v.(*sight)
@@ -225,8 +228,11 @@ func (p peek) Unmarshal(data mem.BufferSlice, v any) error {
 	buf := data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer buf.Free()
 	hash := maphash.Bytes(p.seed, buf.ReadOnlyData())
-	if known, ok := p.known.Load(hash); ok {
-		*s = known.(sight)
+	p.mu.RLock()
+	known, ok := p.known[hash]
+	p.mu.RUnlock()
+	if ok {
+		*s = known
 		return nil
 	}
 	err := fields(buf.ReadOnlyData(), func(n protowire.Number, value []byte, _ uint64) {
@@ -237,10 +243,13 @@ func (p peek) Unmarshal(data mem.BufferSlice, v any) error {
 			s.jobs = append(s.jobs, newToldJob(value))
 		}
 	})
-	if err == nil {
-		p.known.Store(hash, *s)
+	if err != nil {
+		return err
 	}
-	return err
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known[hash] = *s
+	return nil
 }
 
 // newToldJob reads a job.

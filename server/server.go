@@ -61,8 +61,8 @@ type Limits struct {
 	// half, or as much as one request needs. Requests of up to 64 KiB are not counted. Default 64 MiB.
 	ReceiveBytes int
 	// AnswerBytes is how much memory answers may take up until they are written, in bytes, those to all
-	// callers together. One caller gets at most half. Answers of up to 4 KiB count half as
-	// much again, whoever they are for. Default 64 MiB.
+	// callers together. One caller gets at most half. Answers of up to 4 KiB are not counted.
+	// Default 64 MiB.
 	AnswerBytes int
 	// WaitingJobsPerAccount is how many jobs of one account may wait to be started. Default 10,000,000.
 	WaitingJobsPerAccount int
@@ -154,7 +154,7 @@ func New(c Config) (*Server, error) {
 		s.notification = &notificationService{store: &notificationBoundary{store: c.Notifications, accounts: s.store}, sender: c.Sender}
 	}
 	s.hub = newHub(s.limits)
-	s.unread = newUnreadAnswers(s.limits.AnswerBytes / 2)
+	s.unread = newUnreadAnswers()
 	s.callers = newCallers(s.limits)
 	s.receiving = newRoom("receive_bytes", "requests", s.limits.ReceiveBytes, s.limits.MaxRequestBytes)
 	s.decoding = newRoom("receive_bytes", "requests", 2*s.limits.ReceiveBytes, 2*s.limits.MaxRequestBytes)

@@ -19,6 +19,8 @@
 //   - A database that is full, broken or away for a while loses nothing that was
 //     acknowledged. Calls meanwhile answer [job.ErrFull] or [job.ErrUnavailable],
 //     and work goes on by itself when the database is back.
+//   - A change and the notifications that tell of it are both there, or neither: they
+//     are written in the same transaction, into the outbox.
 //   - Counters that do not agree with the rows they count are found and corrected
 //     when the table is opened, and by [Store.Recount].
 //

@@ -40,8 +40,8 @@ func batchesCommand(c *cli) *cobra.Command {
 		Args: noArgs,
 	}
 	f := cmd.Flags()
-	f.StringSliceVar(&l.states, "state", nil, "only batches in this `STATE`, such as active or failed; may be repeated")
-	f.StringArrayVarP(&l.labels, "label", "l", nil, "only batches with this label, `KEY=VALUE`; may be repeated")
+	f.StringSliceVar(&l.states, "state", nil, "only batches in this `STATE`, such as active or failed")
+	f.StringArrayVarP(&l.labels, "label", "l", nil, "only batches with this label, `KEY=VALUE`")
 	f.StringVar(&l.request.Account, "account", "", "only batches of this `ACCOUNT`")
 	f.StringVar(&l.request.Text, "name", "", "only batches with this `TEXT` in their name")
 	f.StringVar(&l.request.CreatedBy, "by", "", "only batches that this `PRINCIPAL` has submitted, such as token:ci; @me is you")

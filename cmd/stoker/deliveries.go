@@ -10,7 +10,6 @@ import (
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/output"
-	"github.com/stokerd/stoker/internal/spelling"
 	"github.com/stokerd/stoker/internal/ui"
 	"github.com/stokerd/stoker/job"
 )
@@ -70,7 +69,7 @@ func parseDeliveryStates(names []string) ([]stokerv1.DeliveryState, error) {
 	for _, name := range names {
 		n, ok := stokerv1.DeliveryState_value["DELIVERY_STATE_"+strings.ToUpper(name)]
 		if !ok || n == 0 {
-			return nil, usagef("--state: there is no state %q%s; want one of %s", name, spelling.Hint(name, ui.DeliveryStates()), strings.Join(ui.DeliveryStates(), ", "))
+			return nil, unknownWord("--state", "state", name, ui.DeliveryStates())
 		}
 		states = append(states, stokerv1.DeliveryState(n))
 	}

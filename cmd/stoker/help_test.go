@@ -61,7 +61,7 @@ func TestFirstPageNamesTheCommands(t *testing.T) {
 // Help fits a terminal: no line is wider than 80 columns, and a page has 24 lines unless the command has many
 // flags.
 func TestHelpFitsTheScreen(t *testing.T) {
-	long := []string{"token create", "submit", "update", "plan", "serve", "simulate", "jobs", "find", "batches", "failures", "cancel", "resubmit"}
+	long := []string{"submit", "plan", "serve", "simulate"} // each is about a list, a service or a platform, and says all of it
 	check := func(name, page string, height int) {
 		lines := strings.Split(strings.TrimSuffix(page, "\n"), "\n")
 		if len(lines) > height && !slices.Contains(long, name) {

@@ -130,7 +130,8 @@ func flagsTopic(sample *cobra.Command) string {
 		rows = append(rows, flagRow(sample.Flags().Lookup(name)))
 	}
 	return "The flags that every command has which talks to a server. --server, --context,\n" +
-		"$STOKER_SERVER, $STOKER_CONTEXT and the current context are asked in this order.\n\n" +
+		"$STOKER_SERVER, $STOKER_CONTEXT and the current context are asked in this order.\n" +
+		"Flags that choose, such as --state and --label, may be given several times.\n\n" +
 		strings.Join(alignLines(rows), "\n") + "\n"
 }
 

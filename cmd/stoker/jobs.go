@@ -29,9 +29,9 @@ type jobList struct {
 // addFlags adds the flags that choose among jobs.
 func (l *jobList) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringSliceVar(&l.states, "state", nil, "only jobs in this `STATE`, such as failed; may be repeated")
-	f.StringArrayVar(&l.causes, "cause", nil, "only jobs of this `CAUSE`, as in stoker failures; may be repeated")
-	f.StringArrayVar(&l.keys, "key", nil, "only the job with this `KEY`; may be repeated")
+	f.StringSliceVar(&l.states, "state", nil, "only jobs in this `STATE`, such as failed")
+	f.StringArrayVar(&l.causes, "cause", nil, "only jobs of this `CAUSE`, as in stoker failures")
+	f.StringArrayVar(&l.keys, "key", nil, "only the job with this `KEY`")
 	f.StringVar(&l.keyPrefix, "key-prefix", "", "only jobs whose key begins with this `TEXT`")
 	f.StringVar(&l.since, "since", "", "only jobs that changed since this `TIME`, such as 2h, yesterday or 2026-11-28")
 	f.StringVar(&l.until, "until", "", "only jobs that changed before this `TIME`")
@@ -103,13 +103,10 @@ func jobsCommand(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "jobs BATCH",
 		Short: "List the jobs of a batch, in the order in which they were submitted.",
-		Long: `Rows are printed while the jobs are read, however many there are. Each row shows its
-job as it was when it was read. CSV and JSON have the job as the API has it, and the
-storages of its batch as input and output.
-
-For a spreadsheet, --bom writes CSV with a byte order mark, by which Excel knows UTF-8,
-and an apostrophe before every value that would be a formula there. Without it, paths
-and keys are to the byte what was submitted, for the next program.`,
+		Long: `Rows are printed while the jobs are read, however many there are. CSV and JSON have the
+job as the API has it. With --bom, CSV has a byte order mark, by which Excel knows UTF-8,
+and an apostrophe before every value that would be a formula there. Without it, paths and
+keys are to the byte what was submitted.`,
 		Example: `  stoker jobs 411 --state failed
   stoker jobs 411 --cause 5f1d3a09c2e4 -o name | stoker retry -
   stoker jobs 411 --state succeeded -o csv > results.csv

@@ -38,7 +38,7 @@ func (l *listFlags) addFlags(c *cli, cmd *cobra.Command) {
 	f.StringVar(&l.profile, "profile", "", "`NAME`: profile to encode with (default \"default\")")
 	f.StringVar(&l.template, "template", "", "`NAME`: encoding template of the server to encode with, instead of a profile")
 	l.inline.addFlags(cmd)
-	f.StringArrayVar(&l.vars, "var", nil, "`NAME=VALUE`: variable of the template, for jobs of which the list does not say it; may be repeated")
+	f.StringArrayVar(&l.vars, "var", nil, "`NAME=VALUE`: variable of the template, for jobs of which the list does not say it")
 	sectionFlags(cmd, encoding, "profile", "template", "var", "template-file", "fallback-region", "allow-unknown")
 	cmd.MarkFlagsMutuallyExclusive("profile", "template", "template-file")
 	completeFlagFrom(cmd, "profile", completions{c}.profiles)

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -86,11 +88,18 @@ func parseEvents(names []string) ([]stokerv1.NotificationEvent, error) {
 	for _, name := range names {
 		event, ok := ui.ParseNotificationEvent(name)
 		if !ok {
-			return nil, usagef("--event: there is no event %q%s; want one of %s", name, spelling.Hint(name, ui.NotificationEvents()), strings.Join(ui.NotificationEvents(), ", "))
+			return nil, unknownWord("--event", "event", name, ui.NotificationEvents())
 		}
 		events = append(events, event)
 	}
 	return events, nil
+}
+
+// unknownWord is the error for a value of a flag that is none of those there are, with the one that was probably meant
+// or with all of them.
+func unknownWord(flag, what, name string, known []string) error {
+	hint := cmp.Or(spelling.Hint(name, known), "; want one of "+strings.Join(known, ", "))
+	return usagef("%s: there is no %s %q%s", flag, what, name, hint)
 }
 
 func notificationsAddCommand(c *cli) *cobra.Command {
@@ -186,11 +195,14 @@ func notificationsRemoveCommand(c *cli) *cobra.Command {
 		Example: "  stoker notifications rm ops",
 		Args:    oneArg,
 	}
-	cmd.Flags().BoolVarP(&g.yes, "yes", "y", false, "do not ask")
+	g.addCautionFlags(cmd)
 	cmd.ValidArgsFunction = completions{c}.oneEndpoint
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
-		if err := g.checkCanAsk(c, "stoker notifications rm"); err != nil {
+		if err := g.checkCanAsk(c, "notifications rm"); err != nil {
 			return err
+		}
+		if g.dryRun {
+			return describeRemoval(ctx, c, conn, args[0])
 		}
 		if err := g.ask(ctx, c, "Remove endpoint "+output.Printable(args[0])+", its secret and its deliveries?"); err != nil {
 			return err
@@ -201,6 +213,21 @@ func notificationsRemoveCommand(c *cli) *cobra.Command {
 		c.note("Endpoint %s is removed.", args[0])
 		return nil
 	})
+}
+
+// describeRemoval says what would be removed with an endpoint.
+func describeRemoval(ctx context.Context, c *cli, conn *client.Client, name string) error {
+	endpoints, err := readEndpoints(ctx, conn)
+	if err != nil {
+		return err
+	}
+	for _, e := range endpoints {
+		if e.GetName() == name {
+			c.note("Would remove endpoint %s, to which %s were to be delivered.", name, output.Plural(e.GetPendingCount(), "message"))
+			return nil
+		}
+	}
+	return usagef("there is no endpoint %q; stoker notifications list shows those that there are", name)
 }
 
 func notificationsRotateCommand(c *cli) *cobra.Command {
@@ -219,7 +246,7 @@ receiver can change over at any time. If a secret has leaked, end it at once wit
 		req := &stokerv1.RotateSecretRequest{Endpoint: args[0], Overlap: &durationpb.Duration{}}
 		if overlap != "0" {
 			d, err := parseLifetime(overlap)
-			if err != nil {
+			if err != nil || d > maxOverlap {
 				return usagef("--overlap %s: want 1 minute to 30 days, for example 12h or 7d, or 0", overlap)
 			}
 			req.Overlap = durationpb.New(d)
@@ -235,6 +262,9 @@ receiver can change over at any time. If a secret has leaked, end it at once wit
 		return output.WriteLine(c.stdout, resp.GetSecret())
 	})
 }
+
+// maxOverlap is how long earlier secrets may sign beside a new one.
+const maxOverlap = 30 * 24 * time.Hour
 
 func secretCount(n int) string {
 	if n == 1 {

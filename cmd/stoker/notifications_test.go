@@ -153,6 +153,9 @@ func TestNotifications(t *testing.T) {
 	if got := scrape(t, s); !strings.Contains(got, `stoker_notification_endpoints{state="working"} 1`) || !strings.Contains(got, `stoker_notification_deliveries_total{event="batch.finished",outcome="failed"} 1`) {
 		t.Errorf("metrics: %s", got)
 	}
+	if got := ok("rm", "ops", "--dry-run"); !strings.Contains(got.stderr, "Would remove endpoint ops, to which 0 messages were to be delivered.") {
+		t.Errorf("rm --dry-run: %s", got.stderr)
+	}
 	ok("rm", "ops", "--yes")
 	for _, tt := range []struct{ args, want string }{
 		{"add ops", "want two arguments"},
@@ -162,6 +165,9 @@ func TestNotifications(t *testing.T) {
 		{"update ops --enable", `endpoint "ops" was not found`},
 		{"update ops --enable --disable", "cannot be used together"},
 		{"test ops", `endpoint "ops" was not found`},
+		{"deliveries nope", `endpoint "nope" was not found`},
+		{"rm nope --dry-run", `there is no endpoint "nope"`},
+		{"rotate ops --overlap 40d", "--overlap 40d: want 1 minute to 30 days"},
 		{"deliveries ops --state gone", `there is no state "gone"`},
 		{"deliveries ops --since tomorrow", "--since tomorrow: want a time such as"},
 		{"redeliver ops", "name the messages, or give --failed-since"},

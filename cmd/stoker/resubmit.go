@@ -31,7 +31,7 @@ use stoker retry.`,
 	}
 	f := cmd.Flags()
 	f.StringSliceVar(&states, "state", nil, "`STATE`: only jobs in this state, such as failed")
-	f.StringArrayVar(&request.Causes, "cause", nil, "`CAUSE`: only jobs that failed of it; as in stoker failures")
+	f.StringArrayVar(&request.Causes, "cause", nil, "`CAUSE`: only jobs that failed of it")
 	f.StringVar(&request.KeyPrefix, "key-prefix", "", "`TEXT`: only jobs whose key begins with this")
 	sectionFlags(cmd, whichJobs, "state", "cause", "key-prefix")
 	f.StringVar(&profile, "profile", "", "`NAME`: profile to encode with")
@@ -44,7 +44,7 @@ use stoker retry.`,
 	sectionFlags(cmd, newValues, "profile", "template", "output", "account", "priority", "name", "set-label")
 	f.BoolVar(&request.ValidateOnly, "dry-run", false, "say how many, submit nothing")
 	f.BoolVarP(&watch, "watch", "w", false, "follow it to the end")
-	f.StringVar(&request.RequestId, "request-id", "", "`TEXT` of your choice: the same command with the same text makes no second batch")
+	f.StringVar(&request.RequestId, "request-id", "", "`TEXT` of your choice: repeats make no second batch")
 	sectionFlags(cmd, how, "dry-run", "watch", "request-id")
 	cmd.MarkFlagsMutuallyExclusive("profile", "template")
 	cmd.MarkFlagsMutuallyExclusive("dry-run", "watch")

@@ -284,9 +284,29 @@ func deafReaders(ctx context.Context, t *testing.T, s *service) {
 	unread(ctx, t, s, list, 2_000, &stokerv1.ListJobsRequest{BatchId: s.batch, PageSize: 1_000})
 }
 
-// deafCrowd asks for small answers on many connections and reads none.
+// deafCrowd asks for small answers on some connections, and lets none be sent. It waits until the service has ended
+// the connections.
 func deafCrowd(ctx context.Context, t *testing.T, s *service) {
-	each(40, func(int) { unread(ctx, t, s, get, 1_500, &stokerv1.GetBatchRequest{BatchId: s.batch}) })
+	body, err := proto.Marshal(&stokerv1.GetBatchRequest{BatchId: s.batch})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	request := append(head(len(body)), body...)
+	each(2, func(int) {
+		c := openSession(t, s.grpc, false, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+		for range 240 { // beyond 500 they would be refused
+			stream, err := c.call(get)
+			if err != nil || c.framer.WriteData(stream, true, request) != nil || ctx.Err() != nil {
+				break
+			}
+		}
+		select {
+		case <-c.closed:
+		case <-time.After(30 * time.Second):
+			t.Error("a connection that takes no answer goes on")
+		}
+	})
 }
 
 // deafWatches opens watches of all jobs and reads none.

@@ -77,11 +77,12 @@ func TestReceivers(t *testing.T) {
 	}
 	programs := receiverPrograms(filepath.Join(dir, "receiver"))
 	addresses := loopback.Addresses(t, len(programs))
-	config := "notifications:\n"
+	var config strings.Builder
+	config.WriteString("notifications:\n")
 	var receivers []*runningReceiver
 	for i, p := range programs {
 		t.Run(p.name, func(t *testing.T) { p.prepare(t, p.dir) }) // skipped where something is missing
-		config += fmt.Sprintf("  - {name: %s, url: \"http://%s/hook\", allow_private: true, secret_file: %s, events: [batch.finished]}\n", p.name, addresses[i], secret)
+		config.WriteString(fmt.Sprintf("  - {name: %s, url: \"http://%s/hook\", allow_private: true, secret_file: %s, events: [batch.finished]}\n", p.name, addresses[i], secret))
 	}
 	if t.Failed() {
 		return
@@ -92,7 +93,7 @@ func TestReceivers(t *testing.T) {
 		}
 	}
 	file := filepath.Join(dir, "stoker.yaml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(config.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s := prepareService(t, "STOKER_CONFIG="+file)

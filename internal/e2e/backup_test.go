@@ -64,7 +64,7 @@ func TestRestoreOfAnOlderTable(t *testing.T) {
 		t.Errorf("%d encodings, want 5", n)
 	}
 	for _, e := range sim.Encodings() {
-		if starts := sim.Starts(string(e.ID)); len(starts) != 1 {
+		if starts := sim.Starts(e.ID); len(starts) != 1 {
 			t.Errorf("encoding %s was started %d times", e.ID, len(starts))
 		}
 	}

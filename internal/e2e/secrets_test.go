@@ -36,6 +36,10 @@ var planted = map[string]string{
 	"key of certificate":   "", // set by the test
 	"token":                "", // likewise
 	"token in the header":  "planted-basic-662211",
+
+	"configured secret of notifications": "cGxhbnRlZC1ub3RpZmljYXRpb24tc2VjcmV0LTAx",
+	"secret of notifications":            "", // set by the test
+	"notification key":                   "", // likewise
 }
 
 // TestPlantedSecrets runs a service with secrets of every kind, on a platform that quotes them in its errors,
@@ -75,12 +79,14 @@ poll_interval: 200ms
 db: %s
 accounts: [{id: default, api_key_file: %s}]
 secrets: {drm: {file: %s}}
+notifications: [{name: configured, url: "http://127.0.0.1:1/hook", allow_private: true, secret_file: %s}]
 templates: {drm: drm.yaml}
 storages:
   - {name: default, use: input, type: HTTPS, host: masters.example.com, username: stoker, password_env: PASSWORD}
   - {name: default, use: output, type: S3, bucket: encodes, access_key_env: ACCESS, secret_key_file: %s}
 `, pair.Cert, pair.Key, platformURL, write("webhook", secrets["webhook key"]), filepath.Join(home, "stoker.db"),
-		write("apikey", secrets["API key"]), write("drm", secrets["secret of a template"]), write("secretkey", secrets["secret key"])))
+		write("apikey", secrets["API key"]), write("drm", secrets["secret of a template"]),
+		write("notify", "whsec_"+secrets["configured secret of notifications"]), write("secretkey", secrets["secret key"])))
 	write("drm.yaml", drmTemplate)
 	env := []string{"PASSWORD=" + secrets["password"], "ACCESS=" + secrets["access key"], "STOKER_TOKEN=" + secrets["wrong token"]}
 	var out output
@@ -109,6 +115,14 @@ storages:
 		}
 		return stdout
 	}
+	code, secret, stderr := admin.types("notifications", "add", "made", "http://127.0.0.1:1/hook", "--allow-private", "--tls-ca", ca.File, "--token-file", tokenFile)
+	if code != 0 {
+		t.Fatalf("notifications add: %s", stderr)
+	}
+	out.add("notifications add says", stderr)
+	secrets["secret of notifications"] = strings.TrimPrefix(strings.TrimSpace(secret), "whsec_")
+	_, made, _ := strings.Cut(read(t, filepath.Join(home, "stoker.db.notification-key")), "whsec_")
+	secrets["notification key"] = strings.TrimSpace(made)
 	admin.has("list.csv", []byte("input_path,output_path\na.mov,a\nb.mov,b\n"))
 	batch := strings.Fields(call("submit", "list.csv"))[0]
 	call("watch", batch)
@@ -125,6 +139,9 @@ storages:
 		{"failures", batch},
 		{"audit", "-o", "json"},
 		{"token", "list", "-o", "json"},
+		{"notifications", "list", "-o", "json"},
+		{"notifications", "test", "made", "-o", "json"},
+		{"notifications", "deliveries", "configured", "-o", "json"},
 		{"whoami", "-o", "json"},
 	} {
 		call(args...)
@@ -165,16 +182,27 @@ storages:
 	crashed := len(p.lines)
 	p.mu.Unlock()
 	for _, name := range []string{"stoker.db", "stoker.db-wal", "stoker.db.id"} {
-		text, err := os.ReadFile(filepath.Join(home, name))
-		if err != nil {
-			t.Error(err)
+		out.add(name, read(t, filepath.Join(home, name)))
+	}
+	for what, secret := range secrets {
+		if len(secret) < 15 { // it would be found anywhere, or nowhere
+			t.Errorf("the %s is %q", what, secret)
 		}
-		out.add(name, string(text))
 	}
 	out.check(t, secrets)
 	if crashed < 50 {
 		t.Errorf("log and crash have %d lines: the crash did not print", crashed)
 	}
+}
+
+// read reads a file.
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // drmTemplate names a secret of the service.

@@ -149,7 +149,7 @@ func TestBackupsThatFail(t *testing.T) {
 
 // The next process goes on with the schedule of the last, and leaves alone what is not its own.
 func TestBackupsOfTheNextProcess(t *testing.T) {
-	var others = []string{"stoker-abc-20000101.db", "stoker-abc-20000101T000000Z.db-wal", "stoker-xyz-19990101T000000Z.db", "stoker.db"}
+	others := []string{"stoker-abc-20000101.db", "stoker-abc-20000101T000000Z.db-wal", "stoker-xyz-19990101T000000Z.db", "stoker.db"}
 	run(t, func(w *world) {
 		for _, name := range append(others, "stoker-abc-19991231T220000Z.db", "stoker-abc-19991231T200000Z.db.partial") {
 			if err := os.WriteFile(filepath.Join(w.dir, name), []byte("older"), 0o600); err != nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/output"
@@ -32,6 +33,10 @@ func TestHostileListings(t *testing.T) {
 	hostileListing(t, "profiles", Profiles(), spoiled(night.Profiles()))
 	hostileListing(t, "templates", Templates(), spoiled(night.Templates()))
 	hostileListing(t, "storages", Storages(), spoiled(night.Storages()))
+	endpoints := []*stokerv1.NotificationEndpoint{{Name: "ops", Url: "https://ops.example.com", PendingCount: 7, CreateTime: timestamppb.New(night.Now())}, {Name: "gone", Disabled: true}}
+	hostileListing(t, "endpoints", Endpoints(), append(spoiled(endpoints), endpoints...))
+	deliveries := []*stokerv1.Delivery{{Id: "msg_1", Endpoint: "ops", BatchId: "b", BatchNumber: 411, JobCount: 3, Problem: "answered 500", CreateTime: timestamppb.New(night.Now())}, {}}
+	hostileListing(t, "deliveries", Deliveries(), append(spoiled(deliveries), deliveries...))
 }
 
 func hostileListing[T any](t *testing.T, name string, l output.Listing[T], all []T) {

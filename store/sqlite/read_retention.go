@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/hex"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,21 +39,14 @@ func (r retentionQueries) AnyBatch(ctx context.Context, seq int64) (job.Batch, e
 	return one(ctx, r.q, scanBatch, `SELECT `+batchColumns+` FROM batches WHERE seq = $1`, seq)
 }
 
-// findResults has the keys behind each other in one blob: the hexadecimal digits that JSON would need take
-// longer to read than the rows.
-const findResults = `
-WITH RECURSIVE k (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM k WHERE i + 1 < length($1) / 16)
-SELECT k.i FROM k CROSS JOIN results AS r ON r.hash = substr($1, k.i * 16 + 1, 16)`
+const findResults = `SELECT k.key FROM json_each($1) AS k CROSS JOIN results AS r ON r.hash = unhex(k.value)`
 
 func (r retentionQueries) FindResults(ctx context.Context, keys []store.ResultKey) ([]int, error) {
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	list := make([]byte, 0, len(keys)*len(store.ResultKey{}))
+	list := make([]string, len(keys))
 	for i := range keys {
-		list = append(list, keys[i][:]...)
+		list[i] = hex.EncodeToString(keys[i][:])
 	}
-	return all(ctx, r.q, scalar[int], findResults, list)
+	return all(ctx, r.q, scalar[int], findResults, encode(list))
 }
 
 const endedBatches = `

@@ -33,9 +33,11 @@ func (t *transaction) RecountCauses(ctx context.Context, batchSeq int64) error {
 	return err
 }
 
+const nextDeleted = `SELECT ` + batchColumns + ` FROM batches INDEXED BY batches_deleted WHERE deleted = 1 LIMIT 1`
+
 // NextDeleted returns a batch that is marked as deleted.
 func (t *transaction) NextDeleted(ctx context.Context) (job.Batch, error) {
-	return one(ctx, t, scanBatch, `SELECT `+batchColumns+` FROM batches INDEXED BY batches_deleted WHERE deleted = 1 LIMIT 1`)
+	return one(ctx, t, scanBatch, nextDeleted)
 }
 
 // ReapJobs removes jobs by a range of their numbers, which have no gaps.

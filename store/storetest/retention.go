@@ -86,7 +86,9 @@ func retainByCount(f *fixture) {
 		most int64
 		want []bool
 	}{
-		{40, []bool{true, true, true, true}}, {39, []bool{false, true, true, true}}, {21, []bool{false, false, true, true}},
+		{40, []bool{true, true, true, true}},
+		{39, []bool{false, true, true, true}},
+		{21, []bool{false, false, true, true}},
 		{1, []bool{false, false, false, true}},
 	} {
 		_, err := k.Retain(f.Context(), store.Retention{Jobs: tt.most}, now)
