@@ -87,7 +87,7 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config) error {
 	logMissing(ctx, cfg, log)
 	logReadable(ctx, cfg, log)
 	for _, w := range cfg.Warnings {
-		log.WarnContext(ctx, "the configuration is odd", "where", w.Where, "what", w.Text)
+		log.WarnContext(ctx, "the configuration is odd", "where", w.Where, "why", w.Text)
 	}
 	if err := s.Run(ctx); err != nil {
 		return runError(explainJobTable(cfg.DB, "--db", err))

@@ -37,6 +37,7 @@ const (
 	backoff    = "github.com/cenkalti/backoff/v5"
 	xsync      = "golang.org/x/sync"
 	pgx        = "github.com/jackc/pgx/v5"
+	otel       = "go.opentelemetry.io/otel"
 
 	standardWebhooks = "github.com/standard-webhooks/standard-webhooks/libraries"
 )
@@ -214,7 +215,16 @@ var rules = []rule{
 		is: "How connections arrive: listeners, TLS whose files are taken up anew, limits that hold before anybody is known.",
 	},
 	{
-		pkg: "internal/service", everything: true, uses: []string{grpc, "github.com/prometheus/client_golang", xsync, "golang.org/x/time"},
+		pkg: "internal/metrics", imports: []string{"job", "internal/notification", "bitmovin", "store", "internal/housekeeping", "dispatcher", "notifier", "server"},
+		uses: []string{grpc, "github.com/prometheus/client_golang", "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus"},
+		is:   "Collects what /metrics tells.",
+	},
+	{
+		pkg: "internal/tracing", imports: []string{"job"}, uses: []string{grpc, otel, "go.opentelemetry.io/contrib"},
+		is: "Exports traces of calls, and of what is done for jobs, to a collector.",
+	},
+	{
+		pkg: "internal/service", everything: true, uses: []string{grpc, xsync, "golang.org/x/time"},
 		is: "Wires the parts into one service, with a simulator behind it if asked.",
 	},
 	{
@@ -328,7 +338,7 @@ const sql = "database/sql"
 var guarded = []string{sql}
 
 // testModules lists the modules that tests may import although no package uses them.
-var testModules = []string{gocmp, "golang.org/x/net", "modernc.org/libc", "pgregory.net/rapid"}
+var testModules = []string{gocmp, "golang.org/x/net", "modernc.org/libc", "pgregory.net/rapid", "go.opentelemetry.io/proto/otlp"}
 
 // coined lists words that this code once made up, each with the word of the trade to say instead. They
 // name no identifier and no file, and stand in no comment.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,9 @@ import (
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/housekeeping"
 	"github.com/stokerd/stoker/internal/identity"
+	"github.com/stokerd/stoker/internal/metrics"
 	"github.com/stokerd/stoker/internal/systemd"
+	"github.com/stokerd/stoker/internal/tracing"
 	"github.com/stokerd/stoker/internal/transport"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
@@ -65,9 +68,11 @@ type Service struct {
 	connectionsRefused atomic.Int64 // because there were too many
 
 	lost chan error // gets the error of a job table whose files are gone
-	// stopping makes /readyz answer 503. Before Run it is not set, because a call that arrives then is not
-	// refused: it waits in the listener.
-	stopping atomic.Bool
+
+	metrics   *metrics.Metrics
+	readiness readiness
+	batchLog  *batchLog
+	tracing   *tracing.Tracing // nil: nothing is traced
 }
 
 // New listens on the addresses of cfg, opens the job table and makes every part. Before [Service.Run] no
@@ -93,19 +98,35 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 	if err := s.listen(ctx, cfg); err != nil {
 		return nil, err
 	}
-	if s.store, err = openTable(ctx, cfg, log, func(err error) { s.lost <- err }); err != nil {
+	if s.tracing, err = tracing.New(ctx, os.Getenv, Version(), log); err != nil {
+		return nil, err
+	}
+	s.metrics, s.batchLog = metrics.New(accountNames(cfg)), newBatchLog(log)
+	if s.store, err = openTable(ctx, cfg, log, func(err error) { s.lost <- err }, s.noteCommit); err != nil {
 		return nil, err
 	}
 	s.housekeeper = s.newHousekeeper(cfg)
-	accounts, err := connectAccounts(cfg, log)
+	s.readiness.probe = func(ctx context.Context) error { return store.CheckWritable(ctx, s.store) }
+	s.readiness.degraded = s.whyDegraded
+	accounts, err := s.connectAccounts(cfg)
 	if err != nil {
 		return nil, err
 	}
-	s.dispatcher, err = dispatcher.New(dispatcher.Config{
+	dispatching := dispatcher.Config{
 		Store: s.store, Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval,
 		Inputs: dispatcherStorages(cfg.Inputs), Outputs: dispatcherStorages(cfg.Outputs), Secret: cfg.Secret, MaxStartsOf: cfg.MaxStartsOf,
-	})
-	if err != nil {
+		OnFilled: s.metrics.NotePlaceFilled,
+	}
+	serving := server.Config{
+		Store: s.store, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(),
+		AllowInlineTemplates: cfg.AllowInlineTemplates, AuditRetention: cfg.AuditRetention, Limits: serverLimits(cfg.Limits),
+	}
+	options := []grpc.ServerOption{grpc.ChainStreamInterceptor(s.metrics.CountCalls()), grpc.Creds(s.certificates.Credentials())}
+	if s.tracing != nil {
+		dispatching.Tracer, serving.TraceParent = s.tracing, s.tracing.TraceParent
+		options = append(options, s.tracing.ServerOption())
+	}
+	if s.dispatcher, err = dispatcher.New(dispatching); err != nil {
 		return nil, err
 	}
 	if s.webhooks, err = newWebhookReceiver(cfg, accounts, s.store, log); err != nil {
@@ -118,23 +139,59 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, reload <-cha
 	if s.identifier, err = identity.New(ctx, cfg.Identity, access, log); err != nil {
 		return nil, err
 	}
-	s.server, err = server.New(server.Config{
-		Store: s.store, Access: access, Notifications: s.notifier.table, Sender: s.notifier, Identifier: s.identifier, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(),
-		AllowInlineTemplates: cfg.AllowInlineTemplates, AuditRetention: cfg.AuditRetention, Limits: serverLimits(cfg.Limits),
-	})
-	if err != nil {
+	serving.Access, serving.Identifier, serving.Notifications, serving.Sender = access, s.identifier, s.notifier.table, s.notifier
+	if s.server, err = server.New(serving); err != nil {
 		return nil, err
 	}
 	s.store.SetOnChange(func(changes []job.Change) {
 		s.server.Changed(changes)
 		s.dispatcher.Changed(changes)
 	})
-	s.grpc = grpc.NewServer(append(s.server.Options(), grpc.Creds(s.certificates.Credentials()))...)
+	s.grpc = grpc.NewServer(append(options, s.server.Options()...)...)
 	s.server.Register(s.grpc)
+	s.metrics.Read(s.metricSources(cfg))
 	if err := s.makeHTTPServers(cfg); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// metricSources is what is asked at each scrape of /metrics.
+func (s *Service) metricSources(cfg *config.Config) metrics.Sources {
+	sources := metrics.Sources{
+		Accounts: s.store, Server: server.NewFigures(s.server), ConnectionsRefused: s.connectionsRefused.Load, Version: Version(), Log: s.log,
+		Notifications: &metrics.Notifications{Table: s.notifier.table, Counts: s.notifier.Counts},
+		Housekeeping:  metrics.Housekeeping{Space: store.NewKeeper(s.store).ReadSpace, State: s.housekeeper.ReadState},
+		Writable:      s.readiness.writable,
+	}
+	if s.certificates != nil {
+		sources.Certificates = s.certificates
+	}
+	return sources
+}
+
+// whyDegraded says why no submissions are taken; empty if they are.
+func (s *Service) whyDegraded(ctx context.Context) string {
+	space, err := store.NewKeeper(s.store).ReadSpace(ctx)
+	if err != nil || !space.Low() {
+		return ""
+	}
+	return (&job.SpaceError{Free: space.Free, Floor: space.Floor}).Error()
+}
+
+// noteCommit is told of every transaction of the job table.
+func (s *Service) noteCommit(c store.Commit) {
+	s.metrics.NoteCommit(c)
+	s.readiness.noteCommit(c.Err)
+	s.batchLog.note(c.Batches)
+}
+
+// accountNames are the names of the configured accounts.
+func accountNames(cfg *config.Config) (names []string) {
+	for _, a := range cfg.Accounts {
+		names = append(names, a.ID)
+	}
+	return names
 }
 
 // makeHTTPServers makes the servers of the listeners that speak HTTP.
@@ -145,7 +202,7 @@ func (s *Service) makeHTTPServers(cfg *config.Config) (err error) {
 		case settingHTTP:
 			h.server = s.certificates.NewHTTPServer(s.endpoints(), s.log)
 		case settingAdmin:
-			pages := s.adminEndpoints(metricsHandler(s.store.AccountStatuses, append(s.networkMetrics(), s.housekeepingMetrics())...))
+			pages := s.adminEndpoints(s.metrics.Handler())
 			if slices.Contains(cfg.Open(), config.Listener{Setting: settingAdmin, Address: cfg.AdminListen}) && s.identifier.Required() {
 				pages = withProof(s.identifier, pages)
 			}
@@ -251,6 +308,7 @@ func (s *Service) Run(ctx context.Context) error {
 		group.Go(func() error { return s.certificates.Watch(ctx, s.reload) })
 	}
 	group.Go(func() error { return s.dispatcher.Run(working) })
+	group.Go(func() error { return s.batchLog.run(working) })
 	group.Go(func() error {
 		select {
 		case err := <-s.lost:
@@ -266,8 +324,8 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.housekeeper.Run(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
-		s.log.Info("stopping", "cause", context.Cause(ctx))
-		s.stopping.Store(true)
+		s.log.Info("stopping", "why", context.Cause(ctx))
+		s.readiness.stopping.Store(true)
 		s.manager.Stopping()
 		s.stopServing()
 		stopWork(context.Cause(ctx))
@@ -294,7 +352,7 @@ func (s *Service) feedWatchdog() (stop func()) {
 	feeding.Go(func() {
 		s.manager.Feed(ctx, func(ctx context.Context) error {
 			err := s.dispatcher.AwaitTurns(ctx)
-			if s.stopping.Load() {
+			if s.readiness.stopping.Load() {
 				return nil
 			}
 			return err
@@ -316,16 +374,26 @@ func (s *Service) stopServing() {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout/2)
 	defer cancel()
 	if web := s.findHTTPServer(settingWeb); web != nil && web.server.Shutdown(ctx) != nil {
-		s.log.Warn("calls over HTTP cut off at shutdown", "grace", drainTimeout/2)
+		s.log.Info("calls over HTTP cut off at shutdown", "grace", drainTimeout/2)
 		_ = web.server.Close() // its listener is closed already
 	}
 	s.server.Stop(s.grpc, drainTimeout-time.Since(began))
 }
 
+// exportTime is how long the last traces may take to be exported when the service stops.
+const exportTime = 5 * time.Second
+
 // Close closes the listeners and the job table.
 func (s *Service) Close() error {
 	for _, l := range s.listeners {
 		_ = l.Close() // it may be closed
+	}
+	if s.tracing != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), exportTime)
+		defer cancel()
+		if err := s.tracing.Close(ctx); err != nil {
+			s.log.Warn("traces cannot be exported", "err", err)
+		}
 	}
 	if s.store == nil {
 		return nil

@@ -11,10 +11,11 @@ import (
 	"github.com/stokerd/stoker/store/sqlite"
 )
 
-// openTable opens the job table, in a file or in a database. onLost is told if it is taken away later.
-func openTable(ctx context.Context, cfg *config.Config, log *slog.Logger, onLost func(error)) (*store.Store, error) {
+// openTable opens the job table, in a file or in a database. onLost is told if it is taken away later, and
+// onCommit of every commit.
+func openTable(ctx context.Context, cfg *config.Config, log *slog.Logger, onLost func(error), onCommit func(store.Commit)) (*store.Store, error) {
 	options := store.Options{
-		Logger: log, MustExist: cfg.DBMustExist, AcceptNoLog: cfg.AcceptNoLog, OnLost: onLost,
+		Logger: log, MustExist: cfg.DBMustExist, AcceptNoLog: cfg.AcceptNoLog, OnLost: onLost, OnCommit: onCommit,
 		DiskFloor: store.Floor(cfg.DiskFloor), MigrateWithoutCopy: cfg.MigrateWithoutCopy,
 	}
 	if !postgres.IsURL(cfg.DB) {

@@ -13,7 +13,7 @@ import (
 const batchColumns = `b.id, b.seq, b.display_name, b.account, b.priority, b.state, b.state_reason, b.open, b.profile, b.recipe, b.template,
        b.input, b.output, b.retry, b.failure_limit, b.failures_forgiven, b.labels,
        h.waiting, h.starting, h.queued, h.running, h.succeeded, h.failed, h.cancelling, h.cancelled,
-       h.revision, b.create_time, h.update_time, h.start_time, h.finish_time, b.skip_succeeded, h.skipped, b.told_apart_by, b.state_time, b.created_by`
+       h.revision, b.create_time, h.update_time, h.start_time, h.finish_time, b.skip_succeeded, h.skipped, b.told_apart_by, b.state_time, b.created_by, b.call_id, b.trace_parent`
 
 // batchesAndHeads is every batch with its head.
 const batchesAndHeads = ` FROM batches AS b JOIN batch_heads AS h ON h.batch = b.seq `
@@ -26,7 +26,7 @@ func scanBatch(r row) (job.Batch, error) {
 	err := r.Scan(&b.ID, &b.Seq, &b.DisplayName, &b.AccountID, &b.Priority, (*string)(&b.State), &b.StateReason, &b.Open, &b.Profile, &recipe, &template,
 		&input, &output, &retry, &limit, &b.FailuresForgiven, &labels,
 		&c.Waiting, &c.Starting, &c.Queued, &c.Running, &c.Succeeded, &c.Failed, &c.Cancelling, &c.Cancelled,
-		&b.Revision, (*int64)(&create), (*int64)(&update), (*int64)(&start), (*int64)(&finish), &b.SkipSucceeded, &b.Skipped, (*int)(&b.DistinctBy), (*int64)(&state), &b.CreatedBy)
+		&b.Revision, (*int64)(&create), (*int64)(&update), (*int64)(&start), (*int64)(&finish), &b.SkipSucceeded, &b.Skipped, (*int)(&b.DistinctBy), (*int64)(&state), &b.CreatedBy, &b.CallID, &b.TraceParent)
 	if err != nil {
 		return job.Batch{}, err
 	}

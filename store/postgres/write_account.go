@@ -1,6 +1,10 @@
 package postgres
 
-import "github.com/stokerd/stoker/store"
+import (
+	"strconv"
+
+	"github.com/stokerd/stoker/store"
+)
 
 func writeStarts(w *writes, rows *store.Rows) {
 	const count = `
@@ -34,6 +38,9 @@ INSERT INTO accounts (id, paused, paused_reason, paused_time, queue_target, auto
 	for _, r := range rows.Settings {
 		s := r.Settings
 		w.any(save, r.AccountID, s.Paused, storable(s.PausedReason), ms(s.PausedSince), s.Target.Number, s.Target.Auto, ms(r.UpdateTime))
+	}
+	if !rows.Probe.IsZero() {
+		w.any(`INSERT INTO meta (name, value) VALUES ('probed', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, strconv.FormatInt(ms(rows.Probe), 10))
 	}
 	for _, id := range rows.ReconciledAccounts {
 		w.any(`DELETE FROM unreconciled WHERE account = $1`, id)

@@ -18,8 +18,8 @@ func (t *transaction) InsertBatch(ctx context.Context, b job.Batch, requestID st
 	const insert = `
 INSERT INTO batches (id, request_id, payload_hash, display_name, account, priority, state, state_reason, open, profile, recipe, template,
        input, output, retry, failure_limit, failures_forgiven, labels, create_time, skip_succeeded, told_apart_by, state_time, created_by,
-       dispatchable, ended)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+       dispatchable, ended, call_id, trace_parent)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
     ON CONFLICT (request_id, created_by) WHERE request_id <> '' DO NOTHING
 RETURNING seq`
 	if payloadHash == nil {
@@ -28,7 +28,7 @@ RETURNING seq`
 	seq, err := one(ctx, t, scalar[int64], insert, b.ID, storable(requestID), payloadHash, storable(b.DisplayName), b.AccountID, b.Priority, string(b.State), storable(b.StateReason), b.Open,
 		storable(b.Profile), encodePointer(b.Recipe), encodePointer(b.Template), encode(b.Input), encode(b.Output), encode(b.Retry), encode(b.FailureLimit),
 		b.FailuresForgiven, encodeMap(b.Labels), ms(b.CreateTime), b.SkipSucceeded, int(b.DistinctBy), ms(b.StateTime), storable(b.CreatedBy),
-		dispatchable(&b), b.State.Terminal())
+		dispatchable(&b), b.State.Terminal(), storable(b.CallID), storable(b.TraceParent))
 	if errors.Is(err, job.ErrNotFound) {
 		return 0, t.fault(fmt.Errorf("%w: the request id %q was just used by another Stoker", store.ErrAgain, requestID))
 	}
