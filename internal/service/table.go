@@ -25,11 +25,11 @@ func openTable(ctx context.Context, cfg *config.Config, log *slog.Logger, onLost
 		return nil, errors.New("--backup-dir: a database is copied by its own tools, pg_dump or continuous archiving; leave this setting out")
 	}
 	if cfg.Migrate {
-		before, after, err := postgres.Migrate(ctx, cfg.DB)
+		_, _, err := postgres.Migrate(ctx, cfg.DB)
 		if err != nil {
 			return nil, err
 		}
-		log.InfoContext(ctx, "the schema of the database is up to date", "before", before, "now", after)
+		log.InfoContext(ctx, "the schema of the database is up to date", "db", postgres.Name(cfg.DB))
 	}
 	return postgres.Open(ctx, cfg.DB, options)
 }

@@ -141,7 +141,7 @@ func (db *database) reportDurability(ctx context.Context, conn *pgx.Conn) {
 		db.log.InfoContext(ctx, "no synchronous standby: a failover loses what was acknowledged last, and Stoker then looks for it at the platform")
 		return
 	}
-	db.log.InfoContext(ctx, "commits wait for a standby", "standbys", standbys)
+	db.log.InfoContext(ctx, "commits wait for a standby", "db", nameOf(conn.Config()))
 }
 
 // InstanceID is the random name of this job table.
