@@ -15,6 +15,9 @@ type Store interface {
 	ParameterStore
 	OrphanStore
 	AccountStore
+	// Trusted returns nil while no other process can be working on the job table. A call that costs
+	// money must not be made otherwise. It asks nobody.
+	Trusted() error
 }
 
 // JobStore reads and changes jobs. Each change is one guarded transaction.

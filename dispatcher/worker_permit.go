@@ -64,7 +64,10 @@ func (w *worker) checkIntent(ctx context.Context, intent job.Job) error {
 	if account.Paused {
 		return withdrawnError{"the account is paused"}
 	}
-	return w.checkDailyStarts(ctx, b.CreatedBy)
+	if err := w.checkDailyStarts(ctx, b.CreatedBy); err != nil {
+		return err
+	}
+	return w.store.Trusted() // last: what was read may have taken long
 }
 
 // checkDailyStarts returns an error if a start that has been recorded exceeds the account's limit of starts a day,

@@ -32,24 +32,6 @@ func readBatch(ctx context.Context, r Reader, id string) (job.Batch, error) {
 	return b, nil
 }
 
-// Batches returns the batches that f chooses, newest first.
-func (s *Store) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error) {
-	list, err := s.engine.Batches(ctx, f)
-	if err != nil {
-		return nil, fmt.Errorf("list batches: %w", err)
-	}
-	return list, nil
-}
-
-// CountBatches counts the batches that f chooses, whatever its BeforeSeq and Limit.
-func (s *Store) CountBatches(ctx context.Context, f job.BatchFilter) (int64, error) {
-	n, err := s.engine.CountBatches(ctx, f)
-	if err != nil {
-		return 0, fmt.Errorf("count batches: %w", err)
-	}
-	return n, nil
-}
-
 // CancellingBatches returns the ids of batches that are being cancelled and have
 // jobs that are neither being cancelled nor ended, in the order of submission.
 func (s *Store) CancellingBatches(ctx context.Context) ([]string, error) {

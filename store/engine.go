@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/stokerd/stoker/internal/access"
@@ -25,6 +26,9 @@ type Engine interface {
 	Begin(ctx context.Context) (Tx, error)
 	// InstanceID is the random word that was made together with the table.
 	InstanceID() string
+	// Trusted returns nil while no other process can be working on the table, and why it may be
+	// otherwise. It asks nobody.
+	Trusted() error
 	// DiskSpace returns how much room the disk of the table has for this process, and in all. total is 0
 	// where that is not known.
 	DiskSpace() (free, total int64, err error)
@@ -34,7 +38,12 @@ type Engine interface {
 	Close() error
 }
 
-// Tx is the transaction of a unit of work. Its reads see what it has written.
+// ErrAgain says that a transaction has not happened, and may if it is run again: it met another
+// process's, or lost its connection before it was committed.
+var ErrAgain = fmt.Errorf("%w: the transaction has to be run again", job.ErrUnavailable)
+
+// Tx is the transaction of a unit of work. Its reads see what it has written. It may be run again
+// if an error of it matches [ErrAgain].
 //
 // After an error of the database nothing more can be done with it than to roll it back, and Err
 // returns that error. Every error of a method that writes is one. The [job.ErrNotFound] of a read
@@ -107,6 +116,7 @@ type Reaper interface {
 type Reader interface {
 	BatchReader
 	JobReader
+	SearchReader
 	SelectionReader
 	AccessReader
 	QueueReader
@@ -123,9 +133,12 @@ type BatchReader interface {
 	BatchBySeq(ctx context.Context, seq int64) (job.Batch, error)
 	// BatchesBySeq returns those of the batches that exist, newest first.
 	BatchesBySeq(ctx context.Context, seqs []int64) ([]job.Batch, error)
-	// Batches returns the batches that f chooses, newest first.
+	// Batches returns the batches that f chooses, newest first. f chooses neither by name nor by id.
 	Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error)
-	// CountBatches counts the batches that f chooses, whatever its BeforeSeq and Limit.
+	// BatchNames returns the names of the batches that f chooses, whatever its Text, newest first.
+	BatchNames(ctx context.Context, f job.BatchFilter) ([]BatchName, error)
+	// CountBatches counts the batches that f chooses, whatever its BeforeSeq and Limit. f chooses
+	// neither by name nor by id.
 	CountBatches(ctx context.Context, f job.BatchFilter) (int64, error)
 	// LiveBatches returns the ids of the batches that have not ended.
 	LiveBatches(ctx context.Context) ([]string, error)
@@ -142,8 +155,6 @@ type JobReader interface {
 	Job(ctx context.Context, id job.ID) (job.Job, error)
 	// Jobs returns the jobs that f chooses, by number.
 	Jobs(ctx context.Context, f job.Filter) ([]job.Job, error)
-	// FindJobs returns a page of a search as described at [Store.FindJobs].
-	FindJobs(ctx context.Context, search job.Search, page job.SearchPage) (job.FoundJobs, error)
 	// ChangedJobs returns the jobs of a batch with a revision above afterRevision and above
 	// [FirstRevision], at most limit, by revision; with states only those in one of them.
 	ChangedJobs(ctx context.Context, batchID string, afterRevision int64, limit int, states []job.State) ([]job.Job, error)
@@ -162,16 +173,40 @@ type JobReader interface {
 	CountJobs(ctx context.Context, batchSeq int64) (job.Counts, error)
 }
 
+// SearchReader reads the parts that a search is made of, see [Store.FindJobs].
+type SearchReader interface {
+	// SearchJobs returns the first jobs of a part of a search, whatever the text and the encoding of
+	// the search, in the order of the part, at most limit.
+	SearchJobs(ctx context.Context, part SearchPart, limit int) ([]job.FoundJob, error)
+	// JobsAt returns those of the jobs at some positions that a search selects, whatever its text and
+	// encoding, in any order.
+	JobsAt(ctx context.Context, search *job.Search, positions []job.JobPosition) ([]job.FoundJob, error)
+	// TextRows returns the first rows of texts in the range of a part, in its order, at most limit.
+	// Of the search, only the conditions on batches count.
+	TextRows(ctx context.Context, part SearchPart, limit int) ([]TextRow, error)
+	// EncodingPositions returns the positions of jobs that have, or had, one of some encodings, in any
+	// order: of jobs and of ended attempts at most [MaxEncodings] each.
+	EncodingPositions(ctx context.Context, ids EncodingIDs) ([]job.JobPosition, error)
+	// SucceededPositions returns the positions of jobs in SUCCEEDED that have one of the keys of a search
+	// or, if it has none, a key with its prefix, in any order, at most limit.
+	SucceededPositions(ctx context.Context, search *job.Search, limit int) ([]job.JobPosition, error)
+	// CountJobsOfBatches sums up the counts of the batches that a search selects.
+	CountJobsOfBatches(ctx context.Context, search *job.Search) (job.Counts, error)
+	// CausesByBatch returns the causes of the FAILED jobs that a search selects, whatever its states,
+	// text and encoding, in any order.
+	CausesByBatch(ctx context.Context, search *job.Search) ([]BatchCause, error)
+	// FirstFailed returns the lowest number of a FAILED job of a batch that has a cause; 0: there is none.
+	FirstFailed(ctx context.Context, batchSeq int64, cause string) (int64, error)
+}
+
 // SelectionReader reads which jobs of a batch are changed together, and why jobs failed.
 type SelectionReader interface {
-	// SelectJobNumbers returns numbers above after, ascending, at most limit.
+	// SelectJobNumbers returns numbers above after, ascending, at most limit. The selection has no text.
 	SelectJobNumbers(ctx context.Context, sel job.Selection, after int64, limit int) ([]int64, error)
-	// CountSelectedJobs counts them by state.
+	// CountSelectedJobs counts jobs by state. The selection has no text.
 	CountSelectedJobs(ctx context.Context, sel job.Selection) (job.Counts, error)
 	// FailureCauses returns the causes described at [Store.FailureCauses].
 	FailureCauses(ctx context.Context, batchID string, limit int) ([]job.Cause, error)
-	// FindCauses returns the causes described at [Store.FindCauses].
-	FindCauses(ctx context.Context, search job.Search, limit int) (causes []job.Cause, failed int64, err error)
 	// CountCauses returns how many FAILED jobs of a batch have each of the causes. A cause of no such
 	// job is missing.
 	CountCauses(ctx context.Context, batchID string, causes []string) (map[string]int64, error)

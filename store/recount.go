@@ -123,7 +123,7 @@ func correctUnless(u *unit, batchSeq int64, correct func(context.Context, int64)
 }
 
 // recountOnce is the check of [New].
-func (s *Store) recountOnce(ctx context.Context) {
+func recountOnce(ctx context.Context, s *Store) {
 	if _, err := s.Recount(ctx, time.Now()); err != nil && ctx.Err() == nil {
 		s.log.Warn("batches not recounted", "err", err)
 	}

@@ -59,6 +59,7 @@ type Store struct {
 	writer   *writer
 	sums     *blockSums
 	searches chan struct{} // has an element for each search under way
+	scans    encodingScans
 	outbox   chan struct{} // capacity 1: there are deliveries to make
 
 	reaper     *reaper
@@ -83,7 +84,7 @@ func New(engine Engine, o Options) *Store {
 	s.closeOnce = sync.OnceValue(s.close)
 	s.reaper = newReaper(s)
 	s.background.Go(func() { s.reaper.run(ctx) })
-	s.background.Go(func() { s.recountOnce(ctx) })
+	s.background.Go(func() { recountOnce(ctx, s) })
 	return s
 }
 
@@ -91,6 +92,10 @@ func New(engine Engine, o Options) *Store {
 // together with the table. It tells this service's encodings at the platform from
 // everybody else's.
 func (s *Store) InstanceID() string { return s.engine.InstanceID() }
+
+// Trusted returns nil while no other process can be working on the table. A call that costs money
+// must not be made otherwise: the other process may make it too. It asks nobody, and costs nothing.
+func (s *Store) Trusted() error { return s.engine.Trusted() }
 
 // SetOnChange replaces [Options.OnChange], for the commits from now on.
 func (s *Store) SetOnChange(f func([]job.Change)) { s.onChange.Store(&f) }

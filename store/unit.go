@@ -42,7 +42,6 @@ type unit struct {
 	outbox     bool                                // deliveries were written
 	reblocked  map[int64]bool                      // by seq: batches of which counts of ready jobs were written
 	wakeups    map[string]*job.Change              // by batch id
-	panicked   *panicError
 
 	observed     bool // somebody is told of the following
 	stateChanges []job.StateChange
@@ -84,7 +83,7 @@ func (u *unit) begin(ctx context.Context, tx Tx) { u.ctx, u.tx = ctx, tx }
 
 // end lets go of everything that the unit holds, after its transaction has ended.
 func (u *unit) end() {
-	u.ctx, u.tx, u.panicked, u.rows, u.outbox = nil, nil, nil, Rows{}, false
+	u.ctx, u.tx, u.rows, u.outbox = nil, nil, Rows{}, false
 	u.joined = emptied(u.joined)
 	u.headers, u.jobs, u.selected, u.dirty = emptied(u.headers), emptied(u.jobs), emptied(u.selected), emptied(u.dirty)
 	u.pending, u.written, u.readyDelta, u.causeDelta = emptied(u.pending), emptied(u.written), emptied(u.readyDelta), emptied(u.causeDelta)

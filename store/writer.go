@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -153,26 +154,36 @@ func (w *writer) gather(first *op) []*op {
 	return group
 }
 
+// maxRepeats is how often a group is run again that met another process's writes.
+const maxRepeats = 3
+
 // commit runs a group in one unit of work and answers its members. If one of them takes the unit
 // down, all are run again one by one, so that each gets the outcome that is its own.
 func (w *writer) commit(ctx context.Context, group []*op) {
-	changes, done := w.try(ctx, group)
-	if !done {
+	changes, err := w.try(ctx, group)
+	for repeats := 0; errors.Is(err, ErrAgain) && repeats < maxRepeats; repeats++ {
+		changes, err = w.try(ctx, group)
+	}
+	switch {
+	case err == nil:
+		w.notify(changes)
+	case len(group) > 1:
 		for _, o := range group {
 			w.commit(ctx, []*op{o})
 		}
 		return
+	default:
+		w.failAlone(group[0], err)
 	}
-	w.notify(changes)
 	for _, o := range group {
 		o.done <- o.err
 	}
 }
 
-// try runs a group in one unit of work. It returns false if the group is to be run again one by
-// one; then nothing was written. If the transaction itself cannot begin or commit, that is the
-// outcome of every member.
-func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, done bool) {
+// try runs a group in one unit of work. If it returns an error nothing was written, and no member
+// has its outcome. If the transaction itself cannot begin or commit, that is the outcome of every
+// member.
+func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, err error) {
 	for _, o := range group {
 		o.err = nil // of an earlier try
 	}
@@ -181,26 +192,28 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, do
 	if err != nil {
 		fail(group, "begin", err)
 		w.tell(group, begin, u, err)
-		return nil, true
+		return nil, nil
 	}
 	u.begin(ctx, tx)
 	defer u.end()
 	if err := u.runAll(group); err != nil {
 		w.rollback(ctx, tx)
-		if len(group) > 1 {
-			return nil, false
+		if len(group) == 1 && !errors.Is(err, ErrAgain) {
+			group[0].err = err
+			w.tell(group, begin, u, err)
 		}
-		w.failAlone(group[0], u, err)
-		w.tell(group, begin, u, err)
-		return nil, true
+		return nil, err
 	}
 	err = tx.Commit(ctx)
 	w.sums.drop(u.reblocked) // a commit that failed may have been made
 	if err != nil {
 		w.rollback(ctx, tx)
+		if errors.Is(err, ErrAgain) {
+			return nil, err
+		}
 		fail(group, "commit", err)
 		w.tell(group, begin, u, err)
-		return nil, true
+		return nil, nil
 	}
 	w.tell(group, begin, u, nil)
 	if u.outbox {
@@ -209,7 +222,7 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, do
 		default: // somebody is going to look anyway
 		}
 	}
-	return u.changes(), true
+	return u.changes(), nil
 }
 
 // runAll runs the members of a group and writes their rows. An error of a member that leaves the
@@ -217,8 +230,7 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, do
 func (u *unit) runAll(group []*op) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			u.panicked = &panicError{value: p, stack: debug.Stack()}
-			err = u.panicked
+			err = &panicError{value: p, stack: debug.Stack()}
 		}
 	}()
 	if err := u.load(group); err != nil {
@@ -256,8 +268,8 @@ type panicError struct {
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 
 // failAlone gives a member that ran by itself the error that took its unit down.
-func (w *writer) failAlone(o *op, u *unit, err error) {
-	if p := u.panicked; p != nil {
+func (w *writer) failAlone(o *op, err error) {
+	if p, ok := errors.AsType[*panicError](err); ok {
 		w.log.Error("a write panicked and was rolled back", "write", o.what, "panic", p.value, "stack", string(p.stack))
 	}
 	o.err = fmt.Errorf("%s: %w", o.what, err)

@@ -17,6 +17,7 @@ import (
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/store/postgres"
 	"github.com/stokerd/stoker/store/sqlite"
 )
 
@@ -123,6 +124,9 @@ func tableCommand(c *cli, cmd *cobra.Command, usage string, run func(ctx context
 		cfg, err := config.Load(sources)
 		if err != nil {
 			return err
+		}
+		if postgres.IsURL(cfg.DB) {
+			return usagef("--db %s: a database is copied by its own tools: pg_dump, or continuous archiving", postgres.Name(cfg.DB))
 		}
 		return run(cmd.Context(), cfg, args[0])
 	}

@@ -7,12 +7,16 @@ import (
 	"path/filepath"
 
 	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/store/postgres"
 	"github.com/stokerd/stoker/store/sqlite"
 )
 
-// explainJobTable adds a remedy to an error of the job table in the file db, which flag names on the
-// command line. Other errors are returned as they are.
+// explainJobTable adds a remedy to an error of the job table in the file or database db, which flag names on
+// the command line. Other errors are returned as they are.
 func explainJobTable(db, flag string, err error) error {
+	if postgres.IsURL(db) {
+		return explainDatabase(db, flag, err)
+	}
 	for _, known := range []struct {
 		err    error
 		remedy string
@@ -44,6 +48,38 @@ func explainJobTable(db, flag string, err error) error {
 	}
 	if errors.Is(err, job.ErrUnavailable) {
 		return explainFile(db, flag, err)
+	}
+	return err
+}
+
+// explainDatabase is [explainJobTable] for a database.
+func explainDatabase(url, flag string, err error) error {
+	name := postgres.Name(url)
+	for _, known := range []struct {
+		err    error
+		remedy string
+	}{
+		{postgres.ErrLocked, "stop that one, or name another database with " + flag},
+		{postgres.ErrDeposed, "nothing is lost: this one has stopped, and that one goes on; let only one be started"},
+		{postgres.ErrTimeline, "a standby was promoted, or a backup restored: start the service again; it compares the job table with the platform first"},
+		{postgres.ErrNotMigrated, "run stoker migrate --db " + name + ", or start with --migrate"},
+		{postgres.ErrNewer, "start the newer Stoker, or name another database with " + flag},
+		{postgres.ErrNotJobTable, "give Stoker a database of its own; this one was not touched"},
+		{postgres.ErrOldServer, "name a newer server with " + flag},
+		{postgres.ErrEncoding, "make another database, with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"},
+		{postgres.ErrNotDurable, "the server would acknowledge what it may lose: set synchronous_commit to on, for the server or for the role"},
+		{postgres.ErrReadOnly, "it is a standby, or set to be read only: name the primary, or all hosts and target_session_attrs=read-write"},
+		{postgres.ErrRights, "let the role that owns the tables run stoker migrate, and grant this one SELECT, INSERT, UPDATE and DELETE on all of them"},
+		{postgres.ErrRefused, "check the user, the password, which belongs into the file that PGPASSFILE names, and the name of the database"},
+		{postgres.ErrPooler, "name the server itself with " + flag + ", or add default_query_exec_mode=exec to the URL"},
+		{job.ErrFull, "make room for the database; nothing that was acknowledged is lost"},
+	} {
+		if errors.Is(err, known.err) {
+			return fmt.Errorf("%w: %s", err, known.remedy)
+		}
+	}
+	if errors.Is(err, job.ErrUnavailable) {
+		return fmt.Errorf("%w: check that the server runs, and that this machine reaches it", err)
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stokerd/stoker/internal/logdedup"
 	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/service"
+	"github.com/stokerd/stoker/store/postgres"
 )
 
 func serveCommand(c *cli) *cobra.Command {
@@ -81,7 +82,7 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config, load func() (*confi
 		return runError(explainJobTable(cfg.DB, "--db", err))
 	}
 	log.InfoContext(ctx, "listening", "grpc", s.Address("--listen"), "http", s.Address("--http-listen"), "web", s.WebAddress(), "admin", s.Address("--admin-listen"),
-		"tls", cfg.TLS.Enabled(), "auth", cfg.Auth, "db", cfg.DB, "version", service.Version())
+		"tls", cfg.TLS.Enabled(), "auth", cfg.Auth, "db", tableName(cfg.DB), "version", service.Version())
 	logReach(ctx, cfg, log)
 	logMissing(ctx, cfg, log)
 	logReadable(ctx, cfg, log)
@@ -94,6 +95,14 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config, load func() (*confi
 	_ = handler.Close() // writes the counts of repeated lines, before the last line
 	log.InfoContext(ctx, "stopped")
 	return nil
+}
+
+// tableName names a job table for people: a file by its path, a database without its password.
+func tableName(db string) string {
+	if postgres.IsURL(db) {
+		return postgres.Name(db)
+	}
+	return db
 }
 
 // newLogHandler makes the handler of the service's log, which writes repeated lines once, with a count. The

@@ -20,6 +20,7 @@ import (
 	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/ui"
 	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/store/postgres"
 	"github.com/stokerd/stoker/store/sqlite"
 )
 
@@ -29,7 +30,23 @@ func tokenCommand(c *cli) *cobra.Command {
 }
 
 // dbUsage is the help of --db.
-const dbUsage = "work on this job table itself, a `FILE` on the service's machine, instead of asking the service"
+const dbUsage = "work on this job table itself, a `FILE` on the service's machine or the URL of a database, instead of asking the service"
+
+// tokenTable is the tokens of a job table that no service is asked about.
+type tokenTable interface {
+	Create(ctx context.Context, t access.Token, e access.Entry) error
+	Revoke(ctx context.Context, id string, now time.Time, e access.Entry) (access.Token, error)
+	Tokens(ctx context.Context) ([]access.Token, error)
+	Close() error
+}
+
+// openTokens opens the tokens of the job table in the file or database db.
+func openTokens(ctx context.Context, db string) (tokenTable, error) {
+	if postgres.IsURL(db) {
+		return postgres.OpenTokens(ctx, db)
+	}
+	return sqlite.OpenTokens(ctx, db)
+}
 
 func tokenCreateCommand(c *cli) *cobra.Command {
 	var role, expires, db string
@@ -55,7 +72,7 @@ The first token is made on the service's machine, with --db and as the service's
 	cmd.Flags().StringVar(&expires, "expires", "", "how `LONG` the token works, such as 12h, 90d or 1y (default: until it is revoked)")
 	cmd.Flags().StringVar(&db, "db", "", dbUsage)
 	completeFlag(cmd, "role", access.RoleNames())
-	return tokenFileCommand(c, cmd, &db, func(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, args []string) error {
+	return tokenFileCommand(c, cmd, &db, func(ctx context.Context, conn *client.Client, file tokenTable, args []string) error {
 		parsed, lifetime, err := checkNewToken(args[0], role, expires)
 		if err != nil {
 			return err
@@ -141,7 +158,7 @@ func printNewToken(c *cli, resp *stokerv1.CreateTokenResponse) error {
 }
 
 // createTokenInFile makes a token in a job table.
-func createTokenInFile(ctx context.Context, c *cli, file *sqlite.TokenFile, name string, role access.Role, accounts []string, lifetime time.Duration) error {
+func createTokenInFile(ctx context.Context, c *cli, file tokenTable, name string, role access.Role, accounts []string, lifetime time.Duration) error {
 	now := time.Now()
 	t, secret, err := access.NewToken(name, role, accounts, lifetime, access.LocalName, now)
 	if err != nil {
@@ -178,7 +195,7 @@ Their secrets are nowhere: nobody keeps them.`,
 	}
 	cmd.Flags().StringVar(&db, "db", "", dbUsage)
 	c.addListingFlags(cmd, ui.Tokens(time.Time{}).ColumnNames())
-	return tokenFileCommand(c, cmd, &db, func(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, _ []string) error {
+	return tokenFileCommand(c, cmd, &db, func(ctx context.Context, conn *client.Client, file tokenTable, _ []string) error {
 		to, err := newWriter(c, ui.Tokens(time.Now()))
 		if err != nil {
 			return err
@@ -192,7 +209,7 @@ Their secrets are nowhere: nobody keeps them.`,
 }
 
 // readTokens reads all tokens, from a job table or else from the service.
-func readTokens(ctx context.Context, conn *client.Client, file *sqlite.TokenFile) ([]*stokerv1.Token, error) {
+func readTokens(ctx context.Context, conn *client.Client, file tokenTable) ([]*stokerv1.Token, error) {
 	var all []*stokerv1.Token
 	if file != nil {
 		tokens, err := file.Tokens(ctx)
@@ -228,7 +245,7 @@ that were opened with a token end. Revoking a revoked token changes nothing.`,
 		Args:    cobra.MinimumNArgs(1),
 	}
 	cmd.Flags().StringVar(&db, "db", "", dbUsage)
-	return tokenFileCommand(c, cmd, &db, func(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, ids []string) error {
+	return tokenFileCommand(c, cmd, &db, func(ctx context.Context, conn *client.Client, file tokenTable, ids []string) error {
 		for _, id := range ids {
 			t, err := revokeToken(ctx, conn, file, id)
 			if err != nil {
@@ -244,7 +261,7 @@ that were opened with a token end. Revoking a revoked token changes nothing.`,
 	})
 }
 
-func revokeToken(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, id string) (*stokerv1.Token, error) {
+func revokeToken(ctx context.Context, conn *client.Client, file tokenTable, id string) (*stokerv1.Token, error) {
 	if file == nil {
 		resp, err := conn.Access().RevokeToken(ctx, &stokerv1.RevokeTokenRequest{TokenId: id})
 		return resp.GetToken(), err
@@ -278,7 +295,7 @@ func timestampOf(t time.Time) *timestamppb.Timestamp {
 }
 
 // tokenFileCommand makes cmd run do with a client of the service or, if --db names a job table, with that.
-func tokenFileCommand(c *cli, cmd *cobra.Command, db *string, do func(ctx context.Context, conn *client.Client, file *sqlite.TokenFile, args []string) error) *cobra.Command {
+func tokenFileCommand(c *cli, cmd *cobra.Command, db *string, do func(ctx context.Context, conn *client.Client, file tokenTable, args []string) error) *cobra.Command {
 	c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
 		return do(ctx, conn, nil, args)
 	})
@@ -290,7 +307,7 @@ func tokenFileCommand(c *cli, cmd *cobra.Command, db *string, do func(ctx contex
 		if strings.Contains(*db, "\x00") {
 			return usagef("--db: want the path of a file")
 		}
-		file, err := sqlite.OpenTokens(cmd.Context(), *db)
+		file, err := openTokens(cmd.Context(), *db)
 		if err != nil {
 			if errors.Is(err, sqlite.ErrOlder) {
 				return runError(err)

@@ -36,6 +36,7 @@ const (
 	uuid       = "github.com/google/uuid"
 	backoff    = "github.com/cenkalti/backoff/v5"
 	xsync      = "golang.org/x/sync"
+	pgx        = "github.com/jackc/pgx/v5"
 	otel       = "go.opentelemetry.io/otel"
 
 	standardWebhooks = "github.com/standard-webhooks/standard-webhooks/libraries"
@@ -90,6 +91,10 @@ var rules = []rule{
 	{
 		pkg: "store/sqlite", imports: []string{"job", "internal/access", "internal/notification", "store"}, uses: []string{sql, "modernc.org/sqlite", "github.com/pressly/goose/v3", uuid},
 		is: "The job table in SQLite: all SQL, migrations, file lock, backup.",
+	},
+	{
+		pkg: "store/postgres", imports: []string{"job", "internal/access", "internal/notification", "store"}, uses: []string{pgx, "github.com/pressly/goose/v3"},
+		is: "The job table in PostgreSQL: all SQL, migrations, connections, the lease of the one process that works on it.",
 	},
 
 	{
@@ -279,6 +284,10 @@ var rules = []rule{
 	{
 		pkg: "internal/testkit/middlebox", uses: []string{"golang.org/x/net"}, testSupport: true,
 		is: "A proxy that breaks gRPC calls in chosen ways.",
+	},
+	{
+		pkg: "internal/testkit/pgserver", uses: []string{pgx}, testSupport: true,
+		is: "Runs a PostgreSQL server, with a database for each test.",
 	},
 	{
 		pkg: "internal/testkit/platform", imports: []string{"bitmovin/simulator"}, testSupport: true,

@@ -31,7 +31,8 @@ type Config struct {
 	Auth           Auth      // whether callers have to prove who they are
 	Limits         Limits    // on what callers may do
 	InsecureListen bool      // allows addresses that other machines can reach without encryption or login
-	DB             string    // path of the job table
+	DB             string    // the job table: the path of a file, or the URL of a database
+	Migrate        bool      // bring the schema of a database up to date; that of a file always is
 	DBMustExist    bool      // refuse to create it
 	AcceptNoLog    bool      // open it although its write-ahead log is missing
 	Retention      Retention // of batches that have ended

@@ -120,12 +120,17 @@ func serviceSettings() []Setting {
 			c.InsecureListen, err = parseBool(v)
 			return err
 		}},
-		{"db", "path", "stoker.db", "the job table; created if there is none", func(c *Config, v string) error {
+		{"db", "path", "stoker.db", "the job table: a file, created if there is none, or a database, as postgres://USER@HOST/DATABASE", func(c *Config, v string) error {
 			c.DB = v
-			if v == "" {
-				return errors.New("want the path of a file")
+			scheme, _, isURL := strings.Cut(v, "://")
+			if v == "" || isURL && scheme != "postgres" && scheme != "postgresql" {
+				return errors.New("want the path of a file, or postgres://USER@HOST:PORT/DATABASE")
 			}
 			return nil
+		}},
+		{"migrate", "bool", "false", "make the tables of a PostgreSQL database, or bring them up to date, as stoker migrate does", func(c *Config, v string) (err error) {
+			c.Migrate, err = parseBool(v)
+			return err
 		}},
 		{"db-must-exist", "bool", "false", "refuse to create the job table", func(c *Config, v string) (err error) {
 			c.DBMustExist, err = parseBool(v)

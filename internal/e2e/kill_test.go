@@ -11,6 +11,7 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/pgserver"
 	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
@@ -106,6 +107,31 @@ func TestKill(t *testing.T) {
 	batch := s.submit(inputs, 200*time.Millisecond)
 	h := s.follow(batch)
 	moments := deaths(rand.New(rand.NewPCG(seed, 0)), 10)
+	times, life := s.killRepeatedly(life, killer, moments, h, (*process).kill)
+	if times != len(moments) {
+		t.Errorf("the service died %d times, want %d: the batch has ended too early", times, len(moments))
+	}
+	ended := h.end(3 * processTimeout)
+	life.kill()
+	s.run() // removes what the others left
+	cleared(t, sim)
+	s.verdict(sim, ended, inputs, retries, expectedEnd)
+}
+
+// TestKillWithDatabase does so with the job table in PostgreSQL, where the next process first waits until the
+// lease of the one that was killed has ended.
+func TestKillWithDatabase(t *testing.T) {
+	t.Parallel()
+	const seed = 11
+	killer := newKiller()
+	sim := scriptedPlatform(killer)
+	db := pgserver.Empty(t)
+	s := newService(t, platform.Serve(t, sim), "STOKER_QUEUE_TARGET=5", "STOKER_POLL_INTERVAL=500ms", "STOKER_DB="+db, "STOKER_MIGRATE=true")
+	life := s.run()
+	inputs := titles(60)
+	batch := s.submit(inputs, 200*time.Millisecond)
+	h := s.follow(batch)
+	moments := deaths(rand.New(rand.NewPCG(seed, 0)), 4)
 	times, life := s.killRepeatedly(life, killer, moments, h, (*process).kill)
 	if times != len(moments) {
 		t.Errorf("the service died %d times, want %d: the batch has ended too early", times, len(moments))

@@ -17,6 +17,7 @@ import (
 	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/notifier"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/postgres"
 )
 
 // notificationKeySuffix ends the name of the file with the notification key, beside the job table.
@@ -142,9 +143,19 @@ func (s notificationSender) NewSecret(now time.Time) (notification.Secret, notif
 	return key.NewSecret(now)
 }
 
+// notificationKeyFile is where the key of the endpoints' secrets is: beside a job table in a file, or in the working
+// directory, unless the configuration says another place.
+func notificationKeyFile(cfg *config.Config) string {
+	beside := cfg.DB
+	if postgres.IsURL(beside) {
+		beside = "stoker"
+	}
+	return cmp.Or(cfg.NotificationKeyFile, beside+notificationKeySuffix)
+}
+
 // newNotifier stores the endpoints of the configuration and makes the notifier.
 func newNotifier(ctx context.Context, cfg *config.Config, jobs *store.Store, log *slog.Logger) (notificationSender, error) {
-	secrets := &notificationSecrets{file: cmp.Or(cfg.NotificationKeyFile, cfg.DB+notificationKeySuffix)}
+	secrets := &notificationSecrets{file: notificationKeyFile(cfg)}
 	table := store.NewNotificationTable(jobs)
 	s := notificationSender{table: table, secrets: secrets, Notifier: notifier.New(notifier.Config{
 		Store: table, Secrets: secrets.read, AccountStatuses: jobs.AccountStatuses, UserAgent: "stoker/" + Version(), Logger: log,

@@ -29,7 +29,6 @@ import (
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
-	"github.com/stokerd/stoker/store/sqlite"
 	"github.com/stokerd/stoker/web"
 	"github.com/stokerd/stoker/webhook"
 )
@@ -86,7 +85,7 @@ type Service struct {
 //
 // With process the configuration can be changed while the service runs; it may be nil.
 //
-// If the job table cannot be opened, the error is that of [sqlite.Open].
+// If the job table cannot be opened, the error is that of [sqlite.Open] or [postgres.Open].
 func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Process) (_ *Service, err error) {
 	s := &Service{log: log, webURL: cfg.WebURL, started: time.Now(), lost: make(chan error, 1), manager: systemd.New(log)}
 	defer func() {
@@ -107,11 +106,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 		return nil, err
 	}
 	s.metrics, s.batchLog = metrics.New(accountNames(cfg)), newBatchLog(log)
-	s.store, err = sqlite.Open(ctx, cfg.DB, store.Options{
-		Logger: log, MustExist: cfg.DBMustExist, AcceptNoLog: cfg.AcceptNoLog, OnLost: func(err error) { s.lost <- err }, OnCommit: s.noteCommit,
-		DiskFloor: store.Floor(cfg.DiskFloor), MigrateWithoutCopy: cfg.MigrateWithoutCopy,
-	})
-	if err != nil {
+	if s.store, err = openTable(ctx, cfg, log, func(err error) { s.lost <- err }, s.noteCommit); err != nil {
 		return nil, err
 	}
 	s.keys.set(cfg.Accounts)

@@ -3,14 +3,12 @@ package sqlite
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/storetest"
 )
 
 var benchTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -47,33 +45,10 @@ func mustSubmit(tb testing.TB, s *store.Store, jobs []job.Spec) job.Batch {
 	return b
 }
 
-func BenchmarkSubmit100k(b *testing.B) {
-	s := openDurable(b)
-	jobs := specs(100_000)
-	for b.Loop() {
-		mustSubmit(b, s, jobs)
-	}
-	b.ReportMetric(float64(b.N)*100_000/b.Elapsed().Seconds(), "jobs/s")
-}
+func BenchmarkSubmit100k(b *testing.B) { storetest.BenchSubmit(b, openDurable(b)) }
 
-// BenchmarkAddJobs100k is as many jobs added to an open batch, in parts as the client
-// cuts them.
-func BenchmarkAddJobs100k(b *testing.B) {
-	s := openDurable(b)
-	jobs := specs(100_000)
-	for b.Loop() {
-		open, _, err := s.Submit(b.Context(), job.Submission{Batch: job.Batch{AccountID: "default", Open: true}}, benchTime)
-		if err != nil {
-			b.Fatal(err)
-		}
-		for part := range slices.Chunk(jobs, 10_000) {
-			if _, _, _, err := s.AddJobs(b.Context(), open.ID, part, benchTime); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-	b.ReportMetric(float64(b.N)*100_000/b.Elapsed().Seconds(), "jobs/s")
-}
+// BenchmarkAddJobs100k is as many jobs added to an open batch.
+func BenchmarkAddJobs100k(b *testing.B) { storetest.BenchAddJobs(b, openDurable(b)) }
 
 // BenchmarkUpdateJob measures durable changes of state: one caller has every
 // commit to itself, many share them. Beside them are the same rows written by nothing
@@ -92,41 +67,10 @@ func BenchmarkUpdateJob(b *testing.B) {
 	})
 	for _, callers := range []int{1, 64, 256} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			s := openDurable(b)
-			batch := mustSubmit(b, s, specs(10_000))
-			var turn atomic.Int64
-			var group sync.WaitGroup
-			b.ResetTimer()
-			for range callers {
-				group.Go(func() {
-					for n := turn.Add(1); n <= int64(b.N); n = turn.Add(1) {
-						id := job.ID{Batch: batch.ID, Number: n%10_000 + 1}
-						if _, err := s.UpdateJob(b.Context(), id, benchTime, step); err != nil {
-							b.Error(err)
-							return
-						}
-					}
-				})
-			}
-			group.Wait()
-			perSecond := float64(b.N) / b.Elapsed().Seconds()
-			b.ReportMetric(perSecond, "changes/s")
+			perSecond := storetest.BenchChanges(b, openDurable(b), callers)
 			if bare > 0 {
 				b.ReportMetric(perSecond/bare, "x-bare")
 			}
 		})
 	}
-}
-
-// step moves a job on, round and round: start, give the start back.
-func step(u *job.Update) error {
-	if u.Job.State == job.Starting {
-		return u.StartNotMade("round and round", benchTime)
-	}
-	if u.Job.EncodingID == "" {
-		if err := u.Configured("encoding", nil, benchTime); err != nil {
-			return err
-		}
-	}
-	return u.BeginStart(benchTime)
 }

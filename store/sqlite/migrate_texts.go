@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/store"
 )
 
 // fillTextsVersion is the number of the migration [fillTexts].
@@ -18,7 +19,6 @@ func fillTexts(ctx context.Context, tx *sql.Tx) error {
 		return fmt.Errorf("keep the texts of jobs: %w", err)
 	}
 	defer func() { _ = stmt.Close() }() // the transaction has the errors
-	var texts searchTexts
 	for after := (job.JobPosition{}); ; {
 		page, next, err := readSpecs(ctx, tx, after)
 		if err != nil {
@@ -27,12 +27,10 @@ func fillTexts(ctx context.Context, tx *sql.Tx) error {
 		if len(page) == 0 {
 			return nil
 		}
-		texts.reset()
-		for i := range page {
-			texts.add(&page[i])
-		}
-		if _, err := stmt.ExecContext(ctx, next.BatchSeq, next.Number-int64(len(page))+1, texts.String()); err != nil {
-			return fmt.Errorf("keep the texts of jobs: %w", err)
+		for texts := range store.NewTextRows(next.Number-int64(len(page)), page) {
+			if _, err := stmt.ExecContext(ctx, next.BatchSeq, texts.FirstNumber, string(texts.Texts)); err != nil {
+				return fmt.Errorf("keep the texts of jobs: %w", err)
+			}
 		}
 		after = next
 	}
@@ -47,7 +45,7 @@ SELECT batch, number, key, name, input_path, output_path
   FROM jobs
  WHERE (batch, number) > ($1, $2)
  ORDER BY batch, number LIMIT $3`
-	rows, err := tx.QueryContext(ctx, query, after.BatchSeq, after.Number, jobsPerText)
+	rows, err := tx.QueryContext(ctx, query, after.BatchSeq, after.Number, store.JobsPerText)
 	if err != nil {
 		return nil, last, err
 	}

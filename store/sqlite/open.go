@@ -115,7 +115,6 @@ func (db *database) open(ctx context.Context, o store.Options, identity string) 
 		return errors.Join(err, pool.Close())
 	}
 	db.queries = newQueries(db.reader)
-	db.scans = &encodingScans{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, db.reader.close(), pool.Close())
@@ -158,6 +157,9 @@ func (db *database) keepIdentity(identity string) error {
 
 // InstanceID is the random name of this file.
 func (db *database) InstanceID() string { return db.instance }
+
+// Trusted returns nil: the lock of the file lasts as long as this process has it open.
+func (db *database) Trusted() error { return nil }
 
 // Snapshot calls read with one view of the table.
 func (db *database) Snapshot(ctx context.Context, read func(store.Reader) error) error {

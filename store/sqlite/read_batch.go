@@ -49,7 +49,6 @@ func scanBatch(r row) (job.Batch, error) {
 type queries struct {
 	q querier
 	accessQueries
-	scans *encodingScans // of searches; nil within a snapshot or transaction, where nobody searches
 	notificationQueries
 	retentionQueries
 }

@@ -6,9 +6,9 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/store"
 )
 
 // The lists of batches share their parameters: $1 before seq, $2 limit, $3 accounts,
@@ -43,12 +43,8 @@ SELECT ` + batchColumns + `
  ORDER BY seq DESC LIMIT $2 + 0`
 )
 
-// Batches asks for each state by itself, as [queries.Jobs] does. Filters by name or id choose the batches by
-// their names first, which stand in an index.
+// Batches asks for each state by itself, as [queries.Jobs] does.
 func (r queries) Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error) {
-	if isNamed(&f) {
-		return r.namedBatches(ctx, &f)
-	}
 	if len(f.States) == 0 || len(f.Labels) > 0 || f.CreatedBy != "" {
 		return r.batchesIn(ctx, &f, "")
 	}
@@ -89,14 +85,6 @@ func beforeSeq(f *job.BatchFilter) int64 {
 	return f.BeforeSeq
 }
 
-// isNamed reports whether a filter chooses batches by name or id.
-func isNamed(f *job.BatchFilter) bool {
-	return f.Text != "" || f.DisplayName != "" || f.IDPrefix != ""
-}
-
-// namesPerQuery is how many names one statement reads.
-const namesPerQuery = 1_000
-
 // The names of batches, the newest first, of those that a filter chooses by everything but a part of the name.
 // The statements share their parameters: $1 before seq, $2 limit, $3 accounts, $4 states, $5 labels, $6 the
 // display name, $7 and $8 the ids from the first with a prefix to the one after the last, $9 who submitted
@@ -117,17 +105,9 @@ const (
 	namesOrder = ` ORDER BY b.seq DESC LIMIT $2 + 0`
 )
 
-// batchName is the name of a batch.
-type batchName struct {
-	seq  int64
-	name string
-}
-
-// eachName calls visit with the seq of every batch that f chooses, the newest first, until visit returns
-// false.
-func (r queries) eachName(ctx context.Context, f *job.BatchFilter, visit func(seq int64) bool) error {
-	scan := func(r row) (n batchName, err error) {
-		err = r.Scan(&n.seq, &n.name)
+func (r queries) BatchNames(ctx context.Context, f job.BatchFilter) ([]store.BatchName, error) {
+	scan := func(r row) (n store.BatchName, err error) {
+		err = r.Scan(&n.BatchSeq, &n.Name)
 		return n, err
 	}
 	query := namesOfAll
@@ -137,36 +117,8 @@ func (r queries) eachName(ctx context.Context, f *job.BatchFilter, visit func(se
 	case f.CreatedBy != "":
 		query = namesOfCreator
 	}
-	text := searchable(f.Text)
-	for before := beforeSeq(f); ; {
-		names, err := all(ctx, r.q, scan, query, before, namesPerQuery, encodeList(f.Accounts), encodeList(f.States), encodeNonEmpty(f.Labels),
-			f.DisplayName, f.IDPrefix, keyAfter(f.IDPrefix), f.CreatedBy)
-		if err != nil {
-			return err
-		}
-		for _, n := range names {
-			if strings.Contains(searchable(n.name), text) && !visit(n.seq) {
-				return nil
-			}
-		}
-		if len(names) < namesPerQuery {
-			return nil
-		}
-		before = names[len(names)-1].seq
-	}
-}
-
-// namedBatches returns the batches that f chooses by name or id.
-func (r queries) namedBatches(ctx context.Context, f *job.BatchFilter) ([]job.Batch, error) {
-	var seqs []int64
-	err := r.eachName(ctx, f, func(seq int64) bool {
-		seqs = append(seqs, seq)
-		return f.Limit <= 0 || len(seqs) < f.Limit
-	})
-	if err != nil {
-		return nil, err
-	}
-	return r.BatchesBySeq(ctx, seqs)
+	return all(ctx, r.q, scan, query, beforeSeq(&f), limit(f.Limit), encodeList(f.Accounts), encodeList(f.States), encodeNonEmpty(f.Labels),
+		f.DisplayName, f.IDPrefix, keyAfter(f.IDPrefix), f.CreatedBy)
 }
 
 // The number of batches that a filter chooses by everything but names: $1 accounts, $2 state, $3 labels,
@@ -185,14 +137,6 @@ const (
 
 // CountBatches counts from indexes.
 func (r queries) CountBatches(ctx context.Context, f job.BatchFilter) (n int64, err error) {
-	if isNamed(&f) {
-		f.BeforeSeq = 0
-		err = r.eachName(ctx, &f, func(int64) bool {
-			n++
-			return true
-		})
-		return n, err
-	}
 	count := func(query string, state job.BatchState) error {
 		some, err := one(ctx, r.q, scalar[int64], query, encodeList(f.Accounts), string(state), encodeNonEmpty(f.Labels), f.CreatedBy, encodeList(f.States))
 		n += some

@@ -55,13 +55,6 @@ func (p selectionPart) args(sel job.Selection, after int64) []any {
 
 func (r queries) SelectJobNumbers(ctx context.Context, sel job.Selection, after int64, limit int) ([]int64, error) {
 	var numbers []int64
-	if sel.Text != "" {
-		err := r.eachWithText(ctx, sel, after, func(j *job.Job) bool {
-			numbers = append(numbers, j.ID.Number)
-			return len(numbers) < limit
-		})
-		return numbers, err
-	}
 	for _, part := range partsOf(sel) {
 		list, err := all(ctx, r.q, scalar[int64], part.query(numbersByState, numbersByCause), append(part.args(sel, after), limit)...)
 		if err != nil {
@@ -75,13 +68,6 @@ func (r queries) SelectJobNumbers(ctx context.Context, sel job.Selection, after 
 
 func (r queries) CountSelectedJobs(ctx context.Context, sel job.Selection) (job.Counts, error) {
 	var counts job.Counts
-	if sel.Text != "" {
-		err := r.eachWithText(ctx, sel, 0, func(j *job.Job) bool {
-			*counts.Of(j.State)++
-			return true
-		})
-		return counts, err
-	}
 	for _, part := range partsOf(sel) {
 		n, err := one(ctx, r.q, scalar[int64], part.query(countByState, countByCause), part.args(sel, 0)...)
 		if err != nil {
@@ -90,43 +76,6 @@ func (r queries) CountSelectedJobs(ctx context.Context, sel job.Selection) (job.
 		*counts.Of(part.state) += n
 	}
 	return counts, nil
-}
-
-// eachWithText calls visit with each job that sel chooses by a text, with numbers above after, ascending, until
-// visit returns false.
-func (r queries) eachWithText(ctx context.Context, sel job.Selection, after int64, visit func(*job.Job) bool) error {
-	b, err := r.Batch(ctx, sel.BatchID)
-	if err != nil {
-		return err
-	}
-	search := job.Search{BatchSeq: b.Seq, States: sel.States, KeyPrefix: sel.KeyPrefix, Text: sel.Text, Causes: sel.Causes}
-	page := job.SearchPage{Ascending: true, Limit: positionsPerQuery}
-	if after > 0 {
-		page.After = job.JobPosition{BatchSeq: b.Seq, Number: after}
-	}
-	for {
-		found, err := r.FindJobs(ctx, search, page)
-		if err != nil {
-			return err
-		}
-		for i := range found.Jobs {
-			if j := &found.Jobs[i].Job; failedAsSelected(j.Failure, sel) && !visit(j) {
-				return nil
-			}
-		}
-		if page.After = found.Next; page.After == (job.JobPosition{}) {
-			return nil
-		}
-	}
-}
-
-// failedAsSelected reports whether a failure has a kind and a category that sel chooses.
-func failedAsSelected(f *job.Failure, sel job.Selection) bool {
-	if f == nil {
-		return len(sel.FailureKinds)+len(sel.Categories) == 0
-	}
-	return (len(sel.FailureKinds) == 0 || slices.Contains(sel.FailureKinds, f.Kind)) &&
-		(len(sel.Categories) == 0 || slices.Contains(sel.Categories, f.Category))
 }
 
 // The failure of a cause is that of its first job, which the index finds.

@@ -1,13 +1,12 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"math"
 	"slices"
 
 	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/store"
 )
 
 // The statements of a search share their parameters: $1 first batch, $2 last batch, $3 the number before
@@ -54,6 +53,25 @@ const (
 	ofOthers             = ` AND b.state IN ('OPEN', 'ACTIVE', 'PAUSED', 'CANCELLING', 'SUCCEEDED', 'FAILED', 'CANCELLED') AND (b.state <> 'SUCCEEDED' OR b.cancelled > 0)`
 	searchPosition       = `json_each($21) AS p CROSS JOIN batches AS b ON b.seq = p.value ->> 0 CROSS JOIN jobs AS j ON j.batch = b.seq AND j.number = p.value ->> 1 AND `
 )
+
+// sourceOf returns the source of positions in the order of an index.
+func sourceOf(index store.SearchIndex) string {
+	switch index {
+	case store.SearchKeys:
+		return searchKeys
+	case store.SearchPrefixes:
+		return searchPrefix
+	case store.SearchStates:
+		return searchStates
+	case store.SearchCauses:
+		return searchCauses
+	case store.SearchPrefixesOfOthers:
+		return searchPrefixOfOthers
+	case store.SearchKeysOfOthers:
+		return searchKeysOfOthers
+	}
+	return searchNumbers
+}
 
 // The orders of a search: whether it is ascending.
 const descending, ascending = false, true
@@ -132,69 +150,14 @@ type rowAfter struct {
 
 func (r rowAfter) Scan(dest ...any) error { return r.row.Scan(append([]any{r.first}, dest...)...) }
 
-// searchPart is a part of a search that is read in the order of an index.
-type searchPart struct {
-	source       string
-	state, cause string
-}
-
-// partsOfSearch cuts a search into parts that have no job in common, by the index that fits best.
-func partsOfSearch(f *job.Search) []searchPart {
-	switch {
-	case len(f.Keys) > 0:
-		return []searchPart{{source: searchKeys}}
-	case f.KeyPrefix != "":
-		return []searchPart{{source: searchPrefix}}
-	case len(f.Causes) == 0 && len(f.States) == 0:
-		return []searchPart{{source: searchNumbers}}
-	}
-	states := distinct(f.States)
-	if len(states) == 0 {
-		states = job.States()
-	}
-	var parts []searchPart
-	for _, state := range states {
-		if len(f.Causes) == 0 {
-			parts = append(parts, searchPart{source: searchStates, state: string(state)})
-		}
-		for _, cause := range distinct(f.Causes) {
-			parts = append(parts, searchPart{searchCauses, string(state), cause})
-		}
-	}
-	return parts
-}
-
-// searchRange is a range of batches, and of the numbers of their jobs.
-type searchRange struct{ first, last, number int64 }
-
-// ranges returns where jobs are to be looked for after a position: in the rest of its batch, then in the
-// batches beyond.
-func ranges(f *job.Search, page job.SearchPage) []searchRange {
-	after := page.After
-	if page.Ascending {
-		return []searchRange{{f.BatchSeq, f.BatchSeq, after.Number}}
-	}
-	first, last := f.BatchSeq, f.BatchSeq
-	if f.BatchSeq == 0 {
-		last = math.MaxInt64
-	}
-	if after == (job.JobPosition{}) {
-		return []searchRange{{first, last, math.MaxInt64}}
-	}
-	rest := searchRange{after.BatchSeq, after.BatchSeq, after.Number}
-	if f.BatchSeq != 0 {
-		return []searchRange{rest}
-	}
-	return []searchRange{rest, {0, after.BatchSeq - 1, math.MaxInt64}}
-}
-
-// searchArgs are $1 to $20 of a part of a search in a range.
-func searchArgs(f *job.Search, in searchRange, part searchPart, n int) []any {
+// searchArgs are $1 to $20 of a part of a search.
+func searchArgs(part *store.SearchPart, n int) []any {
+	f, in := part.Search, part.Range
 	return []any{
-		in.first, in.last, in.number, n, encodeList(f.Accounts), encodeNonEmpty(f.Labels), earliestUpdate(f),
+		in.First, in.Last, in.Number, n, encodeList(f.Accounts), encodeNonEmpty(f.Labels), earliestUpdate(f),
 		encodeList(f.States), f.KeyPrefix, keyAfter(f.KeyPrefix), encodeList(distinct(f.Keys)), encodeList(distinct(f.Causes)),
 		ms(f.Created.Since), ms(f.Created.Until), ms(f.Changed.Since), ms(f.Changed.Until), ms(f.Finished.Since), ms(f.Finished.Until),
-		part.state, part.cause,
+		string(part.State), part.Cause,
 	}
 }
 
@@ -224,121 +187,25 @@ func encodeNonEmpty(m map[string]string) *string {
 	return new(encode(m))
 }
 
-// FindJobs asks for one job more than the page has, to know whether there are others.
-func (r queries) FindJobs(ctx context.Context, f job.Search, page job.SearchPage) (job.FoundJobs, error) {
-	switch {
-	case f.Text != "":
-		return r.findText(ctx, &f, page)
-	case f.EncodingID != "":
-		positions, err := r.encodingPositions(ctx, encodingExactly, f.EncodingID)
-		if err != nil {
-			return job.FoundJobs{}, err
-		}
-		jobs, err := r.jobsAt(ctx, &f, page, positions)
-		return cutPage(jobs, page.Limit), err
-	case isByKey(&f):
-		return r.findByKey(ctx, &f, page)
+// SearchJobs reads a part of a search.
+func (r queries) SearchJobs(ctx context.Context, part store.SearchPart, limit int) ([]job.FoundJob, error) {
+	return all(ctx, r.q, scanFound(), searchStatement(part.Search, sourceOf(part.Index), part.Ascending), searchArgs(&part, limit)...)
+}
+
+// allBatchesOf is the range of all jobs of the batches that a search may find jobs of.
+func allBatchesOf(f *job.Search) store.SearchRange {
+	if f.BatchSeq != 0 {
+		return store.SearchRange{First: f.BatchSeq, Last: f.BatchSeq, Number: math.MaxInt64}
 	}
-	return r.findInParts(ctx, &f, page)
+	return store.SearchRange{First: 0, Last: math.MaxInt64, Number: math.MaxInt64}
 }
 
-// findInParts goes through the parts of a search in each of its ranges.
-func (r queries) findInParts(ctx context.Context, f *job.Search, page job.SearchPage) (job.FoundJobs, error) {
-	parts := partsOfSearch(f)
-	var found []job.FoundJob
-	for _, in := range ranges(f, page) {
-		some, err := r.findIn(ctx, f, parts, in, page.Ascending, page.Limit+1-len(found))
-		if err != nil {
-			return job.FoundJobs{}, err
-		}
-		if found = append(found, some...); len(found) > page.Limit {
-			break
-		}
-	}
-	return cutPage(found, page.Limit), nil
-}
-
-// findIn finds the first n jobs of some parts of a search in a range.
-func (r queries) findIn(ctx context.Context, f *job.Search, parts []searchPart, in searchRange, asc bool, n int) ([]job.FoundJob, error) {
-	var found []job.FoundJob
-	for _, part := range parts {
-		some, err := all(ctx, r.q, scanFound(), searchStatement(f, part.source, asc), searchArgs(f, in, part, n)...)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, some...)
-	}
-	sortFound(found, asc)
-	return found[:min(len(found), n)], nil
-}
-
-func sortFound(found []job.FoundJob, asc bool) {
-	slices.SortFunc(found, func(a, b job.FoundJob) int {
-		return comparePositions(positionOf(&a), positionOf(&b), asc)
-	})
-}
-
-func positionOf(f *job.FoundJob) job.JobPosition {
-	return job.JobPosition{BatchSeq: f.BatchSeq, Number: f.ID.Number}
-}
-
-func comparePositions(a, b job.JobPosition, asc bool) int {
-	c := cmp.Or(cmp.Compare(a.BatchSeq, b.BatchSeq), cmp.Compare(a.Number, b.Number))
-	if !asc {
-		return -c
-	}
-	return c
-}
-
-// cutPage cuts what was found to a page.
-func cutPage(found []job.FoundJob, limit int) job.FoundJobs {
-	if len(found) <= limit {
-		return job.FoundJobs{Jobs: found}
-	}
-	return job.FoundJobs{Jobs: found[:limit], Next: positionOf(&found[limit-1])}
-}
-
-// positionsPerQuery is how many jobs one statement reads by their positions.
-const positionsPerQuery = 500
-
-// jobsAt returns those of the jobs at some positions that a search selects and a page may have, at most one
-// more than its limit, in its order. The positions may be in any order.
-func (r queries) jobsAt(ctx context.Context, f *job.Search, page job.SearchPage, positions []job.JobPosition) ([]job.FoundJob, error) {
-	var found []job.FoundJob
-	all := positions[:0:0]
-	for _, p := range positions {
-		if page.After == (job.JobPosition{}) || comparePositions(p, page.After, page.Ascending) > 0 {
-			all = append(all, p)
-		}
-	}
-	slices.SortFunc(all, func(a, b job.JobPosition) int { return comparePositions(a, b, page.Ascending) })
-	for chunk := range slices.Chunk(slices.Compact(all), positionsPerQuery) {
-		some, err := r.readAt(ctx, f, chunk)
-		if err != nil {
-			return nil, err
-		}
-		sortFound(some, page.Ascending)
-		if found = append(found, some...); len(found) > page.Limit {
-			return found[:page.Limit+1], nil
-		}
-	}
-	return found, nil
-}
-
-// readAt reads those of the jobs at some positions that a search selects.
-func (r queries) readAt(ctx context.Context, f *job.Search, positions []job.JobPosition) ([]job.FoundJob, error) {
+// JobsAt reads jobs by their positions.
+func (r queries) JobsAt(ctx context.Context, f *job.Search, positions []job.JobPosition) ([]job.FoundJob, error) {
 	pairs := make([][2]int64, len(positions))
 	for i, p := range positions {
 		pairs[i] = [2]int64{p.BatchSeq, p.Number}
 	}
-	list, err := json.Marshal(pairs)
-	if err != nil {
-		return nil, err
-	}
-	in := searchRange{0, math.MaxInt64, math.MaxInt64}
-	if f.BatchSeq != 0 {
-		in.first, in.last = f.BatchSeq, f.BatchSeq
-	}
-	args := append(searchArgs(f, in, searchPart{}, len(positions)), string(list))
+	args := append(searchArgs(&store.SearchPart{Search: f, Range: allBatchesOf(f)}, len(positions)), encode(pairs))
 	return all(ctx, r.q, scanFound(), searchStatement(f, searchPosition, descending), args...)
 }

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/stokerd/stoker/job"
@@ -67,17 +66,10 @@ func (t *transaction) InsertJobs(ctx context.Context, n store.NewJobs) error {
 
 // insertTexts keeps what jobs that are inserted are searched by.
 func (t *transaction) insertTexts(ctx context.Context, n store.NewJobs) error {
-	first := n.LastNumber + 1
-	var texts searchTexts
-	for chunk := range slices.Chunk(n.Jobs, jobsPerText) {
-		texts.reset()
-		for i := range chunk {
-			texts.add(&chunk[i])
-		}
-		if _, err := t.exec(ctx, insertText, n.BatchSeq, first, texts.String()); err != nil {
+	for texts := range store.NewTextRows(n.LastNumber, n.Jobs) {
+		if _, err := t.exec(ctx, insertText, n.BatchSeq, texts.FirstNumber, string(texts.Texts)); err != nil {
 			return err
 		}
-		first += int64(len(chunk))
 	}
 	return nil
 }

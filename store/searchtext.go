@@ -1,4 +1,4 @@
-package sqlite
+package store
 
 import (
 	"context"
@@ -8,25 +8,12 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// textRowsPerQuery is how many rows of texts one statement reads, some 20 KB each.
+// textRowsPerQuery is how many rows of texts are read at a time, some 20 KB each.
 const textRowsPerQuery = 64
-
-// textRows reads rows of texts in the batches of a search, which has the first seven parameters in common
-// with its other statements. Ascending, it begins with the row that has the job after number $3.
-func textRows(f *job.Search, asc bool) string {
-	numbers, by := `t.first_number < $3`, `b.seq DESC, t.first_number DESC`
-	if asc {
-		const begin = `(SELECT coalesce(max(x.first_number), 0) FROM job_texts AS x WHERE x.batch = b.seq AND x.first_number <= $3 + 1)`
-		numbers, by = `t.first_number >= `+begin, `b.seq, t.first_number`
-	}
-	return `SELECT b.seq, t.first_number, t.texts FROM ` + listedBatches + ` CROSS JOIN job_texts AS t ON t.batch = b.seq AND ` + numbers + `
- WHERE` + batchConditions(f) + `
- ORDER BY ` + by + ` LIMIT $4 + 0`
-}
 
 // textSearch is a search for a text.
 type textSearch struct {
-	queries
+	searcher
 	search    *job.Search
 	page      job.SearchPage
 	text      string            // in lower case
@@ -35,24 +22,24 @@ type textSearch struct {
 
 // findText goes through the jobs that have the text or, if these are few, through those that match all other
 // conditions.
-func (r queries) findText(ctx context.Context, f *job.Search, page job.SearchPage) (job.FoundJobs, error) {
-	s := textSearch{queries: r, search: f, page: page, text: searchable(f.Text)}
+func (s searcher) findText(ctx context.Context, f *job.Search, page job.SearchPage) (job.FoundJobs, error) {
+	t := textSearch{searcher: s, search: f, page: page, text: searchable(f.Text)}
 	var complete bool
 	var err error
-	if s.encodings, complete, err = s.encodingsWith(ctx); err != nil {
+	if t.encodings, complete, err = t.encodingsWith(ctx); err != nil {
 		return job.FoundJobs{}, err
 	}
 	if !complete {
 		return job.FoundJobs{Next: beginningOf(f, page)}, nil
 	}
-	few, err := s.selectsFew(ctx, f)
+	few, err := t.selectsFew(ctx, f)
 	if err != nil {
 		return job.FoundJobs{}, err
 	}
 	if few {
-		return s.findAmongOthers(ctx)
+		return t.findAmongOthers(ctx)
 	}
-	return s.findInTexts(ctx)
+	return t.findInTexts(ctx)
 }
 
 // findInTexts goes through the texts of all jobs in the order of the page, and through the rows of those jobs
@@ -73,7 +60,7 @@ func (s *textSearch) findInTexts(ctx context.Context) (job.FoundJobs, error) {
 			}
 		}
 		rest := job.SearchPage{After: at, Ascending: s.page.Ascending, Limit: s.page.Limit - len(found)}
-		some, err := s.jobsAt(ctx, s.search, rest, positions)
+		some, err := s.findAt(ctx, s.search, rest, positions)
 		if err != nil {
 			return job.FoundJobs{}, err
 		}
@@ -92,7 +79,7 @@ func (s *textSearch) findAmongOthers(ctx context.Context) (job.FoundJobs, error)
 	others := *s.search
 	others.Text = ""
 	for at := s.page.After; ; {
-		some, err := s.FindJobs(ctx, others, job.SearchPage{After: at, Ascending: s.page.Ascending, Limit: positionsPerQuery})
+		some, err := s.find(ctx, others, job.SearchPage{After: at, Ascending: s.page.Ascending, Limit: positionsPerQuery})
 		if err != nil {
 			return job.FoundJobs{}, err
 		}
@@ -131,16 +118,7 @@ func (s *textSearch) selectsFew(ctx context.Context, f *job.Search) (bool, error
 	case len(f.States) == 0:
 		return false, nil
 	}
-	query := `
-SELECT coalesce(sum(b.waiting), 0), coalesce(sum(b.starting), 0), coalesce(sum(b.queued), 0), coalesce(sum(b.running), 0),
-       coalesce(sum(b.succeeded), 0), coalesce(sum(b.failed), 0), coalesce(sum(b.cancelling), 0), coalesce(sum(b.cancelled), 0)
-  FROM ` + listedBatches + ` WHERE` + batchConditions(f)
-	scan := func(r row) (c job.Counts, err error) {
-		err = r.Scan(&c.Waiting, &c.Starting, &c.Queued, &c.Running, &c.Succeeded, &c.Failed, &c.Cancelling, &c.Cancelled)
-		return c, err
-	}
-	in := ranges(f, job.SearchPage{})[0]
-	counts, err := one(ctx, s.q, scan, query, searchArgs(f, in, searchPart{}, 0)[:7]...)
+	counts, err := s.CountJobsOfBatches(ctx, f)
 	var total int64
 	for _, state := range distinct(f.States) {
 		total += *counts.Of(state)
@@ -150,15 +128,10 @@ SELECT coalesce(sum(b.waiting), 0), coalesce(sum(b.starting), 0), coalesce(sum(b
 
 // readTexts reads the rows of texts after a position, in order: textRowsPerQuery of them, unless there are
 // fewer.
-func (s *textSearch) readTexts(ctx context.Context, after job.JobPosition) ([]textRow, error) {
-	f, asc := s.search, s.page.Ascending
-	scan := func(r row) (t textRow, err error) {
-		err = r.Scan(&t.position.BatchSeq, &t.position.Number, &t.texts)
-		return t, err
-	}
-	var rows []textRow
-	for _, in := range ranges(f, job.SearchPage{After: after, Ascending: asc}) {
-		some, err := all(ctx, s.q, scan, textRows(f, asc), searchArgs(f, in, searchPart{}, textRowsPerQuery-len(rows))[:7]...)
+func (s *textSearch) readTexts(ctx context.Context, after job.JobPosition) ([]TextRow, error) {
+	var rows []TextRow
+	for _, in := range ranges(s.search, job.SearchPage{After: after, Ascending: s.page.Ascending}) {
+		some, err := s.TextRows(ctx, SearchPart{Search: s.search, Range: in, Ascending: s.page.Ascending}, textRowsPerQuery-len(rows))
 		if err != nil {
 			return nil, err
 		}
@@ -170,23 +143,24 @@ func (s *textSearch) readTexts(ctx context.Context, after job.JobPosition) ([]te
 }
 
 // endOf is the position of the last job of some rows; zero if there are none.
-func endOf(rows []textRow, asc bool) job.JobPosition {
+func endOf(rows []TextRow, asc bool) job.JobPosition {
 	if len(rows) == 0 {
 		return job.JobPosition{}
 	}
 	last := rows[len(rows)-1]
+	end := job.JobPosition{BatchSeq: last.BatchSeq, Number: last.FirstNumber}
 	if asc {
-		last.position.Number += last.jobCount() - 1
+		end.Number += last.jobCount() - 1
 	}
-	return last.position
+	return end
 }
 
 // positionsWith returns the positions of the jobs of some rows that have a text.
-func positionsWith(rows []textRow, text []byte) []job.JobPosition {
+func positionsWith(rows []TextRow, text []byte) []job.JobPosition {
 	var positions []job.JobPosition
 	for _, t := range rows {
 		for _, number := range t.find(text) {
-			positions = append(positions, job.JobPosition{BatchSeq: t.position.BatchSeq, Number: number})
+			positions = append(positions, job.JobPosition{BatchSeq: t.BatchSeq, Number: number})
 		}
 	}
 	return positions

@@ -1,0 +1,35 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/postgres"
+	"github.com/stokerd/stoker/store/sqlite"
+)
+
+// openTable opens the job table, in a file or in a database. onLost is told if it is taken away later, and
+// onCommit of every commit.
+func openTable(ctx context.Context, cfg *config.Config, log *slog.Logger, onLost func(error), onCommit func(store.Commit)) (*store.Store, error) {
+	options := store.Options{
+		Logger: log, MustExist: cfg.DBMustExist, AcceptNoLog: cfg.AcceptNoLog, OnLost: onLost, OnCommit: onCommit,
+		DiskFloor: store.Floor(cfg.DiskFloor), MigrateWithoutCopy: cfg.MigrateWithoutCopy,
+	}
+	if !postgres.IsURL(cfg.DB) {
+		return sqlite.Open(ctx, cfg.DB, options)
+	}
+	if cfg.Backup.Every > 0 && cfg.Backup.Dir != "" {
+		return nil, errors.New("--backup-dir: a database is copied by its own tools, pg_dump or continuous archiving; leave this setting out")
+	}
+	if cfg.Migrate {
+		_, _, err := postgres.Migrate(ctx, cfg.DB)
+		if err != nil {
+			return nil, err
+		}
+		log.InfoContext(ctx, "the schema of the database is up to date", "db", postgres.Name(cfg.DB))
+	}
+	return postgres.Open(ctx, cfg.DB, options)
+}

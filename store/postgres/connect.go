@@ -1,0 +1,163 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/stokerd/stoker/job"
+)
+
+const (
+	// defaultConnectLimit is how long connecting may take, unless the URL says connect_timeout.
+	defaultConnectLimit = 5 * time.Second
+	// deadPeer is after what time a connection is given up whose other end does not acknowledge what was sent, or
+	// does not answer a probe.
+	deadPeer = 5 * time.Second
+)
+
+// IsURL reports whether text names a database of PostgreSQL, and no file.
+func IsURL(text string) bool {
+	return strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://")
+}
+
+// errURL does not say what is wrong with a URL: a part of it, which may be part of the password, would be in that.
+var errURL = errors.New("want postgres://USER@HOST:PORT/DATABASE; a password belongs into the file that PGPASSFILE names, or into the URL with its special characters as %XX")
+
+// Name names the database of a URL for people, without the password.
+func Name(url string) string {
+	config, err := parse(url)
+	if err != nil {
+		return "postgres://..."
+	}
+	return nameOf(config.ConnConfig)
+}
+
+func nameOf(c *pgx.ConnConfig) string {
+	if strings.HasPrefix(c.Host, "/") { // the directory of a Unix socket
+		return "postgres://" + c.User + "@/" + c.Database + "?host=" + c.Host
+	}
+	hosts := []string{net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))}
+	for _, f := range c.Fallbacks { // the same host once more without encryption, and the other hosts
+		if host := net.JoinHostPort(f.Host, strconv.Itoa(int(f.Port))); host != hosts[len(hosts)-1] {
+			hosts = append(hosts, host)
+		}
+	}
+	return "postgres://" + c.User + "@" + strings.Join(hosts, ",") + "/" + c.Database
+}
+
+// parse reads a URL, and the variables and files that PostgreSQL's own clients read.
+func parse(url string) (*pgxpool.Config, error) {
+	if !IsURL(url) {
+		return nil, errURL
+	}
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, errURL
+	}
+	c := config.ConnConfig
+	c.DialFunc = newDialer().DialContext
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = defaultConnectLimit
+	}
+	if c.RuntimeParams["application_name"] == "" {
+		c.RuntimeParams["application_name"] = "stoker"
+	}
+	if c.Database == "" {
+		c.Database = c.User
+	}
+	return config, nil
+}
+
+func newDialer() *net.Dialer {
+	return &net.Dialer{
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: deadPeer, Interval: time.Second, Count: 5},
+		Control:         limitUnacknowledged,
+	}
+}
+
+// connector makes connections, and refuses servers that may not be written to.
+type connector struct {
+	config   *pgxpool.Config
+	timeline atomic.Pointer[string] // of the server when the table was opened; empty: it does not say
+}
+
+// session is a connection of its own, outside of the pool of readers.
+type session struct {
+	*pgx.Conn
+	// unsynced is set when the server says that a transaction is committed, but not confirmed by the standby.
+	unsynced *atomic.Bool
+}
+
+// abandon closes the connection at once, whatever it is doing.
+func (s *session) abandon() { _ = s.PgConn().Conn().Close() }
+
+// close says goodbye to the server.
+func (s *session) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = s.Close(ctx)
+}
+
+// connect opens a connection.
+func (c *connector) connect(ctx context.Context) (*session, error) {
+	s := &session{unsynced: &atomic.Bool{}}
+	config := c.config.ConnConfig.Copy()
+	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
+		if n.Code == codeCommitUnsynced {
+			s.unsynced.Store(true)
+		}
+	}
+	var err error
+	if s.Conn, err = pgx.ConnectConfig(ctx, config); err != nil {
+		return nil, err
+	}
+	if err := c.check(ctx, s.Conn); err != nil {
+		s.abandon()
+		return nil, err
+	}
+	return s, nil
+}
+
+// check refuses a server that is a standby, that acknowledges commits before they are durable, or that is not
+// the one that the table was opened on.
+func (c *connector) check(ctx context.Context, conn *pgx.Conn) error {
+	const query = `
+SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on', current_setting('synchronous_commit')`
+	var readOnly bool
+	var synchronous string
+	if err := conn.QueryRow(ctx, query).Scan(&readOnly, &synchronous); err != nil {
+		return fmt.Errorf("ask the server what it is: %w", interpret(err))
+	}
+	switch {
+	case readOnly:
+		return fmt.Errorf("%w: %w", job.ErrUnavailable, ErrReadOnly)
+	case synchronous == "off":
+		return ErrNotDurable
+	}
+	if was := c.timeline.Load(); was != nil && *was != "" {
+		if is, err := readTimeline(ctx, conn); err != nil || is != *was {
+			return errors.Join(err, fmt.Errorf("%w: %w", job.ErrUnavailable, ErrTimeline))
+		}
+	}
+	return nil
+}
+
+// ErrTimeline says that a standby was promoted, or a backup was restored, since the table was opened. The server may
+// not know what was written last.
+var ErrTimeline = errors.New("the database goes on from another history than the one that it was opened with")
+
+// readTimeline reads the number of the server's timeline, which a promotion changes.
+func readTimeline(ctx context.Context, conn *pgx.Conn) (timeline string, err error) {
+	err = conn.QueryRow(ctx, `SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)`).Scan(&timeline)
+	return timeline, err
+}
