@@ -38,6 +38,9 @@ type Options struct {
 	// HTTPClient sends the requests. Its redirect policy is not used: the client
 	// never follows redirects. Default: a client with a connection pool of its own.
 	HTTPClient *http.Client
+	// WrapTransport returns what sends requests in place of the transport of HTTPClient, such as one that
+	// traces them. It must send each request once. Default: nothing is wrapped.
+	WrapTransport func(http.RoundTripper) http.RoundTripper
 	// Timeout bounds each call. The wait for the Governor does not count. Default
 	// [DefaultTimeout].
 	Timeout time.Duration
@@ -49,6 +52,8 @@ type Options struct {
 	Logger *slog.Logger
 	// UserAgent is sent with each call. Default "stoker".
 	UserAgent string
+	// OnCall is called after each call that was made. It must not block. Default: nobody is told.
+	OnCall func(CallResult)
 }
 
 // Client calls the API. It is safe for concurrent use and keeps connections warm.
@@ -71,6 +76,7 @@ type Client struct {
 	governor  *Governor
 	log       *slog.Logger
 	userAgent string
+	onCall    func(CallResult)
 	unknown   *UnknownValues
 	fields    fieldSampler
 
@@ -99,11 +105,15 @@ func New(opts Options) (*Client, error) {
 		governor:  opts.Governor,
 		log:       opts.Logger,
 		userAgent: cmp.Or(opts.UserAgent, "stoker"),
+		onCall:    opts.OnCall,
 	}
 	if opts.HTTPClient != nil {
 		c.http = *opts.HTTPClient
 	} else {
 		c.http.Transport = newTransport()
+	}
+	if opts.WrapTransport != nil {
+		c.http.Transport = opts.WrapTransport(cmp.Or[http.RoundTripper](c.http.Transport, http.DefaultTransport))
 	}
 	// A redirect would carry the key to another host or turn a POST into a GET.
 	c.http.CheckRedirect = func(*http.Request, []*http.Request) error {
@@ -214,11 +224,28 @@ func (c *Client) do(ctx context.Context, cl call, out any) error {
 	throttled := Throttled(err)
 	c.governor.observe(cl.class, ticket, resp.header, throttled)
 	if throttled {
-		c.log.WarnContext(ctx, "bitmovin throttled a call", "class", cl.class.String(), "err", err)
+		c.log.InfoContext(ctx, "the platform throttles calls", "class", cl.class.String(), "err", err)
 	}
-	c.log.DebugContext(ctx, "bitmovin call", "method", cl.method, "path", cl.path,
-		"status", resp.status, "duration", c.governor.clock.Now().Sub(begin), "err", err)
+	cl.tell(ctx, c, resp, c.governor.clock.Now().Sub(begin), err)
 	return err
+}
+
+// tell tells log and OnCall of a client how the call ended.
+func (cl call) tell(ctx context.Context, c *Client, resp response, took time.Duration, err error) {
+	if c.onCall != nil {
+		c.onCall(CallResult{Class: cl.class, Outcome: outcomeOf(err), Duration: took})
+	}
+	if !c.log.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	attrs := []any{"method", cl.method, "path", cl.path, "status", resp.status, "took", took}
+	if id := requestID(ctx); id != "" {
+		attrs = append(attrs, "request_id", id)
+	}
+	if err != nil {
+		attrs = append(attrs, "err", err)
+	}
+	c.log.DebugContext(ctx, "call to the platform", attrs...)
 }
 
 // recordUnknown records the unknown values of a decoded response or of an [*APIError]. It also
@@ -322,6 +349,9 @@ func (c *Client) request(ctx context.Context, cl call, key Secret, body []byte) 
 	req.Header.Set("X-Api-Key", string(key))
 	if c.tenant != "" {
 		req.Header.Set("X-Tenant-Org-Id", c.tenant)
+	}
+	if id := requestID(ctx); id != "" {
+		req.Header.Set(headerRequestID, id)
 	}
 	req.Header.Set("X-Api-Client", "stoker")
 	req.Header.Set("User-Agent", c.userAgent)

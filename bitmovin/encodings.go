@@ -23,6 +23,11 @@ const (
 	ParamLimit         = "limit"
 )
 
+// ListParameters lists these parameters.
+func ListParameters() []string {
+	return []string{ParamSearch, ParamName, ParamStatus, ParamCreatedAfter, ParamFinishedAfter, ParamTotalCount, ParamLimit}
+}
+
 // encodingPath returns the path of an encoding or, with parts, of a resource below the encoding.
 func encodingPath(id EncodingID, parts ...string) string {
 	return strings.Join(append([]string{encodingsPath, escape(id)}, parts...), "/")

@@ -30,10 +30,12 @@ const (
 	UnknownField        UnknownKind = "field"      // an undocumented field, or one of another type
 )
 
-// unknownKinds are all kinds.
-var unknownKinds = []UnknownKind{
-	UnknownStatus, UnknownEncodingType, UnknownTaskType, UnknownRetryHint,
-	UnknownMessageType, UnknownEvent, UnknownErrorCode, UnknownField,
+// UnknownKinds lists all kinds.
+func UnknownKinds() []UnknownKind {
+	return []UnknownKind{
+		UnknownStatus, UnknownEncodingType, UnknownTaskType, UnknownRetryHint,
+		UnknownMessageType, UnknownEvent, UnknownErrorCode, UnknownField,
+	}
 }
 
 // maxUnknown bounds how many values of a kind are remembered. Values beyond the bound are counted,
@@ -131,7 +133,7 @@ func (u *UnknownValues) List(n int) []UnknownValue {
 // Totals returns how often unknown values of each kind were received. The map has every kind.
 func (u *UnknownValues) Totals() map[UnknownKind]int64 {
 	totals := map[UnknownKind]int64{}
-	for _, kind := range unknownKinds {
+	for _, kind := range UnknownKinds() {
 		totals[kind] = 0
 	}
 	if u != nil {

@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -53,7 +54,7 @@ func (c *batchCanceller) cancelBatches(ctx context.Context) error {
 		return err
 	}
 	for _, id := range ids {
-		if err := c.cancelJobs(ctx, id); err != nil {
+		if err := c.cancelJobs(ctx, id); err != nil && !errors.Is(err, job.ErrNotFound) { // ended, and deleted meanwhile
 			return err
 		}
 	}

@@ -45,6 +45,11 @@ type Config struct {
 	// repeated. Default: 15 s more than the client's time-out. [New] refuses less than the
 	// time-out.
 	Settle time.Duration
+	// OnFilled is told how long a place in the queue of an account was free until a start filled it, of the
+	// places that became free while jobs waited. It must not block. Default: nobody is told.
+	OnFilled func(accountID string, free time.Duration)
+	// Tracer follows what is done for jobs. Default: nobody does.
+	Tracer Tracer
 	// Clock tells the time. Default: the system's clock. With any other clock the dispatcher
 	// cannot run, but only be simulated; see [Dispatcher.Simulate].
 	Clock clock.Clock

@@ -73,6 +73,8 @@ type accountLoop struct {
 	listDue        time.Time // list the running encodings
 	definitionsDue time.Time
 	waitLog        waitLog
+	problemLog     problemLog
+	supply         supply
 
 	decided func() // called after each decision; nil except in tests
 }
@@ -91,6 +93,9 @@ func newAccountLoop(c Config, a Account) *accountLoop {
 		reconciliation: reconciliation{inherited: map[string]bool{}, confirmations: map[job.ID]confirmation{}},
 	}
 	l.limit.setTarget(cmp.Or(l.configured.Number, l.maxTarget))
+	if c.OnFilled != nil {
+		l.supply.onFilled = func(wait time.Duration) { c.OnFilled(a.ID, wait) }
+	}
 	l.publishStatus(nil)
 	return l
 }
@@ -153,6 +158,7 @@ func (l *accountLoop) decideOnce(work context.Context) (wake time.Time, err erro
 	l.prepareDecision(now)
 	v := l.collectView(now)
 	p := decide(v)
+	l.supply.note(&v, max(l.queue.foreign, 0)+l.jobs.index.counts.queued, now)
 	l.carryOut(work, p, now)
 	l.spawnDefinitions(work, now)
 	l.publishStatus(&v)

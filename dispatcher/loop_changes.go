@@ -26,7 +26,7 @@ func (l *accountLoop) applyChanges(ctx context.Context, kind taskKind, list enco
 	now, changes := l.now(), 0
 	l.polls.changes.noteListed(kind, list.time, l.finishAccountTask(kind, err, now))
 	if err != nil {
-		l.log.Warn("cannot list the encodings that have changed", "err", err)
+		l.log.Info("cannot list the encodings that have changed", "err", err)
 		return
 	}
 	for id, seen := range list.encodings {

@@ -17,7 +17,11 @@ func (l *accountLoop) spawnJobTask(ctx context.Context, kind taskKind, id job.ID
 		return
 	}
 	b, err := l.jobs.readBatch(ctx, l.store, id.Batch)
-	if err != nil {
+	switch {
+	case errors.Is(err, job.ErrNotFound): // it was deleted meanwhile
+		l.outdated.nextJobs = true
+		return
+	case err != nil:
 		l.log.Error("cannot read a batch", "batch", id.Batch, "err", err)
 		return
 	}
@@ -34,7 +38,9 @@ func (l *accountLoop) spawnJobTask(ctx context.Context, kind taskKind, id job.ID
 	l.jobs.refresh(t)
 	snapshot := *t
 	l.tasks.spawn(kind, func() func() {
+		ctx, end := l.worker.traces.follow(ctx, kind, &snapshot)
 		o := do(ctx, snapshot)
+		end(o)
 		return func() { l.finishJobTask(kind, id, o) }
 	})
 }
@@ -57,6 +63,8 @@ func (l *accountLoop) finishJobTask(kind taskKind, id job.ID, o outcome) {
 	if o.job.Version > 0 {
 		l.jobs.track(o.job, now)
 	}
+	l.supply.noteResult(r)
+	l.worker.traces.noteAttempt(r)
 	l.markOutdated(r)
 	l.polls.scheduleNextPoll(r)
 	l.jobs.refresh(t)
@@ -83,7 +91,9 @@ func (l *accountLoop) updateJobFailures(r taskResult) {
 		if t.lacksStatus() && t.failures == 1 && l.queue.holdsPlace(t) {
 			l.queue.nextTime = r.now // the count tells whether the encoding still holds a place
 		}
-		l.log.Warn("a job's task failed and will be repeated", "task", r.kind.String(), "job", t.job.ID.String(), "err", err, "failures", t.failures)
+		if !errors.Is(err, job.ErrNotFound) { // its batch was deleted meanwhile
+			l.log.Info("a job's task failed and will be repeated", "task", r.kind.String(), "job", t.job.ID.String(), "err", err, "failures", t.failures)
+		}
 	default:
 		t.clearFailure(r.kind, o.job.Version > 0 && o.job.State != r.before.State)
 		if r.kind == taskConfirm {

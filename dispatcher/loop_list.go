@@ -41,7 +41,7 @@ func (l *accountLoop) applyList(ctx context.Context, list runningList, err error
 	}
 	l.listDue = later(again, now.Add(max(sharedInterval(l.pollInterval, l.worker.account.Client, listShare), time.Duration(1+list.length/pageSize)*spacing)))
 	if err != nil {
-		l.log.Warn("cannot list the running encodings", "err", err)
+		l.log.Info("cannot list the running encodings", "err", err)
 		return
 	}
 	for id, t := range l.jobs.tracked {

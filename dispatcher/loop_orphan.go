@@ -41,5 +41,5 @@ func (l *accountLoop) applyDelete(id string, err error) {
 	o.failures++
 	l.retries.total[taskDelete]++
 	o.notBefore = now.Add(growingPause(firstSkipPause, o.failures, maxDeletePause))
-	l.log.Warn("cannot delete an orphan", "encoding", id, "err", err)
+	l.log.Info("cannot delete an orphan; it is tried again", "encoding", id, "err", err)
 }

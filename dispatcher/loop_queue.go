@@ -22,7 +22,7 @@ func (l *accountLoop) applyCount(c queueListing, err error) {
 	again := l.finishAccountTask(taskCount, err, now)
 	if err != nil {
 		l.queue.nextTime = again
-		l.log.Warn("cannot count the platform's queue", "err", err)
+		l.log.Info("cannot count the platform's queue", "err", err)
 		return
 	}
 	own := l.jobs.countUnansweredStarts(c.queued)

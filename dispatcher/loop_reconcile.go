@@ -38,7 +38,7 @@ func (l *accountLoop) applySweep(kind taskKind, began time.Time, err error) {
 	now, r := l.now(), &l.reconciliation
 	again := l.finishAccountTask(kind, err, now)
 	if err != nil {
-		l.log.Warn("cannot reconcile or sweep the account", "task", kind.String(), "err", err)
+		l.log.Info("cannot reconcile or sweep the account", "task", kind.String(), "err", err)
 		r.due = now.Add(sweepRetryPause)
 		if !r.done {
 			r.err, r.due = err, again

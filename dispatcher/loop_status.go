@@ -44,6 +44,8 @@ func (l *accountLoop) publishStatus(v *view) {
 		Waits:                l.jobs.waitReasons(),
 		Repeats:              l.retries.totals(),
 		TargetAdvice:         l.advice.given,
+		WaitingTime:          l.supply.waitingTime,
+		DryTime:              l.supply.dryTime,
 	}
 	if l.dailyStarts.usedUp() {
 		s.PausedUntil = l.dailyStarts.dayEnd()
@@ -60,6 +62,7 @@ func (l *accountLoop) publishStatus(v *view) {
 	budgeted := s
 	budgeted.Budgets, _ = l.publisher.readBudgets()
 	l.waitLog.note(&budgeted, now, l.log)
+	l.problemLog.note(&s, now, l.log)
 	l.publisher.publish(s)
 }
 

@@ -36,7 +36,7 @@ func (l *accountLoop) applyWalk(w listWalk, err error) {
 	again := l.retries.note(taskWalk, err, now)
 	l.walks.due = later(again, now.Add(max(minWalkPause, now.Sub(w.began))))
 	if err != nil {
-		l.log.Warn("cannot walk the list of encodings to see whether one is missing", "err", err)
+		l.log.Info("cannot walk the list of encodings to see whether one is missing", "err", err)
 		return
 	}
 	l.walks.last = w

@@ -41,6 +41,14 @@ func (k taskKind) String() string {
 	}[k]
 }
 
+// TaskNames lists the kinds of tasks, as [job.AccountStatus.Repeats] names them.
+func TaskNames() (names []string) {
+	for kind := taskNone + 1; kind < taskKinds; kind++ {
+		names = append(names, kind.String())
+	}
+	return names
+}
+
 // outcome is the result of a task for one job.
 type outcome struct {
 	// job is the job as the task left it. Its version is 0 if the task did not read it.

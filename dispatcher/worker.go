@@ -24,6 +24,7 @@ type worker struct {
 	log     *slog.Logger
 	clock   clock.Clock
 	settle  time.Duration
+	traces  taskTraces
 	// maxStartsOf is [Config.MaxStartsOf].
 	maxStartsOf func(principal string) int
 
@@ -46,7 +47,7 @@ type worker struct {
 
 func newWorker(c Config, a Account, log *slog.Logger) *worker {
 	return &worker{
-		account: a, store: c.Store, log: log, clock: c.Clock, settle: cmp.Or(c.Settle, a.Client.Timeout()+settleMargin), maxStartsOf: c.MaxStartsOf,
+		account: a, store: c.Store, log: log, clock: c.Clock, settle: cmp.Or(c.Settle, a.Client.Timeout()+settleMargin), traces: taskTraces{c.Tracer}, maxStartsOf: c.MaxStartsOf,
 		provisioner: provision.New(c.provision(a, log)),
 		encodings:   newEncodingList(c.Store, a, c.Clock, log),
 	}

@@ -57,7 +57,7 @@ func (w *worker) correctEncodingID(ctx context.Context, t trackedJob, encoding s
 		return u.TemplateCorrected(encoding, t.job.Attempt, w.now())
 	})
 	if o.storeErr == nil {
-		w.log.Warn("an encoding has another id than its start was answered with", "job", t.job.ID.String(), "encoding", encoding, "answered", t.job.EncodingID)
+		w.log.Info("an encoding has another id than its start was answered with", "job", t.job.ID.String(), "encoding", encoding, "answered", t.job.EncodingID)
 	}
 	return o
 }

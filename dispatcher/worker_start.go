@@ -104,7 +104,7 @@ func (w *worker) handleStartRefusal(ctx context.Context, t trackedJob, refusal e
 	f := newFailure(job.FailedStart, refusal, now)
 	seen, rules := taskObservation(t.job.EncodingID, task), w.rulesFor(t.batch, 0)
 	if t.job.Ran(seen) && !w.restartsRefused.Swap(true) {
-		w.log.Warn("the platform refuses to start an encoding again that has run; retries get a new encoding from now on", "job", t.job.ID.String(), "err", refusal)
+		w.log.Info("the platform refuses to start an encoding again that has run; retries get a new encoding from now on", "job", t.job.ID.String(), "err", refusal)
 	}
 	return w.updateJob(ctx, t.job.ID, func(u *job.Update) error {
 		if u.Job.Ran(seen) {

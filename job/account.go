@@ -82,6 +82,10 @@ type AccountStatus struct {
 	// left the result open, by kind of call.
 	Repeats map[string]int64
 
+	// WaitingTime is how long, since the process started, jobs have waited that nothing but a full queue
+	// kept from being started, and DryTime for how much of it the platform's queue was empty.
+	WaitingTime, DryTime time.Duration
+
 	Budgets []Budget
 
 	// UnknownValues has the first values from the platform that this service does not know, at

@@ -61,8 +61,11 @@ type Batch struct {
 	Seq         int64  // sequence number in the order of submission, never given twice: people call it the number of the batch; set by the job table
 	DisplayName string
 	CreatedBy   string // the name of who submitted the batch
-	AccountID   string
-	Priority    int // 0 to 100; higher goes first
+	// CallID is the id of the call that submitted the batch, and TraceParent its trace, as W3C Trace Context
+	// spells it. They are empty if unknown, and nothing depends on them.
+	CallID, TraceParent string
+	AccountID           string
+	Priority            int // 0 to 100; higher goes first
 
 	State       BatchState
 	StateReason string    // why the batch is paused or was cancelled

@@ -158,6 +158,11 @@ const (
 	FailedGone      FailureKind = "GONE"      // the encoding no longer exists at the platform
 )
 
+// FailureKinds lists every kind.
+func FailureKinds() []FailureKind {
+	return []FailureKind{FailedEncoding, FailedTransfer, FailedStart, FailedConfigure, FailedGone}
+}
+
 // RetryHint is the platform's advice whether to retry.
 type RetryHint string
 

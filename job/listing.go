@@ -42,6 +42,11 @@ const (
 	ParameterMisses     ParameterFault = "MISSES"     // the platform leaves out encodings that it should find
 )
 
+// ParameterFaults lists every fault.
+func ParameterFaults() []ParameterFault {
+	return []ParameterFault{ParameterRefused, ParameterUnanswered, ParameterIgnored, ParameterMisses}
+}
+
 // OtherInstance is another Stoker server, with a job table of its own, that uses the same API key.
 type OtherInstance struct {
 	ID           string // of its job table

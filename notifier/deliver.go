@@ -167,12 +167,12 @@ func (n *Notifier) logAttempt(before, after notification.Endpoint, d notificatio
 	log := n.log.With("endpoint", d.Endpoint, "message", d.ID, "event", d.Event, "attempt", d.Attempts)
 	switch {
 	case after.Disabled && !before.Disabled:
-		log.Warn("endpoint of notifications disabled", "reason", after.DisabledReason)
+		log.Warn("endpoint of notifications disabled", "why", after.DisabledReason)
 	case !a.Delivered() && before.FailingSince.IsZero():
-		log.Warn("endpoint of notifications does not accept a message; it is sent again", "reason", a.Problem)
+		log.Warn("endpoint of notifications does not accept a message; it is sent again", "why", a.Problem)
 	case a.Delivered() && !before.FailingSince.IsZero():
 		log.Info("endpoint of notifications accepts messages again")
 	default:
-		log.Debug("notification sent", "delivered", a.Delivered(), "reason", a.Problem, "duration", a.Duration)
+		log.Debug("notification sent", "delivered", a.Delivered(), "why", a.Problem, "took", a.Duration)
 	}
 }

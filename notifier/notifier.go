@@ -119,7 +119,7 @@ func (n *Notifier) trim(ctx context.Context) {
 		case err != nil:
 			n.log.Warn("outbox of notifications not shortened", "err", err)
 		case len(givenUp) > 0:
-			n.log.Warn("notifications given up", "count", len(givenUp), "reason", givenUp[0].Problem)
+			n.log.Warn("notifications given up", "count", len(givenUp), "why", givenUp[0].Problem)
 		}
 		timer := time.NewTimer(trimInterval)
 		select {

@@ -60,8 +60,17 @@ func (l *auditLog) unary(ctx context.Context, req any, info *grpc.UnaryServerInf
 	if m, ok := resp.(proto.Message); ok {
 		record.Describe("", withResult(e.Detail, m))
 	}
-	l.endRecord(ctx, record, access.OutcomeOK, "")
+	l.logChange(ctx, l.endRecord(ctx, record, access.OutcomeOK, ""))
 	return resp, nil
+}
+
+// maxLoggedDetail is how much of an entry's detail is in the log, in bytes.
+const maxLoggedDetail = 200
+
+// logChange logs a call that may have changed something.
+func (l *auditLog) logChange(ctx context.Context, e access.Entry) {
+	l.log.InfoContext(ctx, "call carried out", callIDKey, e.CallID, "method", e.Method, "principal", e.Principal,
+		"target", e.Target, "detail", clip(e.Detail, maxLoggedDetail))
 }
 
 // newEntry makes the entry of a call that begins.
@@ -76,11 +85,14 @@ func (l *auditLog) newEntry(ctx context.Context, method string, req any) access.
 	return e
 }
 
-// endRecord writes what the job table has not written yet of the entry of a call that has ended.
-func (l *auditLog) endRecord(ctx context.Context, record *access.Record, outcome, why string) {
-	if e, write := record.End(outcome, clip(why, access.MaxDetail)); write {
+// endRecord writes what the job table has not written yet of the entry of a call that has ended, and returns
+// the entry.
+func (l *auditLog) endRecord(ctx context.Context, record *access.Record, outcome, why string) access.Entry {
+	e, write := record.End(outcome, clip(why, access.MaxDetail))
+	if write {
 		l.writeEntry(ctx, e)
 	}
+	return e
 }
 
 // writeEntry writes an entry. The call that it is about has been answered for, whatever becomes of the entry.

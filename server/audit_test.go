@@ -166,7 +166,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 		if after, err := g.access.Entries(t.Context(), access.EntryFilter{}); err != nil || len(after) != len(list) {
 			t.Errorf("%d entries after calls of a stranger, %v, want %d", len(after), err, len(list))
 		}
-		if n := g.server.RefusedCallers(); n != 20 {
+		if n := server.NewFigures(g.server).RefusedCallers(); n != 20 {
 			t.Errorf("%d callers refused, want 20", n)
 		}
 		stop(nil)

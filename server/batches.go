@@ -67,6 +67,7 @@ func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchReque
 		return nil, fmt.Errorf("choose a batch id: %w", err)
 	}
 	b.ID = id.String()
+	b.CallID, b.TraceParent = callID(ctx), s.traceParent(ctx)
 	b.CreateTime, b.UpdateTime = now, now
 	b.DisplayName = cmp.Or(b.DisplayName, b.ID)
 	n := len(jobs)

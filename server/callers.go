@@ -3,7 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
-	"maps"
+
 	"net"
 	"sync"
 	"time"
@@ -131,13 +131,6 @@ func (c *callers) countRefusal(limit string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.counts[limit]++
-}
-
-// RefusedByLimit returns how many calls each limit has refused since the process started, by its name.
-func (s *Server) RefusedByLimit() map[string]int64 {
-	s.callers.mu.Lock()
-	defer s.callers.mu.Unlock()
-	return maps.Clone(s.callers.counts)
 }
 
 // streamLimits refuses calls beyond the limits of their caller, before anything of their request is received.

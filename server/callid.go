@@ -4,15 +4,19 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"strings"
 
 	middleware "github.com/grpc-ecosystem/go-grpc-middleware/v2"
-	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 )
 
-// callIDTrailer is the trailer that tells the caller the id of the call.
-const callIDTrailer = "call-id"
+// callIDHeader is the header by which a caller may choose the id of its call, and the trailer that tells the
+// caller the id.
+const callIDHeader = "call-id"
+
+// maxCallID is the length of the longest id that a caller may choose, in bytes.
+const maxCallID = 64
 
 // callIDKey is the key of a call's id in its context, in log lines and in the details of errors.
 const callIDKey = "call_id"
@@ -36,14 +40,25 @@ func callOf(ctx context.Context) *call {
 	return c
 }
 
-// withCallID gives a call an id of its own: 12 random hexadecimal digits. It is in every log line
-// about the call and in the trailer of the answer.
+// withCallID gives a call its id: the one that the caller has chosen, if it is a usable one, or 12 random
+// hexadecimal digits. It is in every log line about the call, in the audit log, in the trailer of the answer,
+// and in the calls to the platform for the jobs of a batch that the call submits.
 func withCallID(ctx context.Context) (_ context.Context, id string) {
-	var random [6]byte
-	_, _ = rand.Read(random[:]) // never fails
-	id = hex.EncodeToString(random[:])
-	ctx = context.WithValue(ctx, callKey{}, &call{id: id})
-	return logging.InjectFields(ctx, logging.Fields{callIDKey, id}), id
+	if chosen := metadata.ValueFromIncomingContext(ctx, callIDHeader); len(chosen) == 1 && isCallID(chosen[0]) {
+		id = chosen[0]
+	} else {
+		var random [6]byte
+		_, _ = rand.Read(random[:]) // never fails
+		id = hex.EncodeToString(random[:])
+	}
+	return context.WithValue(ctx, callKey{}, &call{id: id}), id
+}
+
+// isCallID reports whether a text can be the id of a call: letters, digits, and some marks between them.
+func isCallID(text string) bool {
+	return text != "" && len(text) <= maxCallID && !strings.ContainsFunc(text, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.", r)
+	})
 }
 
 // callID returns the id of the call that ctx belongs to; empty outside of a call.
@@ -56,6 +71,6 @@ func callID(ctx context.Context) string {
 
 func streamCallID(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	ctx, id := withCallID(stream.Context())
-	stream.SetTrailer(metadata.Pairs(callIDTrailer, id))
+	stream.SetTrailer(metadata.Pairs(callIDHeader, id))
 	return handle(srv, &middleware.WrappedServerStream{ServerStream: stream, WrappedContext: ctx})
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -29,12 +28,7 @@ func (s *Server) Options() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ChainStreamInterceptor(
 			streamCallID,
-			logging.StreamServerInterceptor(s.callLogger(),
-				logging.WithLogOnEvents(logging.FinishCall),
-				logging.WithLevels(logLevel),
-				logging.WithDurationField(logging.DurationToDurationField),
-				logging.WithDisableLoggingFields(logging.ComponentFieldKey, logging.MethodTypeFieldKey),
-			),
+			s.streamLog,
 			s.streamStatus,
 			recovery.StreamServerInterceptor(),
 			s.gate.stream,
@@ -87,63 +81,53 @@ const maxResponseBytes = 4 << 20
 // of any name.
 const maxName = 64
 
-// callLogger logs one line for each finished call. Successful calls that only read are logged at
-// debug level. Of the calls of one address that were refused, some are logged, with the number of the others.
-func (s *Server) callLogger() logging.Logger {
-	return logging.LoggerFunc(func(ctx context.Context, level logging.Level, _ string, fields ...any) {
-		l := slog.Level(level)
-		if method, _ := grpc.Method(ctx); l == slog.LevelInfo && s.gate.methods.of(method).reads {
-			l = slog.LevelDebug
+// streamLog logs the end of a call at debug level. A call that changed something, or that failed by a fault of
+// this service, has a line of its own already. Of the calls of one address that were refused, some are logged at
+// info level, with the number of the others.
+func (s *Server) streamLog(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	begin := time.Now()
+	err := handle(srv, stream)
+	ctx, code := stream.Context(), status.Code(err)
+	level, message, refusedBefore := slog.LevelDebug, "call finished", 0
+	if isRefused(code) {
+		log, left := s.refusedLines.note(networkName(addressOf(ctx)), time.Now())
+		if !log {
+			return err
 		}
-		refused := false
-		for i := 1; i < len(fields); i += 2 {
-			switch text, _ := fields[i].(string); fields[i-1] {
-			case "grpc.code":
-				refused = isRefused(text)
-			case logging.ServiceFieldKey, logging.MethodFieldKey:
-				fields[i] = clip(text, maxName)
-			}
+		if message, refusedBefore = "call refused", left; code != codes.Unauthenticated { // the line about the caller says more
+			level = slog.LevelInfo
 		}
-		if refused {
-			log, left := s.refusedLines.note(networkName(addressOf(ctx)), time.Now())
-			if !log {
-				return
-			}
-			if left > 0 {
-				fields = append(fields, "refused_before", left)
-			}
-		}
-		if c := callOf(ctx); c != nil && c.grant.principal != nil {
-			fields = append(fields, "principal", c.grant.principal.Name)
-		}
-		s.log.Log(ctx, l, "call finished", fields...)
-	})
+	}
+	if !s.log.Enabled(ctx, level) {
+		return err
+	}
+	attrs := []any{
+		callIDKey, callID(ctx), "method", clip(methodName(info.FullMethod), maxName), "code", code.String(),
+		"took", time.Since(begin), "address", addressOf(ctx),
+	}
+	if c := callOf(ctx); c != nil && c.grant.principal != nil {
+		attrs = append(attrs, "principal", c.grant.principal.Name)
+	}
+	if err != nil {
+		attrs = append(attrs, "err", err)
+	}
+	if refusedBefore > 0 {
+		attrs = append(attrs, "refused_before", refusedBefore)
+	}
+	s.log.Log(ctx, level, message, attrs...)
+	return err
 }
 
 // isRefused reports whether a call ended with a code that says that the caller was wrong, or came too often.
-func isRefused(code string) bool {
+func isRefused(code codes.Code) bool {
 	switch code {
-	case codes.OK.String(), codes.Internal.String(), codes.Unknown.String(), codes.DataLoss.String(),
-		codes.Unavailable.String(), codes.Canceled.String(), codes.DeadlineExceeded.String():
+	case codes.OK, codes.Internal, codes.Unknown, codes.DataLoss, codes.Unavailable, codes.Canceled, codes.DeadlineExceeded:
 		return false
 	}
 	return true
 }
 
 func isOwnMethod(fullMethod string) bool { return strings.HasPrefix(fullMethod, "/stoker.v1.") }
-
-// logLevel is the level at which the end of a call is logged.
-func logLevel(code codes.Code) logging.Level {
-	switch code {
-	case codes.Internal, codes.Unknown, codes.DataLoss:
-		return logging.LevelError
-	case codes.ResourceExhausted, codes.Unavailable:
-		return logging.LevelWarn
-	case codes.Unauthenticated:
-		return logging.LevelDebug // the line about the caller says more
-	}
-	return logging.LevelInfo
-}
 
 // isWatch reports whether calls of a method last until what they watch has ended.
 func isWatch(fullMethod string) bool {
@@ -205,7 +189,7 @@ func (s *Server) fail(ctx context.Context, err error, req any, method string) er
 		s.callers.countRefusal(limit)
 	}
 	if !known || errors.Is(err, job.ErrFull) || errors.Is(err, job.ErrUnavailable) {
-		s.log.ErrorContext(ctx, "call failed", callIDKey, callID(ctx), "method", method, "subject", subject(req), "err", err)
+		s.log.ErrorContext(ctx, "call failed", callIDKey, callID(ctx), "method", methodName(method), "subject", subject(req), "err", err)
 	}
 	return st.Err()
 }

@@ -64,6 +64,7 @@ func (s *Server) ResubmitBatch(ctx context.Context, req *stokerv1.ResubmitBatchR
 		return nil, fmt.Errorf("choose a batch id: %w", err)
 	}
 	b.ID = id.String()
+	b.CallID, b.TraceParent = callID(ctx), s.traceParent(ctx)
 	b.DisplayName = cmp.Or(b.DisplayName, b.ID)
 	n := len(jobs)
 	b, _, err = s.store.Submit(ctx, job.Submission{Batch: b, Jobs: takeJobs(&jobs), RequestID: req.GetRequestId(), PayloadHash: hash}, now)

@@ -39,6 +39,9 @@ type Config struct {
 	Logger         *slog.Logger // default: discards
 	Limits         Limits
 	Diagnostics    Diagnostics // default: says nothing
+	// TraceParent returns the trace of a call, to be kept with the batch that it submits; empty without one.
+	// Nil: no call is traced.
+	TraceParent func(context.Context) string
 	// BatchURL says where browsers show the batch of a number. Nil: there is no page.
 	BatchURL func(number int64) string
 }
@@ -108,6 +111,7 @@ type Server struct {
 	accountLines *accountLines
 	lists        *batchLists
 	batchURL     func(number int64) string // nil: there is no page
+	traceParent  func(context.Context) string
 	callers      *callers
 	refusedLines *refusedLines // also of gate
 	unread       *unreadAnswers
@@ -151,11 +155,15 @@ func New(c Config) (*Server, error) {
 		health:       health.NewServer(),
 		accountLines: newAccountLines(c.Store),
 		batchURL:     c.BatchURL,
+		traceParent:  c.TraceParent,
 		limits:       c.Limits.withDefaults(),
 	}
 	s.catalog.Store(&c.Catalog)
 	if s.diagnostics == nil {
 		s.diagnostics = noDiagnostics{}
+	}
+	if s.traceParent == nil {
+		s.traceParent = func(context.Context) string { return "" }
 	}
 	if c.Notifications != nil {
 		s.notification = &notificationService{store: &notificationBoundary{store: c.Notifications, accounts: s.store}, sender: c.Sender}
@@ -211,9 +219,6 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// RefusedCallers is how many calls with no valid proof of who calls there were since the process started.
-func (s *Server) RefusedCallers() int64 { return s.gate.strangers.total.Load() }
-
 // Changed wakes the watchers of batches that changed. The job table calls it after each commit. It
 // does not block. A call for a batch that did not change does no harm.
 func (s *Server) Changed(changes []job.Change) {
@@ -246,7 +251,7 @@ func (s *Server) Stop(g *grpc.Server, grace time.Duration) {
 	select {
 	case <-finished:
 	case <-timer.C:
-		s.log.Warn("calls cut off at shutdown", "grace", grace)
+		s.log.Info("calls cut off at shutdown", "grace", grace)
 		g.Stop()
 		<-finished
 	}

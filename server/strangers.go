@@ -59,7 +59,7 @@ func (g *gate) refuseStranger(ctx context.Context, method string, err error) err
 		if r, ok := errors.AsType[*identity.RefusalError](err); ok {
 			why = r.Why
 		}
-		g.log.WarnContext(ctx, "caller refused", callIDKey, callID(ctx), "method", clip(method, maxName), "address", address, "why", clip(why, maxText), "refused_before", left)
+		g.log.InfoContext(ctx, "caller refused", callIDKey, callID(ctx), "method", clip(methodName(method), maxName), "address", address, "why", clip(why, maxText), "refused_before", left)
 	}
 	if g.strangers.note(address, now) {
 		return errTooManyFailed

@@ -106,6 +106,7 @@ func (u *unit) appendJobs(h *batchHeader, fresh, skippedJobs []job.Spec, now tim
 		return err
 	}
 	u.addOutputs(h.Seq, h.Counts.Total(), fresh, skippedJobs)
+	u.noteSubmitted(h.AccountID, len(fresh))
 	if added > 0 || skipped > 0 {
 		h.Revision += max(added, 1)
 		h.Counts.Waiting += added

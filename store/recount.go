@@ -33,7 +33,7 @@ func (s *Store) Recount(ctx context.Context, now time.Time) (corrected int, err 
 			continue
 		}
 		done, err := s.correctCounts(ctx, id, now)
-		if err != nil {
+		if err != nil && !errors.Is(err, job.ErrNotFound) { // deleted meanwhile
 			return corrected, err
 		}
 		if done {

@@ -90,6 +90,8 @@ type Rows struct {
 	Availabilities []notification.Availability
 	// ReconciledAccounts have nothing noted any more for [Tx.ReconcileSince].
 	ReconciledAccounts []string
+	// Probe is written only to see whether something can be; see [CheckWritable].
+	Probe time.Time
 }
 
 // JoinedJobs are jobs of a batch to which an event has happened. They join the delivery of each endpoint that is
@@ -252,5 +254,5 @@ func (r *Rows) empty() bool {
 	return len(r.Jobs)+len(r.Attempts)+len(r.Events)+len(r.Headers)+len(r.Batches)+len(r.DeletedBatches)+len(r.ReadyBlocks)+len(r.Causes)+
 		len(r.Starts)+len(r.PrincipalStarts)+len(r.ForgivenStarts)+len(r.Settings)+len(r.Orphans)+len(r.DeletedOrphans)+len(r.Resources)+len(r.DeletedResources)+
 		len(r.ListParameters)+len(r.DeletedListParameters)+len(r.ReconciledAccounts)+len(r.Tokens)+len(r.TokenUses)+len(r.Entries)+
-		len(r.Endpoints)+len(r.DeletedEndpoints)+len(r.Deliveries)+len(r.JoinedJobs)+len(r.ChangedDeliveries)+len(r.Availabilities) == 0
+		len(r.Endpoints)+len(r.DeletedEndpoints)+len(r.Deliveries)+len(r.JoinedJobs)+len(r.ChangedDeliveries)+len(r.Availabilities) == 0 && r.Probe.IsZero()
 }

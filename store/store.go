@@ -21,6 +21,9 @@ type Options struct {
 	// commits calls it: it must not block and must not call a method of the store
 	// that writes. See also [Store.SetOnChange].
 	OnChange func([]job.Change)
+	// OnCommit is called after every transaction, before its writers have their answer. It must not
+	// block, must not keep what it is given, and must not call a method of the store. Default: nobody is told.
+	OnCommit func(Commit)
 	// Unsafe leaves flushing to the operating system. A power failure may then
 	// damage the table; a crash of the process alone cannot. Meant for tests.
 	Unsafe bool
@@ -76,7 +79,7 @@ func New(engine Engine, o Options) *Store {
 	s.SetOnChange(o.OnChange)
 	ctx, stop := context.WithCancelCause(context.Background())
 	s.stop = stop
-	s.writer = startWriter(ctx, engine, s.log, s.notify, s.sums, s.outbox)
+	s.writer = startWriter(ctx, engine, s.log, s.notify, o.OnCommit, s.sums, s.outbox)
 	s.closeOnce = sync.OnceValue(s.close)
 	s.reaper = newReaper(s)
 	s.background.Go(func() { s.reaper.run(ctx) })

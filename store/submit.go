@@ -73,6 +73,7 @@ func (u *unit) submit(sub job.Submission, succeeded map[int]bool, now time.Time)
 		u.outputs.keep(b.Seq, &batchOutputs{skipped: true})
 		u.addOutputs(b.Seq, 0, jobs, skipped)
 	}
+	u.noteSubmitted(b.AccountID, len(jobs))
 	if b.State.Terminal() { // there is nothing to do
 		if err := u.notifyBatch(&b, now); err != nil {
 			return job.Batch{}, err

@@ -43,6 +43,11 @@ type unit struct {
 	reblocked  map[int64]bool                      // by seq: batches of which counts of ready jobs were written
 	wakeups    map[string]*job.Change              // by batch id
 	panicked   *panicError
+
+	observed     bool // somebody is told of the following
+	stateChanges []job.StateChange
+	batchChanges []job.BatchStateChange
+	submitted    map[string]int64 // jobs, by account
 }
 
 // rowKey names a row that rows has already.
@@ -85,6 +90,7 @@ func (u *unit) end() {
 	u.pending, u.written, u.readyDelta, u.causeDelta = emptied(u.pending), emptied(u.written), emptied(u.readyDelta), emptied(u.causeDelta)
 	clear(u.records)
 	u.reblocked, u.wakeups = emptied(u.reblocked), emptied(u.wakeups)
+	u.stateChanges, u.batchChanges, u.submitted = nil, nil, nil
 }
 
 // emptied returns an empty map: the same one unless it has become large. A map does not shrink,

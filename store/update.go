@@ -128,6 +128,7 @@ func (u *unit) apply(h *batchHeader, before job.Job, update *job.Update, now tim
 	if update.Ended != nil {
 		u.rows.Attempts = append(u.rows.Attempts, AttemptRow{BatchSeq: h.Seq, Number: j.ID.Number, Attempt: *update.Ended})
 	}
+	u.noteStateChange(h, &before, update, now)
 	if n := update.Starts(); n != 0 {
 		if err := u.countStarts(h.Batch, n, now); err != nil {
 			return job.Job{}, err
@@ -156,6 +157,7 @@ func (u *unit) apply(h *batchHeader, before job.Job, update *job.Update, now tim
 		derived := h.moveJob(before.State, j.State, now)
 		if derived {
 			u.wakeup(h.Batch).Dispatch = true
+			u.noteBatchChange(h)
 		}
 		if err := u.notifyMove(h, &j, derived, now); err != nil {
 			return job.Job{}, err

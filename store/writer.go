@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"time"
 
 	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/job"
@@ -16,13 +17,14 @@ const groupLimit = 256
 
 // writer runs all writes, one group after the other, in its own goroutine.
 type writer struct {
-	engine  Engine
-	log     *slog.Logger
-	notify  func([]job.Change)
-	outputs *outputIndex
-	sums    *blockSums
-	outbox  chan<- struct{} // gets a value when there is something new to deliver
-	unit    *unit           // used by the goroutine alone
+	engine   Engine
+	log      *slog.Logger
+	notify   func([]job.Change)
+	onCommit func(Commit) // may be nil
+	outputs  *outputIndex
+	sums     *blockSums
+	outbox   chan<- struct{} // gets a value when there is something new to deliver
+	unit     *unit           // used by the goroutine alone
 
 	ops     chan *op
 	closing chan struct{} // closed: take no more
@@ -47,12 +49,13 @@ type op struct {
 	done chan error // capacity 1; gets the outcome after the commit
 }
 
-func startWriter(ctx context.Context, engine Engine, log *slog.Logger, notify func([]job.Change), sums *blockSums, outbox chan<- struct{}) *writer {
+func startWriter(ctx context.Context, engine Engine, log *slog.Logger, notify func([]job.Change), onCommit func(Commit), sums *blockSums, outbox chan<- struct{}) *writer {
 	outputs := newOutputIndex()
 	w := &writer{
-		engine: engine, log: log, notify: notify, outputs: outputs, sums: sums, outbox: outbox, unit: newUnit(outputs, &endpointCache{}),
+		engine: engine, log: log, notify: notify, onCommit: onCommit, outputs: outputs, sums: sums, outbox: outbox, unit: newUnit(outputs, &endpointCache{}),
 		ops: make(chan *op, groupLimit), closing: make(chan struct{}), closed: make(chan struct{}),
 	}
+	w.unit.observed = onCommit != nil
 	// A context that ends in the middle of a statement takes the whole transaction down, with
 	// everybody else's writes in it. So no caller's context reaches a statement of the writer.
 	go w.loop(context.WithoutCancel(ctx))
@@ -173,12 +176,13 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, do
 	for _, o := range group {
 		o.err = nil // of an earlier try
 	}
+	u, begin := w.unit, time.Now()
 	tx, err := w.engine.Begin(ctx)
 	if err != nil {
 		fail(group, "begin", err)
+		w.tell(group, begin, u, err)
 		return nil, true
 	}
-	u := w.unit
 	u.begin(ctx, tx)
 	defer u.end()
 	if err := u.runAll(group); err != nil {
@@ -187,6 +191,7 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, do
 			return nil, false
 		}
 		w.failAlone(group[0], u, err)
+		w.tell(group, begin, u, err)
 		return nil, true
 	}
 	err = tx.Commit(ctx)
@@ -194,8 +199,10 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, do
 	if err != nil {
 		w.rollback(ctx, tx)
 		fail(group, "commit", err)
+		w.tell(group, begin, u, err)
 		return nil, true
 	}
+	w.tell(group, begin, u, nil)
 	if u.outbox {
 		select {
 		case w.outbox <- struct{}{}:

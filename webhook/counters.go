@@ -65,7 +65,7 @@ func (a *account) count(o outcome, from string) {
 	counts := c.counts
 	c.mu.Unlock()
 	if logged {
-		a.log.Warn("webhook delivery not used", "outcome", o.String(), "from", from,
+		a.log.Warn("webhook delivery not used", "outcome", o.String(), "address", from,
 			"forged", counts[forged], "malformed", counts[malformed], "stale", counts[outdated])
 	}
 }

@@ -86,7 +86,7 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config, load func() (*confi
 	logMissing(ctx, cfg, log)
 	logReadable(ctx, cfg, log)
 	for _, w := range cfg.Warnings {
-		log.WarnContext(ctx, "the configuration is odd", "where", w.Where, "what", w.Text)
+		log.WarnContext(ctx, "the configuration is odd", "where", w.Where, "why", w.Text)
 	}
 	if err := s.Run(ctx); err != nil {
 		return runError(explainJobTable(cfg.DB, "--db", err))

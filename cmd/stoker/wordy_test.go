@@ -156,7 +156,7 @@ func TestWallOfLines(t *testing.T) {
 			lines++
 			told += line.Calls
 		}
-		if line.Msg == "call finished" {
+		if line.Msg == "call refused" {
 			lines++
 			told += max(line.Repeated, 1)
 			if line.Repeated > 0 && !line.Until.After(line.Since) {

@@ -36,6 +36,7 @@ const (
 	uuid       = "github.com/google/uuid"
 	backoff    = "github.com/cenkalti/backoff/v5"
 	xsync      = "golang.org/x/sync"
+	otel       = "go.opentelemetry.io/otel"
 
 	standardWebhooks = "github.com/standard-webhooks/standard-webhooks/libraries"
 )
@@ -213,7 +214,16 @@ var rules = []rule{
 		is: "How connections arrive: listeners, TLS whose files are taken up anew, limits that hold before anybody is known.",
 	},
 	{
-		pkg: "internal/service", everything: true, uses: []string{grpc, "github.com/prometheus/client_golang", xsync, "golang.org/x/time"},
+		pkg: "internal/metrics", imports: []string{"job", "internal/notification", "bitmovin", "store", "internal/housekeeping", "dispatcher", "notifier", "server"},
+		uses: []string{grpc, "github.com/prometheus/client_golang", "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus"},
+		is:   "Collects what /metrics tells.",
+	},
+	{
+		pkg: "internal/tracing", imports: []string{"job"}, uses: []string{grpc, otel, "go.opentelemetry.io/contrib"},
+		is: "Exports traces of calls, and of what is done for jobs, to a collector.",
+	},
+	{
+		pkg: "internal/service", everything: true, uses: []string{grpc, xsync, "golang.org/x/time"},
 		is: "Wires the parts into one service, with a simulator behind it if asked.",
 	},
 	{
@@ -324,7 +334,7 @@ var guarded = []string{sql}
 
 // testModules lists the modules that tests may import although no package uses them.
 var testModules = []string{
-	gocmp, "golang.org/x/net", "modernc.org/libc", "pgregory.net/rapid",
+	gocmp, "golang.org/x/net", "modernc.org/libc", "pgregory.net/rapid", "go.opentelemetry.io/proto/otlp",
 	"github.com/invopop/jsonschema", "github.com/santhosh-tekuri/jsonschema/v6", // make and check the schema of the configuration
 }
 

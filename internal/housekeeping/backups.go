@@ -134,10 +134,10 @@ func (h *Housekeeper) note(began time.Time, size int64, err error) {
 	}
 	h.mu.Unlock()
 	if err != nil {
-		h.log.Error("the backup was not made; it is tried again", "dir", h.plan.Dir, "err", err)
+		h.log.Error("the backup was not made; it is tried again", "file", h.plan.Dir, "err", err)
 		return
 	}
-	h.log.Info("a backup was made", "file", h.plan.path(began), "bytes", size, "duration", time.Since(began))
+	h.log.Info("a backup was made", "file", h.plan.path(began), "bytes", size, "took", time.Since(began))
 }
 
 // needed is about how much room there has to be for a backup; 0 if that is not known.

@@ -10,15 +10,18 @@
 // Two lines are equal if their level, message and attributes are equal. The comparison leaves
 // out what differs with each occurrence:
 //
-//   - in all lines: times and durations, also those of a gRPC call (grpc.start_time,
-//     grpc.request.deadline, grpc.duration), the port of its caller (peer.address), and in the
+//   - in all lines: times and durations, the id of a call (call_id, request_id), and in the
 //     message everything that looks like an id, a port or an amount;
-//   - in lines about a failure, which have an attribute "err" or "grpc.error": also attributes
+//   - in lines about a failure, which have an attribute "err": also attributes
 //     that are numbers, the object that failed (job, encoding, batch, subject, name), and in
 //     the text of the failure everything that looks like an id, a port or an amount, and the
 //     request id. So a thousand jobs that are refused for one reason are one line.
 //
 // Lines about anything but a failure, such as an unknown encoding, are written for each object.
+// Of lines with one message that are not equal, such as those about what callers change, 300 are
+// written in a minute. The others are counted, and the latest of them is written at the end of the
+// minute with the attribute left_out, so that no load fills the disk.
+//
 // Lines below INFO are never counted, because whoever turns on debugging wants to see all of
 // them.
 package logdedup

@@ -19,6 +19,8 @@ type Options struct {
 	// MaxLines is how many different lines are counted at a time. One more line ends the
 	// count of another line, which is written first. Default: 1,000.
 	MaxLines int
+	// MaxPerMinute is how many different lines with one message are written in a minute. Default: 300.
+	MaxPerMinute int
 }
 
 // Handler is a [slog.Handler] that writes lines to another one. Use [New].
@@ -38,6 +40,7 @@ type scope struct {
 func New(next slog.Handler, o Options) *Handler {
 	return &Handler{counter: &lineCounter{
 		next: next, lines: map[key]*line{}, max: cmp.Or(o.MaxLines, 1_000),
+		messages: map[messageKey]*minute{}, perMinute: cmp.Or(o.MaxPerMinute, 300),
 		interval: cmp.Or(o.Interval, time.Minute), maxInterval: cmp.Or(o.MaxInterval, time.Hour),
 	}}
 }
@@ -96,10 +99,12 @@ type lineCounter struct {
 	next                  slog.Handler
 	interval, maxInterval time.Duration
 	max                   int
+	perMinute             int
 
-	mu     sync.Mutex // held even while a line is written, so that lines stay in order
-	lines  map[key]*line
-	closed bool
+	mu       sync.Mutex // held even while a line is written, so that lines stay in order
+	lines    map[key]*line
+	messages map[messageKey]*minute
+	closed   bool
 }
 
 // line is a line that was written and whose repetitions are counted.
@@ -123,6 +128,9 @@ func (l *lineCounter) handle(ctx context.Context, k key, r slog.Record) error {
 			known.first = r.Time
 		}
 		known.last = r
+		return nil
+	}
+	if l.leaveOut(r) {
 		return nil
 	}
 	if len(l.lines) >= l.max {
@@ -194,7 +202,7 @@ func (l *lineCounter) close() error {
 		rest = append(rest, k)
 	}
 	slices.SortFunc(rest, func(a, b key) int { return l.lines[a].last.Time.Compare(l.lines[b].last.Time) })
-	var first error
+	first := l.endMinutes(context.Background())
 	for _, k := range rest {
 		if err := l.endCount(context.Background(), k); err != nil && first == nil {
 			first = err

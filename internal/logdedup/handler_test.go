@@ -160,7 +160,7 @@ func TestClose(t *testing.T) {
 
 func TestBoundedMemory(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
-		l := newLog(t, Options{MaxLines: 10})
+		l := newLog(t, Options{MaxLines: 10, MaxPerMinute: 10_000})
 		l.Info("often")
 		l.Info("often")
 		for n := range 1_000 {
@@ -174,6 +174,44 @@ func TestBoundedMemory(t *testing.T) {
 		}
 		if lines := l.written(); len(lines) != 1_002 {
 			t.Errorf("%d lines were written, want 1,000 different ones and two of one that came twice", len(lines))
+		}
+	})
+}
+
+// TestManyLines logs a thousand changes a second for an hour. What is written does not grow with them, and tells
+// of all of them.
+func TestManyLines(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		l := newLog(t, Options{})
+		n := 0
+		for range 10 * 60 {
+			for range 100 {
+				n++
+				l.Info("call carried out", "target", n)
+			}
+			l.Info("another", "n", n)
+			time.Sleep(time.Second)
+		}
+		if err := l.handler.Close(); err != nil {
+			t.Error(err)
+		}
+		written, leftOut, another := 0, 0, 0
+		for _, line := range l.records() {
+			if line["msg"] == "another" {
+				another++
+				continue
+			}
+			written++
+			if left, ok := line["left_out"].(float64); ok {
+				leftOut += int(left)
+				written-- // the line is one of those that are counted
+			}
+		}
+		if written+leftOut != n || written > 11*300 || written < 10*300 {
+			t.Errorf("of %d lines %d were written and %d counted", n, written, leftOut)
+		}
+		if another != 10*60 {
+			t.Errorf("%d lines with another message, want %d", another, 10*60)
 		}
 	})
 }
@@ -201,9 +239,9 @@ func TestEqual(t *testing.T) {
 		{"number that is told of", []any{"effective_target", 3}, []any{"effective_target", 2}, false},
 		{"time", []any{"until", time.Unix(1, 0)}, []any{"until", time.Unix(2, 0)}, true},
 		{"duration", []any{"took", time.Second}, []any{"took", time.Minute}, true},
-		{"call", []any{"grpc.method", "CancelJob", "peer.address", "127.0.0.1:40000", "grpc.start_time", "a", "call_id", "0a"}, []any{"grpc.method", "CancelJob", "peer.address", "127.0.0.1:40001", "grpc.start_time", "b", "call_id", "0b"}, true},
-		{"failed call", []any{"grpc.code", "NotFound", "grpc.error", `job "` + id + `/1" was not found`}, []any{"grpc.code", "NotFound", "grpc.error", `job "` + other + `/1234" was not found`}, true},
-		{"caller", []any{"peer.address", "10.0.0.1:40000"}, []any{"peer.address", "10.0.0.2:40000"}, false},
+		{"call", []any{"method", "CancelJob", "took", time.Second, "call_id", "0a", "request_id", "0a.1"}, []any{"method", "CancelJob", "took", time.Minute, "call_id", "0b", "request_id", "0b.7"}, true},
+		{"failed call", []any{"code", "NotFound", "err", `job "` + id + `/1" was not found`}, []any{"code", "NotFound", "err", `job "` + other + `/1234" was not found`}, true},
+		{"caller", []any{"address", "10.0.0.1"}, []any{"address", "10.0.0.2"}, false},
 		{"failure in a group", []any{slog.Group("g", "err", "no", "job", "a/1")}, []any{slog.Group("g", "err", "no", "job", "b/1")}, true},
 		{"order", []any{"a", "x", "b", "y"}, []any{"b", "y", "a", "x"}, false},
 		{"where one ends", []any{"a", "bc"}, []any{"ab", "c"}, false},

@@ -6,7 +6,6 @@ import (
 	"hash"
 	"io"
 	"log/slog"
-	"net"
 	"slices"
 	"strings"
 	"unicode"
@@ -15,14 +14,14 @@ import (
 // key identifies equal lines.
 type key [sha256.Size]byte
 
-// failureAttrs are the attributes with the text of a failure.
-var failureAttrs = []string{"err", "grpc.error"}
+// failureAttr is the attribute with the text of a failure.
+const failureAttr = "err"
 
 // objectAttrs are the attributes with the object that failed.
 var objectAttrs = []string{"job", "encoding", "batch", "subject", "name"}
 
-// callAttrs are the attributes of a gRPC call that differ with each call.
-var callAttrs = []string{"call_id", "grpc.start_time", "grpc.request.deadline", "grpc.duration"}
+// callAttrs are the attributes that differ with each call.
+var callAttrs = []string{"call_id", "request_id"}
 
 // keyOf returns the key of a line.
 func keyOf(level slog.Level, message string, attrs []slog.Attr) key {
@@ -38,7 +37,7 @@ func isFailure(a slog.Attr) bool {
 	if a.Value.Kind() == slog.KindGroup {
 		return slices.ContainsFunc(a.Value.Group(), isFailure)
 	}
-	return slices.Contains(failureAttrs, a.Key)
+	return a.Key == failureAttr
 }
 
 // keyer computes a key.
@@ -79,12 +78,7 @@ func (k keyer) attr(a slog.Attr) {
 func (k keyer) text(name, text string) {
 	switch {
 	case slices.Contains(callAttrs, name), k.failed && slices.Contains(objectAttrs, name):
-	case name == "peer.address":
-		if host, _, err := net.SplitHostPort(text); err == nil {
-			text = host
-		}
-		k.put(text)
-	case slices.Contains(failureAttrs, name):
+	case name == failureAttr:
 		k.put(pattern(text))
 	default:
 		k.put(text)

@@ -152,6 +152,6 @@ func (d *diagnostics) metrics(ctx context.Context) string {
 		return ""
 	}
 	answer := &recordedAnswer{header: http.Header{}}
-	d.service.metrics.ServeHTTP(answer, request)
+	d.service.metrics.Handler().ServeHTTP(answer, request)
 	return answer.body.String()
 }

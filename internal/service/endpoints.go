@@ -7,17 +7,18 @@ import (
 	"github.com/stokerd/stoker/webhook"
 )
 
-// endpoints serves what strangers may reach: /healthz, always 200 while the process answers; /readyz, 503
-// once the service is stopping; and the platform's webhooks, which are signed.
+// endpoints serves what strangers may reach: /healthz, always 200 while the process answers; /readyz, see
+// [readiness]; and the platform's webhooks, which are signed.
 func (s *Service) endpoints() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if s.stopping.Load() {
-			writeText(w, http.StatusServiceUnavailable, "stopping")
-			return
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		status := http.StatusOK
+		ready, text := s.readiness.check(r.Context())
+		if !ready {
+			status = http.StatusServiceUnavailable
 		}
-		writeText(w, http.StatusOK, "ok")
+		writeText(w, status, text)
 	})
 	mux.Handle(webhook.Pattern, s.webhooks)
 	return mux

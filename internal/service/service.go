@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,9 @@ import (
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/housekeeping"
 	"github.com/stokerd/stoker/internal/identity"
+	"github.com/stokerd/stoker/internal/metrics"
 	"github.com/stokerd/stoker/internal/systemd"
+	"github.com/stokerd/stoker/internal/tracing"
 	"github.com/stokerd/stoker/internal/transport"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
@@ -60,7 +63,6 @@ type Service struct {
 	accounts     []dispatcher.Account
 	started      time.Time
 	logTail      *LogTail // nil: the lines of the log are not kept
-	metrics      http.Handler
 
 	grpc         *grpc.Server
 	grpcListener net.Listener
@@ -71,9 +73,11 @@ type Service struct {
 	connectionsRefused atomic.Int64 // because there were too many
 
 	lost chan error // gets the error of a job table whose files are gone
-	// stopping makes /readyz answer 503. Before Run it is not set, because a call that arrives then is not
-	// refused: it waits in the listener.
-	stopping atomic.Bool
+
+	metrics   *metrics.Metrics
+	readiness readiness
+	batchLog  *batchLog
+	tracing   *tracing.Tracing // nil: nothing is traced
 }
 
 // New listens on the addresses of cfg, opens the job table and makes every part. Before [Service.Run] no
@@ -99,8 +103,12 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 	if err := s.listen(ctx, cfg); err != nil {
 		return nil, err
 	}
+	if s.tracing, err = tracing.New(ctx, os.Getenv, Version(), log); err != nil {
+		return nil, err
+	}
+	s.metrics, s.batchLog = metrics.New(accountNames(cfg)), newBatchLog(log)
 	s.store, err = sqlite.Open(ctx, cfg.DB, store.Options{
-		Logger: log, MustExist: cfg.DBMustExist, AcceptNoLog: cfg.AcceptNoLog, OnLost: func(err error) { s.lost <- err },
+		Logger: log, MustExist: cfg.DBMustExist, AcceptNoLog: cfg.AcceptNoLog, OnLost: func(err error) { s.lost <- err }, OnCommit: s.noteCommit,
 		DiskFloor: store.Floor(cfg.DiskFloor), MigrateWithoutCopy: cfg.MigrateWithoutCopy,
 	})
 	if err != nil {
@@ -108,15 +116,28 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 	}
 	s.keys.set(cfg.Accounts)
 	s.housekeeper = s.newHousekeeper(cfg)
-	accounts, err := connectAccounts(cfg, &s.keys, log)
+	s.readiness.probe = func(ctx context.Context) error { return store.CheckWritable(ctx, s.store) }
+	s.readiness.degraded = s.whyDegraded
+	accounts, err := s.connectAccounts(cfg)
 	if err != nil {
 		return nil, err
 	}
 	s.accounts = accounts
-	s.dispatcher, err = dispatcher.New(dispatcher.Config{
-		Store: s.store, Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval, Sources: dispatcherSources(cfg), MaxStartsOf: cfg.MaxStartsOf,
-	})
-	if err != nil {
+	dispatching := dispatcher.Config{
+		Store: s.store, Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval,
+		Sources: dispatcherSources(cfg), MaxStartsOf: cfg.MaxStartsOf,
+		OnFilled: s.metrics.NotePlaceFilled,
+	}
+	serving := server.Config{
+		Store: s.store, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(), Diagnostics: &diagnostics{service: s},
+		AllowInlineTemplates: cfg.AllowInlineTemplates, AuditRetention: cfg.AuditRetention, Limits: serverLimits(cfg.Limits),
+	}
+	options := []grpc.ServerOption{grpc.ChainStreamInterceptor(s.metrics.CountCalls()), grpc.Creds(s.certificates.Credentials())}
+	if s.tracing != nil {
+		dispatching.Tracer, serving.TraceParent = s.tracing, s.tracing.TraceParent
+		options = append(options, s.tracing.ServerOption())
+	}
+	if s.dispatcher, err = dispatcher.New(dispatching); err != nil {
 		return nil, err
 	}
 	if s.webhooks, err = newWebhookReceiver(cfg, accounts, s.store, log); err != nil {
@@ -129,29 +150,64 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 	if s.identifier, err = identity.New(ctx, cfg.Identity, access, log); err != nil {
 		return nil, err
 	}
-	s.server, err = server.New(server.Config{
-		Store: s.store, Access: access, Notifications: s.notifier.table, Sender: s.notifier, Identifier: s.identifier, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(),
-		Diagnostics:          &diagnostics{service: s},
-		AllowInlineTemplates: cfg.AllowInlineTemplates, AuditRetention: cfg.AuditRetention, Limits: serverLimits(cfg.Limits),
-	})
-	if err != nil {
+	serving.Access, serving.Identifier, serving.Notifications, serving.Sender = access, s.identifier, s.notifier.table, s.notifier
+	if s.server, err = server.New(serving); err != nil {
 		return nil, err
 	}
 	s.store.SetOnChange(func(changes []job.Change) {
 		s.server.Changed(changes)
 		s.dispatcher.Changed(changes)
 	})
-	s.grpc = grpc.NewServer(append(s.server.Options(), grpc.Creds(s.certificates.Credentials()))...)
+	s.grpc = grpc.NewServer(append(options, s.server.Options()...)...)
 	s.server.Register(s.grpc)
 	s.reloader = newReloader(s, cfg, process)
 	if process != nil {
 		s.logTail = process.LogTail
 	}
-	s.metrics = metricsHandler(s.store.AccountStatuses, append(s.networkMetrics(), s.housekeepingMetrics())...)
+	s.metrics.Read(s.metricSources(cfg))
 	if err := s.makeHTTPServers(cfg); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// metricSources is what is asked at each scrape of /metrics.
+func (s *Service) metricSources(cfg *config.Config) metrics.Sources {
+	sources := metrics.Sources{
+		Accounts: s.store, Server: server.NewFigures(s.server), ConnectionsRefused: s.connectionsRefused.Load, Version: Version(), Log: s.log,
+		Notifications: &metrics.Notifications{Table: s.notifier.table, Counts: s.notifier.Counts},
+		Housekeeping:  metrics.Housekeeping{Space: store.NewKeeper(s.store).ReadSpace, State: s.housekeeper.ReadState},
+		Writable:      s.readiness.writable,
+		Configuration: s.reloader,
+	}
+	if s.certificates != nil {
+		sources.Certificates = s.certificates
+	}
+	return sources
+}
+
+// whyDegraded says why no submissions are taken; empty if they are.
+func (s *Service) whyDegraded(ctx context.Context) string {
+	space, err := store.NewKeeper(s.store).ReadSpace(ctx)
+	if err != nil || !space.Low() {
+		return ""
+	}
+	return (&job.SpaceError{Free: space.Free, Floor: space.Floor}).Error()
+}
+
+// noteCommit is told of every transaction of the job table.
+func (s *Service) noteCommit(c store.Commit) {
+	s.metrics.NoteCommit(c)
+	s.readiness.noteCommit(c.Err)
+	s.batchLog.note(c.Batches)
+}
+
+// accountNames are the names of the configured accounts.
+func accountNames(cfg *config.Config) (names []string) {
+	for _, a := range cfg.Accounts {
+		names = append(names, a.ID)
+	}
+	return names
 }
 
 // makeHTTPServers makes the servers of the listeners that speak HTTP.
@@ -162,7 +218,7 @@ func (s *Service) makeHTTPServers(cfg *config.Config) (err error) {
 		case settingHTTP:
 			h.server = s.certificates.NewHTTPServer(s.endpoints(), s.log)
 		case settingAdmin:
-			pages := s.adminEndpoints(s.metrics)
+			pages := s.adminEndpoints(s.metrics.Handler())
 			if slices.Contains(cfg.Open(), config.Listener{Setting: settingAdmin, Address: cfg.AdminListen}) && s.identifier.Required() {
 				pages = withProof(s.identifier, pages)
 			}
@@ -271,6 +327,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.reloader.run(ctx) })
 	group.Go(func() error { return newMachine(s.log, s.dispatcher.ClockMoved).run(ctx) })
 	group.Go(func() error { return s.dispatcher.Run(working) })
+	group.Go(func() error { return s.batchLog.run(working) })
 	group.Go(func() error {
 		select {
 		case err := <-s.lost:
@@ -286,8 +343,8 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.housekeeper.Run(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
-		s.log.Info("stopping", "cause", context.Cause(ctx))
-		s.stopping.Store(true)
+		s.log.Info("stopping", "why", context.Cause(ctx))
+		s.readiness.stopping.Store(true)
 		s.manager.Stopping()
 		s.stopServing()
 		stopWork(context.Cause(ctx))
@@ -314,7 +371,7 @@ func (s *Service) feedWatchdog() (stop func()) {
 	feeding.Go(func() {
 		s.manager.Feed(ctx, func(ctx context.Context) error {
 			err := s.dispatcher.AwaitTurns(ctx)
-			if s.stopping.Load() {
+			if s.readiness.stopping.Load() {
 				return nil
 			}
 			return err
@@ -336,16 +393,26 @@ func (s *Service) stopServing() {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout/2)
 	defer cancel()
 	if web := s.findHTTPServer(settingWeb); web != nil && web.server.Shutdown(ctx) != nil {
-		s.log.Warn("calls over HTTP cut off at shutdown", "grace", drainTimeout/2)
+		s.log.Info("calls over HTTP cut off at shutdown", "grace", drainTimeout/2)
 		_ = web.server.Close() // its listener is closed already
 	}
 	s.server.Stop(s.grpc, drainTimeout-time.Since(began))
 }
 
+// exportTime is how long the last traces may take to be exported when the service stops.
+const exportTime = 5 * time.Second
+
 // Close closes the listeners and the job table.
 func (s *Service) Close() error {
 	for _, l := range s.listeners {
 		_ = l.Close() // it may be closed
+	}
+	if s.tracing != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), exportTime)
+		defer cancel()
+		if err := s.tracing.Close(ctx); err != nil {
+			s.log.Warn("traces cannot be exported", "err", err)
+		}
 	}
 	if s.store == nil {
 		return nil

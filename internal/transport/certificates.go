@@ -112,7 +112,7 @@ func (c *Certificates) Reload() {
 
 func (c *Certificates) noteSuccess(changed bool) {
 	if changed || c.lastSaid != "" {
-		c.log.Info("certificates taken up", "cert", c.files.Cert, "not_after", c.NotAfter())
+		c.log.Info("certificates taken up", "file", c.files.Cert, "not_after", c.NotAfter())
 	}
 	c.failed.Store(false)
 	c.lastSaid = ""

@@ -19,6 +19,7 @@ func AccountSheet(a *stokerv1.Account, history *stokerv1.GetAccountHistoryRespon
 	s.Blank()
 	if detail := accountDetail(a, l.Now, l); detail != "" {
 		s.Text("Why", detail)
+		s.Text("", changeWords(a.GetWait(), "", a.GetId()))
 		s.Blank()
 	}
 	addLastHour(s, a, history)

@@ -135,6 +135,8 @@ func addWait(s *output.Sheet, b *stokerv1.Batch) {
 	if w.GetCode() == stokerv1.WaitCode_WAIT_CODE_PRIORITY && len(w.GetAhead()) == 0 {
 		s.Text(label, waitWords(w, b.GetWaitReason(), s.Look))
 	}
+	s.Text("", sinceWords(w, func() string { return s.Time(w.GetSince().AsTime()) }))
+	s.Text("", changeWords(w, BatchName(b.GetNumber(), b.GetId()), b.GetAccount()))
 }
 
 // endWords is when a batch is expected to end, in how long, and how many jobs have to end in a minute for

@@ -66,6 +66,8 @@ func addJobReason(s *output.Sheet, j *stokerv1.Job) {
 		if position := w.GetPosition(); position > 1 {
 			s.Text("", "position "+output.Number(position)+" in line")
 		}
+		s.Text("", sinceWords(w, func() string { return l.Time(w.GetSince().AsTime()) }))
+		s.Text("", changeWords(w, BatchName(j.GetBatchNumber(), ""), ""))
 	}
 	if status := j.GetPlatformStatus(); status != "" {
 		s.Text("Status", fmt.Sprintf("%s at Bitmovin, unknown to this server, since %s", status, l.Time(j.GetPlatformStatusTime().AsTime())))

@@ -174,7 +174,7 @@ func (db *database) renameForeignLog(ctx context.Context) error {
 	if err := os.Rename(db.path+logSuffix, renamed); err != nil {
 		return err
 	}
-	db.log.WarnContext(ctx, "the write-ahead log beside the job table belongs to another one, and was renamed", "to", renamed)
+	db.log.WarnContext(ctx, "the write-ahead log beside the job table belongs to another one, and was renamed", "file", renamed)
 	return ignoreMissing(os.Remove(db.path + "-shm"))
 }
 

@@ -47,7 +47,7 @@ func (db *database) copyBefore(ctx context.Context, pool *sql.DB, version int64)
 		return &RoomError{To: to, Need: need, Free: free}
 	}
 	db.log.InfoContext(ctx, "the schema of the job table is older than this Stoker; copying the table before it is changed",
-		"to", to, "schema", version, "new_schema", schemaVersion)
+		"file", to, "schema", version, "new_schema", schemaVersion)
 	overwrite := func(string) error { return nil }
 	if err := copyTable(ctx, db.path, to, overwrite); err != nil {
 		return fmt.Errorf("copy the job table to %s before its schema is changed: %w", to, err)

@@ -75,8 +75,8 @@ func (db *database) rescue() {
 		err = flush(to)
 	}
 	if err != nil {
-		db.log.Error("the job table could not be rescued", "to", to, "err", err)
+		db.log.Error("the job table could not be rescued", "file", to, "err", err)
 		return
 	}
-	db.log.Error("the files of the job table are gone from their place; a copy with everything that was acknowledged was written", "to", to)
+	db.log.Error("the files of the job table are gone from their place; a copy with everything that was acknowledged was written", "file", to)
 }

@@ -10,7 +10,7 @@ import (
 const batchColumns = `id, seq, display_name, account, priority, state, state_reason, open, profile, recipe, template,
        input, output, retry, failure_limit, failures_forgiven, labels,
        waiting, starting, queued, running, succeeded, failed, cancelling, cancelled,
-       revision, create_time, update_time, start_time, finish_time, skip_succeeded, skipped, told_apart_by, state_time, created_by`
+       revision, create_time, update_time, start_time, finish_time, skip_succeeded, skipped, told_apart_by, state_time, created_by, call_id, trace_parent`
 
 func scanBatch(r row) (job.Batch, error) {
 	var b job.Batch
@@ -20,7 +20,7 @@ func scanBatch(r row) (job.Batch, error) {
 	err := r.Scan(&b.ID, &b.Seq, &b.DisplayName, &b.AccountID, &b.Priority, (*string)(&b.State), &b.StateReason, &b.Open, &b.Profile, &recipe, &template,
 		&input, &output, &retry, &limit, &b.FailuresForgiven, &labels,
 		&c.Waiting, &c.Starting, &c.Queued, &c.Running, &c.Succeeded, &c.Failed, &c.Cancelling, &c.Cancelled,
-		&b.Revision, &create, &update, &start, &finish, &b.SkipSucceeded, &b.Skipped, &b.DistinctBy, &state, &b.CreatedBy)
+		&b.Revision, &create, &update, &start, &finish, &b.SkipSucceeded, &b.Skipped, &b.DistinctBy, &state, &b.CreatedBy, &b.CallID, &b.TraceParent)
 	if err != nil {
 		return job.Batch{}, err
 	}

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/stokerd/stoker/job"
@@ -58,6 +59,12 @@ func (t *transaction) writeAccounts(ctx context.Context, rows *store.Rows) error
 
 // writePlatform writes what is kept of things at the platform.
 func (t *transaction) writePlatform(ctx context.Context, rows *store.Rows) error {
+	if !rows.Probe.IsZero() {
+		const probe = `INSERT INTO meta (name, value) VALUES ('probed', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`
+		if _, err := t.exec(ctx, probe, strconv.FormatInt(rows.Probe.UnixMilli(), 10)); err != nil {
+			return err
+		}
+	}
 	const addOrphan = `INSERT INTO orphans (account, encoding_id, create_time) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
 	for _, o := range rows.Orphans {
 		if _, err := t.exec(ctx, addOrphan, o.AccountID, o.EncodingID, ms(o.CreateTime)); err != nil {

@@ -16,15 +16,15 @@ func (t *transaction) InsertBatch(ctx context.Context, b job.Batch, requestID st
 INSERT INTO batches (id, request_id, payload_hash, display_name, account, priority, state, state_reason, open, profile, recipe, template,
        input, output, retry, failure_limit, failures_forgiven, labels,
        waiting, starting, queued, running, succeeded, failed, cancelling, cancelled,
-       revision, create_time, update_time, start_time, finish_time, skip_succeeded, told_apart_by, state_time, created_by)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 0, 0, 0, 0, 0, 0, 0, $20, $21, $22, 0, $23, $24, $25, $26, $27)
+       revision, create_time, update_time, start_time, finish_time, skip_succeeded, told_apart_by, state_time, created_by, call_id, trace_parent)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 0, 0, 0, 0, 0, 0, 0, $20, $21, $22, 0, $23, $24, $25, $26, $27, $28, $29)
 RETURNING seq`
 	if payloadHash == nil {
 		payloadHash = []byte{}
 	}
 	seq, err := one(ctx, t, scalar[int64], insert, b.ID, requestID, payloadHash, b.DisplayName, b.AccountID, b.Priority, string(b.State), b.StateReason, b.Open,
 		b.Profile, encodePointer(b.Recipe), encodePointer(b.Template), encode(b.Input), encode(b.Output), encode(b.Retry), encode(b.FailureLimit),
-		b.FailuresForgiven, encodeMap(b.Labels), b.Counts.Waiting, b.Revision, ms(b.CreateTime), ms(b.UpdateTime), ms(b.FinishTime), b.SkipSucceeded, b.DistinctBy, ms(b.StateTime), b.CreatedBy)
+		b.FailuresForgiven, encodeMap(b.Labels), b.Counts.Waiting, b.Revision, ms(b.CreateTime), ms(b.UpdateTime), ms(b.FinishTime), b.SkipSucceeded, b.DistinctBy, ms(b.StateTime), b.CreatedBy, b.CallID, b.TraceParent)
 	if err != nil {
 		return 0, err
 	}

@@ -19,6 +19,7 @@ func fullBatch() job.Batch {
 		Retry:        job.RetryPolicy{MaxRetries: 3, InitialBackoff: time.Second, MaxBackoff: time.Minute, RetryTransferErrors: true},
 		FailureLimit: job.FailureLimit{Count: 5, Percent: 10, MinFinished: 30},
 		Labels:       map[string]string{"team": "vod", "tier": "gold"}, Open: true, SkipSucceeded: true, DistinctBy: job.ByTemplate, CreatedBy: "token:ci",
+		CallID: "film-411", TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 	}
 }
 

@@ -1,76 +1,38 @@
-package service
+package metrics
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/dispatcher"
 	"github.com/stokerd/stoker/job"
 )
 
-// metricsHandler serves metrics of every account, of the process, and those of more, in Prometheus' format.
-func metricsHandler(statuses func() []job.AccountStatus, more ...prometheus.Collector) http.Handler {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		accountCollector{statuses},
-	)
-	registry.MustRegister(more...)
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
-}
-
-// networkMetrics are the metrics of what callers were refused and, with TLS, of the certificate.
-func (s *Service) networkMetrics() []prometheus.Collector {
-	all := []prometheus.Collector{
-		refusalCollector{s.server.RefusedByLimit},
-		notificationCollector{s.notifier.table, s.notifier.Counts},
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "stoker_connections_refused_total", Help: "Connections that were closed at once because there were too many.",
-		}, func() float64 { return float64(s.connectionsRefused.Load()) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "stoker_callers_refused_total", Help: "Calls without a valid proof of who calls.",
-		}, func() float64 { return float64(s.server.RefusedCallers()) }),
-	}
-	all = append(all,
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "stoker_config_taken_up_seconds", Help: "When the configuration in force was taken up, in Unix time.",
-		}, func() float64 { return float64(s.reloader.taken.Load()) / 1000 }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "stoker_config_reload_failed", Help: "1 while the configuration that was read last was refused, so that the one before stays in force.",
-		}, func() float64 { return indicator(s.reloader.failed.Load()) }))
-	if c := s.certificates; c != nil {
-		all = append(all,
-			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-				Name: "stoker_tls_certificate_not_after_seconds", Help: "When the certificate in use expires, in Unix time.",
-			}, func() float64 { return unix(c.NotAfter()) }),
-			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-				Name: "stoker_tls_reload_failed", Help: "1 while the files of the certificates have changed and cannot be used, so that the old ones stay in use.",
-			}, func() float64 { return indicator(c.Failed()) }))
-	}
-	return all
-}
-
-var refusedDesc = prometheus.NewDesc("stoker_calls_refused_total", "Calls that a limit has refused, by limit.", []string{"limit"}, nil)
-
-// refusalCollector reads how many calls each limit has refused.
-type refusalCollector struct{ counts func() map[string]int64 }
-
-// Describe sends the description of the metric.
-func (refusalCollector) Describe(ch chan<- *prometheus.Desc) { ch <- refusedDesc }
-
-// Collect sends the count of each limit that has refused a call.
-func (c refusalCollector) Collect(ch chan<- prometheus.Metric) {
-	for limit, n := range c.counts() {
-		ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(n), limit)
-	}
-}
-
 // accountCollector reads the status of every account at each scrape. It stores nothing.
-type accountCollector struct{ statuses func() []job.AccountStatus }
+type accountCollector struct {
+	accounts closedSet
+	statuses func() []job.AccountStatus
+}
+
+// The values of the labels of an account's metrics.
+var (
+	waitCodes    = newClosedSet(job.WaitCodes()...)
+	listingWays  = []job.ListingWay{job.ListBySearch, job.ListByTime, job.ListByWalk}
+	parameters   = newClosedSet(bitmovin.ListParameters()...)
+	faults       = newClosedSet(job.ParameterFaults()...)
+	unknownKinds = newClosedSet(bitmovin.UnknownKinds()...)
+	repeatKinds  = newClosedSet(dispatcher.TaskNames()...)
+	classes      = newClosedSet(classNames()...)
+)
+
+func classNames() (names []string) {
+	for _, class := range bitmovin.Classes() {
+		names = append(names, class.String())
+	}
+	return names
+}
 
 // gauge is one metric of an account, and how to read it from the account's status.
 type gauge struct {
@@ -120,6 +82,10 @@ var (
 		"How often the platform used a value that this version does not know, by kind (status, error_code, field, ...).", []string{"account", "kind"}, nil)
 	repeatsDesc = prometheus.NewDesc("stoker_platform_repeats_total",
 		"Calls to the platform that were repeated because their answer left the result open, by kind of call.", []string{"account", "call"}, nil)
+	waitingDesc = prometheus.NewDesc("stoker_account_waiting_seconds_total",
+		"Seconds in which jobs waited that nothing but a full queue kept from being started.", []string{"account"}, nil)
+	dryDesc = prometheus.NewDesc("stoker_account_queue_dry_seconds_total",
+		"Seconds of those in which the platform's queue was empty.", []string{"account"}, nil)
 	pausedDesc = prometheus.NewDesc("stoker_account_calls_paused",
 		"1 if calls of an endpoint class are paused: the platform asked for it, or other users of the key use up its limit.", []string{"account", "class"}, nil)
 )
@@ -137,6 +103,8 @@ func (accountCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- pausedDesc
 	ch <- unknownDesc
 	ch <- repeatsDesc
+	ch <- waitingDesc
+	ch <- dryDesc
 }
 
 // Collect reads every account's status and sends the values of its metrics.
@@ -144,26 +112,39 @@ func (c accountCollector) Collect(ch chan<- prometheus.Metric) {
 	send := func(desc *prometheus.Desc, value float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
+	count := func(desc *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, value, labels...)
+	}
 	for _, s := range c.statuses() {
+		if !c.accounts[s.ID] {
+			continue // two accounts must not have one label
+		}
 		for _, g := range accountGauges {
 			send(g.desc, g.value(s), s.ID)
 		}
-		for kind, n := range s.UnknownValueCounts {
-			ch <- prometheus.MustNewConstMetric(unknownDesc, prometheus.CounterValue, float64(n), s.ID, kind)
+		count(waitingDesc, s.WaitingTime.Seconds(), s.ID)
+		count(dryDesc, s.DryTime.Seconds(), s.ID)
+		for kind := range unknownKinds {
+			count(unknownDesc, float64(s.UnknownValueCounts[kind]), s.ID, kind)
 		}
-		for call, n := range s.Repeats {
-			ch <- prometheus.MustNewConstMetric(repeatsDesc, prometheus.CounterValue, float64(n), s.ID, call)
+		for call := range repeatKinds {
+			count(repeatsDesc, float64(s.Repeats[call]), s.ID, call)
 		}
 		if w := s.ExplainWait(time.Now()); w.Code != "" {
-			send(waitDesc, 1, s.ID, string(w.Code))
+			send(waitDesc, 1, s.ID, waitCodes.label(string(w.Code)))
 		}
-		for _, way := range []job.ListingWay{job.ListBySearch, job.ListByTime, job.ListByWalk} {
+		for _, way := range listingWays {
 			send(listingDesc, indicator(s.Listing.Way == way), s.ID, string(way))
 		}
 		for _, p := range s.Listing.FaultyParameters {
-			send(parameterDesc, 1, s.ID, p.Name, string(p.Fault))
+			if parameters[p.Name] && faults[string(p.Fault)] {
+				send(parameterDesc, 1, s.ID, p.Name, string(p.Fault))
+			}
 		}
 		for _, b := range s.Budgets {
+			if !classes[b.Class] {
+				continue
+			}
 			send(budgetDesc, float64(b.Available), s.ID, b.Class)
 			send(limitDesc, float64(b.LimitPerMinute), s.ID, b.Class)
 			send(pausedDesc, indicator(!b.PausedUntil.IsZero()), s.ID, b.Class)

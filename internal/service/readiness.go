@@ -1,0 +1,94 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/stokerd/stoker/job"
+)
+
+// readiness says whether the service is ready to take calls: not while it stops, and not while the job table
+// cannot be written. Below the floor of the disk it is ready and degraded: it takes no submissions, and watches
+// and cancels. The platform does not matter: without it batches are taken as well.
+type readiness struct {
+	// stopping is not set before [Service.Run]: a call that arrives then is not refused, but waits in the listener.
+	stopping atomic.Bool
+	// probe writes to the job table.
+	probe func(context.Context) error
+	// degraded says why no submissions are taken; empty if they are. Nil: they always are.
+	degraded func(context.Context) string
+
+	mu       sync.Mutex
+	latest   time.Time // of the latest transaction
+	broken   error     // why it was not written; nil if it was
+	probeDue time.Time // no probe before
+}
+
+const (
+	// quietTime is how long there may be no transaction before one is made, so that a job table that cannot be
+	// written is noticed on a quiet service as well.
+	quietTime = time.Minute
+	// probeInterval is the shortest time between two probes, and probeTime how long one may take.
+	probeInterval, probeTime = time.Second, 3 * time.Second
+)
+
+// noteCommit notes how a transaction of the job table ended. An error that is not the table's says nothing.
+func (r *readiness) noteCommit(err error) {
+	if err != nil && !errors.Is(err, job.ErrFull) && !errors.Is(err, job.ErrUnavailable) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.latest, r.broken = time.Now(), err
+}
+
+// check reports whether the service is ready, and why not.
+func (r *readiness) check(ctx context.Context) (ready bool, text string) {
+	if r.stopping.Load() {
+		return false, "stopping"
+	}
+	if err := r.checkTable(ctx); err != nil {
+		if errors.Is(err, job.ErrFull) {
+			return false, "the disk is full: the job table cannot be written; make room, and work goes on by itself"
+		}
+		return false, "the job table cannot be written; the log says why"
+	}
+	if why := r.whyDegraded(ctx); why != "" {
+		return true, "degraded: " + why
+	}
+	return true, "ok"
+}
+
+// checkTable returns why the job table cannot be written. It tries that itself if the latest transaction
+// failed or is long ago.
+func (r *readiness) checkTable(ctx context.Context) error {
+	r.mu.Lock()
+	now, err := time.Now(), r.broken
+	if err == nil && now.Sub(r.latest) < quietTime || now.Before(r.probeDue) {
+		r.mu.Unlock()
+		return err
+	}
+	r.probeDue = now.Add(probeInterval)
+	r.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	return r.probe(ctx)
+}
+
+// writable reports whether the latest transaction of the job table was written.
+func (r *readiness) writable() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.broken == nil
+}
+
+// whyDegraded says why no submissions are taken; empty if they are.
+func (r *readiness) whyDegraded(ctx context.Context) string {
+	if r.degraded == nil {
+		return ""
+	}
+	return r.degraded(ctx)
+}
