@@ -38,10 +38,10 @@ type Config struct {
 	AuditRetention time.Duration
 	Logger         *slog.Logger // default: discards
 	Limits         Limits
+	Diagnostics    Diagnostics // default: says nothing
 	// TraceParent returns the trace of a call, to be kept with the batch that it submits; empty without one.
 	// Nil: no call is traced.
 	TraceParent func(context.Context) string
-	Diagnostics Diagnostics // default: says nothing
 	// BatchURL says where browsers show the batch of a number. Nil: there is no page.
 	BatchURL func(number int64) string
 }
@@ -158,12 +158,12 @@ func New(c Config) (*Server, error) {
 		traceParent:  c.TraceParent,
 		limits:       c.Limits.withDefaults(),
 	}
-	if s.traceParent == nil {
-		s.traceParent = func(context.Context) string { return "" }
-	}
 	s.catalog.Store(&c.Catalog)
 	if s.diagnostics == nil {
 		s.diagnostics = noDiagnostics{}
+	}
+	if s.traceParent == nil {
+		s.traceParent = func(context.Context) string { return "" }
 	}
 	if c.Notifications != nil {
 		s.notification = &notificationService{store: &notificationBoundary{store: c.Notifications, accounts: s.store}, sender: c.Sender}

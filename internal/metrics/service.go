@@ -24,10 +24,9 @@ type Sources struct {
 		NotAfter() time.Time
 		Failed() bool
 	}
-	// Configuration says when the configuration in force was taken up, and whether one after it was refused.
 	Configuration interface {
-		TakenUp() time.Time
-		Refused() bool
+		ReadTakenTime() time.Time
+		HasFailed() bool
 	}
 	Notifications *Notifications // nil: there are none
 	// ConnectionsRefused is how many connections were closed at once because there were too many.
@@ -48,18 +47,14 @@ func (m *Metrics) Read(s Sources) {
 		housekeepingCollector{s.Housekeeping},
 		counterFunc("connections_refused_total", "Connections that were closed at once because there were too many.", func() float64 { return float64(s.ConnectionsRefused()) }),
 		counterFunc("callers_refused_total", "Calls without a valid proof of who calls.", func() float64 { return float64(s.Server.RefusedCallers()) }),
+		gaugeFunc("config_taken_up_seconds", "When the configuration in force was taken up, in Unix time.", func() float64 { return unix(s.Configuration.ReadTakenTime()) }),
+		gaugeFunc("config_reload_failed", "1 while the configuration that was read last was refused, so that the one before stays in force.", func() float64 { return indicator(s.Configuration.HasFailed()) }),
 		gaugeFunc("watches", "Watches that are open.", func() float64 { return float64(s.Server.CountWatches()) }),
 		gaugeFunc("database_writable", "1 while the job table can be written.", func() float64 { return indicator(s.Writable()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "stoker_build_info", Help: "1, with the version of the service.", ConstLabels: prometheus.Labels{"version": s.Version},
 		}, func() float64 { return 1 }),
 	)
-	if c := s.Configuration; c != nil {
-		m.registry.MustRegister(
-			gaugeFunc("config_taken_up_seconds", "When the configuration in force was taken up, in Unix time.", func() float64 { return unix(c.TakenUp()) }),
-			gaugeFunc("config_reload_failed", "1 while the configuration that was read last was refused, so that the one before stays in force.", func() float64 { return indicator(c.Refused()) }),
-		)
-	}
 	if s.Notifications != nil {
 		m.registry.MustRegister(notificationCollector{*s.Notifications})
 	}

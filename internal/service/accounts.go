@@ -15,7 +15,7 @@ import (
 // connectAccounts makes a client of the platform for every account, in the order of cfg. It makes no
 // call. Accounts with the same API key share a rate governor, because the platform's rate limits are per
 // key.
-func (s *Service) connectAccounts(cfg *config.Config, keys *apiKeys) ([]dispatcher.Account, error) {
+func (s *Service) connectAccounts(cfg *config.Config) ([]dispatcher.Account, error) {
 	var accounts []dispatcher.Account
 	governors := map[string]*bitmovin.Governor{}
 	for _, a := range cfg.Accounts {
@@ -27,7 +27,7 @@ func (s *Service) connectAccounts(cfg *config.Config, keys *apiKeys) ([]dispatch
 			governors[key] = bitmovin.NewGovernor(nil)
 		}
 		options := bitmovin.Options{
-			BaseURL: a.URL, APIKey: func() (string, error) { return keys.read(a.ID) }, TenantOrgID: a.TenantOrgID, Governor: governors[key],
+			BaseURL: a.URL, APIKey: func() (string, error) { return s.keys.read(a.ID) }, TenantOrgID: a.TenantOrgID, Governor: governors[key],
 			Logger: s.log.With("account", a.ID), UserAgent: "stoker/" + Version(), OnCall: s.metrics.CountPlatformCalls(a.ID),
 		}
 		if s.tracing != nil {

@@ -49,11 +49,11 @@ func newReloader(s *Service, cfg *config.Config, source *Process) *reloader {
 	return r
 }
 
-// TakenUp is when the configuration in force was taken up.
-func (r *reloader) TakenUp() time.Time { return time.UnixMilli(r.taken.Load()) }
+// ReadTakenTime returns when the configuration in force was taken up.
+func (r *reloader) ReadTakenTime() time.Time { return time.UnixMilli(r.taken.Load()) }
 
-// Refused reports whether the configuration that was read last was refused.
-func (r *reloader) Refused() bool { return r.failed.Load() }
+// HasFailed reports whether the configuration that was read last was refused.
+func (r *reloader) HasFailed() bool { return r.failed.Load() }
 
 // run takes up the configuration at each signal until ctx ends. It returns nil.
 func (r *reloader) run(ctx context.Context) error {
@@ -96,11 +96,11 @@ func (r *reloader) reload(ctx context.Context) {
 		return
 	}
 	restart := config.Compare(r.started, cfg).Restart
-	attributes := []any{"changed", listOrNone(d.Changed)}
 	if len(restart) > 0 {
-		attributes = append(attributes, "needs_restart", strings.Join(restart, ", "))
+		log.InfoContext(ctx, "configuration taken up", "changed", listOrNone(d.Changed), "needs_restart", strings.Join(restart, ", "))
+	} else {
+		log.InfoContext(ctx, "configuration taken up", "changed", listOrNone(d.Changed))
 	}
-	log.InfoContext(ctx, "configuration taken up", attributes...)
 	for _, w := range cfg.Warnings {
 		log.WarnContext(ctx, "the configuration is odd", "where", w.Where, "what", w.Text)
 	}

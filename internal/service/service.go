@@ -113,7 +113,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 	s.housekeeper = s.newHousekeeper(cfg)
 	s.readiness.probe = func(ctx context.Context) error { return store.CheckWritable(ctx, s.store) }
 	s.readiness.degraded = s.whyDegraded
-	accounts, err := s.connectAccounts(cfg, &s.keys)
+	accounts, err := s.connectAccounts(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -124,8 +124,8 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 		OnFilled: s.metrics.NotePlaceFilled,
 	}
 	serving := server.Config{
-		Store: s.store, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(),
-		AllowInlineTemplates: cfg.AllowInlineTemplates, AuditRetention: cfg.AuditRetention, Limits: serverLimits(cfg.Limits), Diagnostics: &diagnostics{service: s},
+		Store: s.store, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(), Diagnostics: &diagnostics{service: s},
+		AllowInlineTemplates: cfg.AllowInlineTemplates, AuditRetention: cfg.AuditRetention, Limits: serverLimits(cfg.Limits),
 	}
 	options := []grpc.ServerOption{grpc.ChainStreamInterceptor(s.metrics.CountCalls()), grpc.Creds(s.certificates.Credentials())}
 	if s.tracing != nil {
@@ -174,11 +174,11 @@ func (s *Service) metricSources() metrics.Sources {
 		Notifications: &metrics.Notifications{Table: s.notifier.table, Counts: s.notifier.Counts},
 		Housekeeping:  metrics.Housekeeping{Space: store.NewKeeper(s.store).ReadSpace, State: s.housekeeper.ReadState},
 		Writable:      s.readiness.writable,
+		Configuration: s.reloader,
 	}
 	if s.certificates != nil {
 		sources.Certificates = s.certificates
 	}
-	sources.Configuration = s.reloader
 	return sources
 }
 
