@@ -21,7 +21,8 @@ type sharedValues struct {
 func (s *submission) setShared(req interface {
 	GetOutputFolder() string
 	GetVariables() map[string]string
-}) {
+},
+) {
 	const folder, variables = "output_folder", "variables"
 	s.outputBase = s.catalog.Storages[s.batch.Output.Name].OutputBase
 	switch given := req.GetOutputFolder(); {

@@ -119,11 +119,11 @@ func TestCheckListWithSharedValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sample := ""
+	var sample strings.Builder
 	for _, j := range resp.GetSample() {
-		sample += fmt.Sprintf("%s: %v\n", j.GetJob().GetOutputPath(), j.GetJob().GetVariables())
+		fmt.Fprintf(&sample, "%s: %v\n", j.GetJob().GetOutputPath(), j.GetJob().GetVariables())
 	}
-	if diff := cmp.Diff("kids/a: map[seconds:10 title:of a]\nkids/b: map[seconds:10 title:all]\n", sample); diff != "" {
+	if diff := cmp.Diff("kids/a: map[seconds:10 title:of a]\nkids/b: map[seconds:10 title:all]\n", sample.String()); diff != "" {
 		t.Errorf("sample (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(map[string]int64{"title": 1}, resp.GetVariableCounts()); diff != "" {

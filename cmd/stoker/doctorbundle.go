@@ -83,7 +83,7 @@ func (d *examination) collect(ctx context.Context, batch string) ([]bundleFile, 
 		values = append(values, config.Value{Path: v.GetKey(), Value: v.GetValue(), From: v.GetFrom()})
 	}
 	files := []bundleFile{
-		{"service.txt", []byte(fmt.Sprintf("version\t%s\nbuilt with\t%s\ninstance\t%s\nstarted\t%s\n", report.GetVersion(), report.GetPlatform(), report.GetInstanceId(), report.GetStartTime().AsTime().Format(time.RFC3339)))},
+		{"service.txt", fmt.Appendf(nil, "version\t%s\nbuilt with\t%s\ninstance\t%s\nstarted\t%s\n", report.GetVersion(), report.GetPlatform(), report.GetInstanceId(), report.GetStartTime().AsTime().Format(time.RFC3339))},
 		{"configuration.txt", configurationText(values)},
 		{"log.txt", []byte(report.GetLog())},
 		{"metrics.txt", []byte(report.GetMetrics())},

@@ -82,7 +82,7 @@ func TestReceivers(t *testing.T) {
 	var receivers []*runningReceiver
 	for i, p := range programs {
 		t.Run(p.name, func(t *testing.T) { p.prepare(t, p.dir) }) // skipped where something is missing
-		config.WriteString(fmt.Sprintf("  - {name: %s, url: \"http://%s/hook\", allow_private: true, secret_file: %s, events: [batch.finished]}\n", p.name, addresses[i], secret))
+		fmt.Fprintf(&config, "  - {name: %s, url: \"http://%s/hook\", allow_private: true, secret_file: %s, events: [batch.finished]}\n", p.name, addresses[i], secret)
 	}
 	if t.Failed() {
 		return

@@ -98,8 +98,7 @@ func (c comments) of(typ reflect.Type, field string) string {
 	if directory == "." {
 		return text // it is written for the reader of the file
 	}
-	for i := range typ.NumField() { // Go's names of fields that nobody takes for an ordinary word
-		f := typ.Field(i)
+	for f := range typ.Fields() { // Go's names of fields that nobody takes for an ordinary word
 		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		if key == "" || strings.IndexFunc(f.Name[1:], func(r rune) bool { return r >= 'A' && r <= 'Z' }) < 0 && !strings.HasPrefix(text, f.Name+" ") {
 			continue
@@ -350,8 +349,7 @@ func settingSchema(s Setting) *jsonschema.Schema {
 // allowSingle lets a single value stand for an object that has nothing else.
 func allowSingle(root *jsonschema.Schema, of any) {
 	for typ := range types(reflect.TypeOf(of)) {
-		for i := range typ.NumField() {
-			f := typ.Field(i)
+		for f := range typ.Fields() {
 			if f.Tag.Get("single") == "" {
 				continue
 			}
@@ -373,8 +371,8 @@ func types(typ reflect.Type) map[reflect.Type]bool {
 			add(typ.Elem())
 		case reflect.Struct:
 			all[typ] = true
-			for i := range typ.NumField() {
-				add(typ.Field(i).Type)
+			for field := range typ.Fields() {
+				add(field.Type)
 			}
 		}
 	}

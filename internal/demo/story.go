@@ -47,7 +47,7 @@ func (s Story) Tell(ctx context.Context) error {
 // tellSuccess submits a batch that has succeeded when the story begins.
 func (s Story) tellSuccess(ctx context.Context) error {
 	_, err := s.submit(ctx, &stokerv1.SubmitBatchRequest{
-		DisplayName: "sports highlights 88", Labels: label("team", "sports"), Jobs: jobs("match", repeat(clips, 8)),
+		DisplayName: "sports highlights 88", Labels: ofTeam("sports"), Jobs: jobs("match", repeat(clips, 8)),
 	}, ended)
 	return err
 }
@@ -55,7 +55,7 @@ func (s Story) tellSuccess(ctx context.Context) error {
 // tellFailure submits a batch that has ended with failures when the story begins.
 func (s Story) tellFailure(ctx context.Context) error {
 	_, err := s.submit(ctx, &stokerv1.SubmitBatchRequest{
-		DisplayName: "hevc re-encode 3", Labels: label("team", "vod"), Jobs: jobs("episode", repeat(clips, 4), repeat(broken, 2), repeat(clips, 3)),
+		DisplayName: "hevc re-encode 3", Labels: ofTeam("vod"), Jobs: jobs("episode", repeat(clips, 4), repeat(broken, 2), repeat(clips, 3)),
 	}, ended)
 	return err
 }
@@ -63,7 +63,7 @@ func (s Story) tellFailure(ctx context.Context) error {
 // tellPause submits a batch that somebody pauses.
 func (s Story) tellPause(ctx context.Context) error {
 	b, err := s.submit(ctx, &stokerv1.SubmitBatchRequest{
-		DisplayName: "kids back catalogue", Labels: label("team", "vod"), Jobs: jobs("kids", repeat(clips, 126)),
+		DisplayName: "kids back catalogue", Labels: ofTeam("vod"), Jobs: jobs("kids", repeat(clips, 126)),
 	}, succeeded(3))
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func (s Story) tellPause(ctx context.Context) error {
 // tellLimit submits a batch that its failure limit pauses.
 func (s Story) tellLimit(ctx context.Context) error {
 	_, err := s.submit(ctx, &stokerv1.SubmitBatchRequest{
-		DisplayName: "archive 7", Labels: label("team", "library"), FailureLimit: &stokerv1.FailureLimit{Count: 5},
+		DisplayName: "archive 7", Labels: ofTeam("library"), FailureLimit: &stokerv1.FailureLimit{Count: 5},
 		Jobs: jobs("reel", repeat(clips, 4), repeat(missing, 24)),
 	}, in(stokerv1.BatchState_BATCH_STATE_PAUSED))
 	return err
@@ -86,7 +86,7 @@ func (s Story) tellLimit(ctx context.Context) error {
 // tellPartner lets the partner's account work for a while, and then have its key refused.
 func (s Story) tellPartner(ctx context.Context) error {
 	dropped, err := s.submit(ctx, &stokerv1.SubmitBatchRequest{
-		DisplayName: "partner delivery 11", Account: Partner, Labels: label("team", "sales"), Jobs: jobs("spot", repeat(clips, 3), repeat(features, 17)),
+		DisplayName: "partner delivery 11", Account: Partner, Labels: ofTeam("sales"), Jobs: jobs("spot", repeat(clips, 3), repeat(features, 17)),
 	}, succeeded(3))
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func (s Story) tellPartner(ctx context.Context) error {
 		return err
 	}
 	if _, err = s.submit(ctx, &stokerv1.SubmitBatchRequest{
-		DisplayName: "partner delivery 12", Account: Partner, Labels: label("team", "sales"), Jobs: jobs("trailer", repeat(clips, 4), repeat(features, 56)),
+		DisplayName: "partner delivery 12", Account: Partner, Labels: ofTeam("sales"), Jobs: jobs("trailer", repeat(clips, 4), repeat(features, 56)),
 	}, succeeded(4)); err != nil {
 		return err
 	}
@@ -117,9 +117,9 @@ func (s Story) tellPresent(ctx context.Context) error {
 		return err
 	}
 	for _, r := range []*stokerv1.SubmitBatchRequest{
-		{DisplayName: "trailers Q1", Labels: label("team", "promo"), Priority: new(int32(30)), KeepOpen: true, Jobs: jobs("promo", repeat(features, 18))},
-		{DisplayName: "news", Labels: label("team", "news"), Priority: new(int32(80)), Jobs: jobs("bulletin", repeat(clips, 4), repeat(features, 44))},
-		{DisplayName: "documentaries", Labels: label("team", "library"), Priority: new(int32(20)), Jobs: jobs("part", repeat(features, 64))},
+		{DisplayName: "trailers Q1", Labels: ofTeam("promo"), Priority: new(int32(30)), KeepOpen: true, Jobs: jobs("promo", repeat(features, 18))},
+		{DisplayName: "news", Labels: ofTeam("news"), Priority: new(int32(80)), Jobs: jobs("bulletin", repeat(clips, 4), repeat(features, 44))},
+		{DisplayName: "documentaries", Labels: ofTeam("library"), Priority: new(int32(20)), Jobs: jobs("part", repeat(features, 64))},
 	} {
 		if _, err := s.submit(ctx, r, nil); err != nil {
 			return err
@@ -168,7 +168,7 @@ func failed(n int64) func(*stokerv1.Batch) bool {
 	return func(b *stokerv1.Batch) bool { return b.GetCounts().GetFailed() >= n }
 }
 
-func label(name, value string) map[string]string { return map[string]string{name: value} }
+func ofTeam(name string) map[string]string { return map[string]string{"team": name} }
 
 func repeat(kind string, n int) []string { return slices.Repeat([]string{kind}, n) }
 

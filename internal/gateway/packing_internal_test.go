@@ -14,7 +14,7 @@ import (
 
 // packed asks, for somebody elsewhere unless from is empty, a stream of messages, each of which is flushed, and returns
 // the answer.
-func packed(t *testing.T, accept, media, from string, messages <-chan []byte) *http.Response {
+func packed(t *testing.T, accept, media, from string, messages <-chan []byte) (http.Header, io.Reader) {
 	t.Helper()
 	server := httptest.NewServer(withDeadlines(withPacking(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", media)
@@ -52,7 +52,7 @@ func packed(t *testing.T, accept, media, from string, messages <-chan []byte) *h
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = resp.Body.Close() })
-	return resp
+	return resp.Header, resp.Body
 }
 
 // Each message of a packed stream arrives when it is flushed, whatever its size, and the file ends as one of gzip does.
@@ -63,11 +63,11 @@ func TestPackedStream(t *testing.T) {
 	}
 	messages := make(chan []byte, 1)
 	messages <- []byte("first\n") // so that there is a header to read
-	resp := packed(t, "gzip, deflate, br", "application/connect+proto", "192.0.2.1", messages)
-	if got := resp.Header.Get("Content-Encoding"); got != "gzip" {
+	header, received := packed(t, "gzip, deflate, br", "application/connect+proto", "192.0.2.1", messages)
+	if got := header.Get("Content-Encoding"); got != "gzip" {
 		t.Fatalf("Content-Encoding is %q", got)
 	}
-	file, err := gzip.NewReader(resp.Body)
+	file, err := gzip.NewReader(received)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,8 @@ func TestPackedStreamIsSmall(t *testing.T) {
 	large := []byte(strings.Repeat("a line that repeats itself\n", 100_000))
 	messages <- large
 	close(messages)
-	body, err := io.ReadAll(packed(t, "gzip", linesType, "192.0.2.1", messages).Body)
+	_, received := packed(t, "gzip", linesType, "192.0.2.1", messages)
+	body, err := io.ReadAll(received)
 	if err != nil || len(body) > len(large)/50 {
 		t.Errorf("%d bytes were packed to %d: %v", len(large), len(body), err)
 	}
@@ -111,10 +112,10 @@ func TestNotPacked(t *testing.T) {
 		messages := make(chan []byte, 1)
 		messages <- []byte("plain\n")
 		close(messages)
-		resp := packed(t, tt.accept, tt.media, tt.from, messages)
-		body, err := io.ReadAll(resp.Body)
-		if err != nil || string(body) != "plain\n" || resp.Header.Get("Content-Encoding") != "" {
-			t.Errorf("%s: %q in %q: %v", name, body, resp.Header.Get("Content-Encoding"), err)
+		header, received := packed(t, tt.accept, tt.media, tt.from, messages)
+		body, err := io.ReadAll(received)
+		if err != nil || string(body) != "plain\n" || header.Get("Content-Encoding") != "" {
+			t.Errorf("%s: %q in %q: %v", name, body, header.Get("Content-Encoding"), err)
 		}
 	}
 }

@@ -58,6 +58,8 @@ func (wordy) RefusedCallers() int64            { return 1 }
 func (wordy) RefusedByLimit() map[string]int64 { return map[string]int64{anything: 1} }
 func (wordy) NotAfter() time.Time              { return time.Now() }
 func (wordy) Failed() bool                     { return false }
+func (wordy) HasFailed() bool                  { return false }
+func (wordy) ReadTakenTime() time.Time         { return time.Now() }
 func (wordy) CountWaitingJobs(context.Context) (map[server.WaitingJobs]int64, error) {
 	return map[server.WaitingJobs]int64{{AccountID: anything, Code: anything}: 1, {AccountID: anything, Code: job.WaitIdle}: 2, {AccountID: "archive", Code: job.WaitBudget}: 3}, nil
 }
@@ -66,7 +68,7 @@ func (wordy) CountWaitingJobs(context.Context) (map[server.WaitingJobs]int64, er
 func TestLabelsAreClosed(t *testing.T) {
 	m := New([]string{"archive", "default"})
 	m.Read(Sources{
-		Accounts: wordy{}, Server: wordy{}, Certificates: wordy{}, ConnectionsRefused: func() int64 { return 1 },
+		Accounts: wordy{}, Server: wordy{}, Certificates: wordy{}, Configuration: wordy{}, ConnectionsRefused: func() int64 { return 1 },
 		Housekeeping: Housekeeping{
 			Space: func(context.Context) (store.Space, error) { return store.Space{Total: 1}, nil },
 			State: func() housekeeping.State { return housekeeping.State{} },
