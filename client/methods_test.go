@@ -21,6 +21,7 @@ func TestEffects(t *testing.T) {
 		stokerv1.File_stoker_v1_access_service_proto.Services().Get(0),
 		stokerv1.File_stoker_v1_audit_service_proto.Services().Get(0),
 		stokerv1.File_stoker_v1_notification_service_proto.Services().Get(0),
+		stokerv1.File_stoker_v1_diagnostics_service_proto.Services().Get(0),
 	} {
 		for i := range service.Methods().Len() {
 			method := service.Methods().Get(i)
@@ -34,7 +35,7 @@ func TestEffects(t *testing.T) {
 				t.Errorf("it is not said whether %s may be repeated", name)
 			}
 			reads := func(verb string) bool { return strings.HasPrefix(name, verb) }
-			if want := slices.ContainsFunc([]string{"Get", "List", "Check", "Plan", "WhoAmI"}, reads); want != (got == readOnly) {
+			if want := slices.ContainsFunc([]string{"Get", "List", "Check", "Plan", "RunChecks", "WhoAmI"}, reads); want != (got == readOnly) {
 				t.Errorf("%s reads: %t, want %t", name, got == readOnly, want)
 			}
 		}

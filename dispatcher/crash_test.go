@@ -154,7 +154,7 @@ func TestMortalStoreOverridesWrites(t *testing.T) {
 	reads := []string{
 		"AccountSettings", "Batch", "CancellingBatches", "DailyStarts", "EncodingJobs", "Events", "InstanceID", "Job",
 		"JobsInFlight", "ListParameters", "NextDueTime", "NextJobs", "Orphans", "PrincipalStarts", "Resource",
-		"WasDeleted",
+		"Trusted", "WasDeleted",
 		"PublishAccountStatus", // it writes to memory only
 	}
 	dead := newMortal(1)

@@ -30,7 +30,7 @@ func tokenCommand(c *cli) *cobra.Command {
 }
 
 // dbUsage is the help of --db.
-const dbUsage = "work on this job table itself, a `FILE` on the service's machine or the URL of a database, instead of asking the service"
+const dbUsage = "work on this job table, a `FILE` or the URL of a database, instead of asking the service"
 
 // tokenTable is the tokens of a job table that no service is asked about.
 type tokenTable interface {

@@ -96,7 +96,7 @@ func TestGoProgram(t *testing.T) {
 }
 
 // usage finds stoker commands in a line of shell.
-var usage = regexp.MustCompile(`(?:^|[|&;(]\s*)(?:bin/)?stoker( [^|&;<>)#]*)?`)
+var usage = regexp.MustCompile(`(?:^|[|&;(]\s*)(?:bin/)?stoker( (?:'[^']*'|[^'|&;<>)#])*)?`)
 
 // TestUsage checks that every stoker command of every page is valid.
 func TestUsage(t *testing.T) {

@@ -132,9 +132,13 @@ func limitConnections(cfg *config.Config, limit uint64, log *slog.Logger) int {
 	if limit == 0 || configured != 0 && configured <= share {
 		return configured
 	}
-	const usual = 10_000 // the default of a listener
+	// The default of a listener, and what nobody has to look at who has not asked for more.
+	const usual, enough = 10_000, 1_000
 	if configured == 0 && usual <= share {
 		return 0
+	}
+	if configured == 0 && share >= enough {
+		return share
 	}
 	log.Warn("fewer connections than limits.connections are taken, because the limit of file descriptors is low: set LimitNOFILE=65536 in the unit, or ulimit -n",
 		"descriptors", limit, "connections", share)
