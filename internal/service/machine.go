@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -125,19 +126,16 @@ const (
 // limitConnections returns how many connections each listener may have: as many as the configuration says, and no more
 // than leave the service the descriptors that it needs itself.
 func limitConnections(cfg *config.Config, limit uint64, log *slog.Logger) int {
-	configured := cfg.Limits.Connections
+	// The default of a listener, and what nobody has to look at who has not asked for more than the default.
+	const usual, enough = 10_000, 1_000
+	configured := cmp.Or(cfg.Limits.Connections, usual)
 	listeners := max(len(cfg.Listeners()), 1)
 	own := min(ownDescriptors+accountDescriptors*len(cfg.Accounts), int(limit)/2) //nolint:gosec // a limit is far below 1<<63
 	share := max((int(limit)-own)/listeners, 1)                                   //nolint:gosec // likewise
-	if limit == 0 || configured != 0 && configured <= share {
+	switch {
+	case limit == 0 || configured <= share:
 		return configured
-	}
-	// The default of a listener, and what nobody has to look at who has not asked for more.
-	const usual, enough = 10_000, 1_000
-	if configured == 0 && usual <= share {
-		return 0
-	}
-	if configured == 0 && share >= enough {
+	case configured == usual && share >= enough:
 		return share
 	}
 	log.Warn("fewer connections than limits.connections are taken, because the limit of file descriptors is low: set LimitNOFILE=65536 in the unit, or ulimit -n",
