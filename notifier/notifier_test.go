@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -116,7 +117,7 @@ type world struct {
 	table     store.NotificationTable
 	key       notification.Key
 	receivers *receivers
-	accounts  []job.AccountStatus
+	accounts  atomic.Pointer[[]job.AccountStatus]
 	notifier  *notifier.Notifier
 	stop      func() // stops the notifier and closes the job table
 }
@@ -141,7 +142,7 @@ func (w *world) start() {
 		Secrets: func(e notification.Endpoint, now time.Time) ([]notification.Secret, error) {
 			return w.key.Secrets(e.Keys, now)
 		},
-		AccountStatuses: func() []job.AccountStatus { return w.accounts },
+		AccountStatuses: w.accountStatuses,
 	})
 	ctx, cancel := context.WithCancelCause(context.Background())
 	stopped := make(chan struct{})
@@ -452,13 +453,21 @@ func TestRotation(t *testing.T) {
 	})
 }
 
+// accountStatuses are the statuses that were last set.
+func (w *world) accountStatuses() []job.AccountStatus {
+	if all := w.accounts.Load(); all != nil {
+		return *all
+	}
+	return nil
+}
+
 func TestAccounts(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer func() { w.stop() }()
 		w.endpoint("ops", notification.AccountUnavailable, notification.AccountAvailable)
 		set := func(breaker job.BreakerState, queued int) {
-			w.accounts = []job.AccountStatus{{ID: "default", Breaker: breaker, BreakerReason: "503", BreakerSince: time.Now(), PlatformQueuedCount: queued}}
+			w.accounts.Store(&[]job.AccountStatus{{ID: "default", Breaker: breaker, BreakerReason: "503", BreakerSince: time.Now(), PlatformQueuedCount: queued}})
 		}
 		events := func() []string {
 			var list []string

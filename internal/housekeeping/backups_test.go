@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,6 +30,7 @@ type world struct {
 	fail   error // of the next copies
 	copies int   // that were begun
 	log    strings.Builder
+	mu     sync.Mutex // guards what the housekeeper reads and writes, which is the above
 	*housekeeping.Housekeeper
 }
 
@@ -42,10 +44,10 @@ func run(t *testing.T, prepare func(w *world), f func(w *world)) {
 			prepare(w)
 		}
 		w.Housekeeper = housekeeping.New(housekeeping.Config{
-			Keeper: store.NewKeeper(table), Logger: slog.New(slog.NewTextHandler(&w.log, nil)),
+			Keeper: store.NewKeeper(table), Logger: slog.New(slog.NewTextHandler(w, nil)),
 			Backups: housekeeping.Plan{
 				Every: 6 * time.Hour, Keep: 3, Dir: w.dir, Instance: "abc", Copy: w.copy, PartialSuffix: suffix,
-				Room: func(string) (free, total int64, err error) { return w.free, 1 << 40, nil },
+				Room: w.room,
 			},
 		})
 		ctx, stop := context.WithCancelCause(t.Context())
@@ -62,15 +64,52 @@ func run(t *testing.T, prepare func(w *world), f func(w *world)) {
 
 // copy makes a backup that takes a minute.
 func (w *world) copy(_ context.Context, to string) error {
-	w.copies++
+	w.change(func() { w.copies++ })
 	if err := os.WriteFile(to+suffix, []byte("rows"), 0o600); err != nil {
 		return err
 	}
 	time.Sleep(time.Minute)
-	if w.fail != nil {
-		return errors.Join(w.fail, os.Remove(to+suffix))
+	w.mu.Lock()
+	fail := w.fail
+	w.mu.Unlock()
+	if fail != nil {
+		return errors.Join(fail, os.Remove(to+suffix))
 	}
 	return os.Rename(to+suffix, to)
+}
+
+func (w *world) room(string) (free, total int64, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.free, 1 << 40, nil
+}
+
+// Write takes what is logged.
+func (w *world) Write(line []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.log.Write(line)
+}
+
+// said is what was logged.
+func (w *world) said() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.log.String()
+}
+
+// begun is how many copies were begun.
+func (w *world) begun() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.copies
+}
+
+// change calls f, which changes what the housekeeper reads.
+func (w *world) change(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
 }
 
 // sleep lets time pass.
@@ -121,28 +160,28 @@ func TestBackupsThatFail(t *testing.T) {
 		w.sleep(time.Minute)
 		w.same("left of a failure", w.names(), []string(nil))
 		w.sleep(31 * time.Minute)
-		w.same("tries", w.copies, 3)
+		w.same("tries", w.begun(), 3)
 		b := w.ReadState().Backups
 		w.same("failed", b.Failed, true)
 		w.same("age without one", b.Age(time.Now()), 32*time.Minute)
-		if !strings.Contains(w.log.String(), "level=ERROR") || !strings.Contains(w.log.String(), "no space left on device") {
-			w.t.Errorf("the log does not say it: %s", w.log.String())
+		if !strings.Contains(w.said(), "level=ERROR") || !strings.Contains(w.said(), "no space left on device") {
+			w.t.Errorf("the log does not say it: %s", w.said())
 		}
-		w.fail = nil
+		w.change(func() { w.fail = nil })
 		w.sleep(11 * time.Minute)
 		b = w.ReadState().Backups
 		w.same("failed when there is room again", b.Failed, false)
 		w.same("backups", len(w.names()), 1)
 
 		// With too little room nothing is begun, and the backups there are stay.
-		w.free = 1
-		copies := w.copies
+		w.change(func() { w.free = 1 })
+		copies := w.begun()
 		w.sleep(7 * time.Hour)
-		w.same("copies begun without room", w.copies, copies)
+		w.same("copies begun without room", w.begun(), copies)
 		w.same("backups left", len(w.names()), 1)
 		w.same("failed without room", w.ReadState().Backups.Failed, true)
-		if !strings.Contains(w.log.String(), "too little room for a backup") {
-			w.t.Errorf("the log does not say it: %s", w.log.String())
+		if !strings.Contains(w.said(), "too little room for a backup") {
+			w.t.Errorf("the log does not say it: %s", w.said())
 		}
 	})
 }
@@ -159,7 +198,7 @@ func TestBackupsOfTheNextProcess(t *testing.T) {
 	}, func(w *world) {
 		w.same("age of the one before", w.ReadState().Backups.Age(time.Now()), 2*time.Hour)
 		w.sleep(4*time.Hour - time.Second)
-		w.same("begun before it is due", w.copies, 0)
+		w.same("begun before it is due", w.begun(), 0)
 		w.sleep(time.Minute + time.Second)
 		w.same("files", w.names(), []string{
 			"stoker-abc-19991231T220000Z.db", "stoker-abc-20000101.db", "stoker-abc-20000101T000000Z.db-wal", "stoker-abc-20000101T040000Z.db",
@@ -182,7 +221,7 @@ func TestBackupFromTheFuture(t *testing.T) {
 		}
 	}, func(w *world) {
 		w.sleep(6*time.Hour + time.Minute)
-		w.same("copies", w.copies, 1)
+		w.same("copies", w.begun(), 1)
 	})
 }
 
