@@ -11,7 +11,6 @@ import (
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/ui"
-	"github.com/stokerd/stoker/job"
 )
 
 func auditCommand(c *cli) *cobra.Command {
@@ -57,7 +56,11 @@ it was: 90m, 12h, 7d.`,
 		if limit < 0 {
 			return usagef("--limit %d: want 0 or more", limit)
 		}
-		return printEntries(ctx, c, conn, req, limit)
+		return printPages(c, ui.Entries(), "entries", limit, func(size int32, token string) ([]*stokerv1.Entry, string, error) {
+			req.PageSize, req.PageToken = size, token
+			resp, err := conn.Audit().ListEntries(ctx, req)
+			return resp.GetEntries(), resp.GetNextPageToken(), err
+		})
 	})
 }
 
@@ -76,38 +79,4 @@ func parseMoment(flag, text string, now time.Time) (*timestamppb.Timestamp, erro
 		return nil, usagef("--%s %s: want a time such as %s, or how long ago it was: 90m, 12h, 7d", flag, text, now.UTC().Format(time.RFC3339))
 	}
 	return timestamppb.New(now.Add(-ago)), nil
-}
-
-// printEntries prints entries of the audit log, page by page, up to a limit; 0 is none.
-func printEntries(ctx context.Context, c *cli, conn *client.Client, req *stokerv1.ListEntriesRequest, limit int) error {
-	to, err := newWriter(c, ui.Entries())
-	if err != nil {
-		return err
-	}
-	for n := 0; ; {
-		req.PageSize = job.MaxPageSize
-		if limit > 0 {
-			req.PageSize = int32(min(job.MaxPageSize, limit-n))
-		}
-		resp, err := conn.Audit().ListEntries(ctx, req)
-		if err != nil {
-			return err
-		}
-		for _, e := range resp.GetEntries() {
-			n++
-			if err := to.Add(e); err != nil {
-				return err
-			}
-		}
-		if req.PageToken = resp.GetNextPageToken(); req.PageToken == "" || limit > 0 && n >= limit {
-			break
-		}
-	}
-	if err := to.End(); err != nil {
-		return err
-	}
-	if req.PageToken != "" {
-		c.note("There are more entries; --limit 0 shows all of them.")
-	}
-	return nil
 }

@@ -11,7 +11,6 @@ import (
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/ui"
-	"github.com/stokerd/stoker/job"
 )
 
 func notificationsDeliveriesCommand(c *cli) *cobra.Command {
@@ -60,7 +59,11 @@ than a day, it has failed. What has ended is kept for seven days. -o json has th
 			}
 			req.BatchId = b.GetId()
 		}
-		return printDeliveries(ctx, c, conn, req, limit)
+		return printPages(c, ui.Deliveries(), "deliveries", limit, func(size int32, token string) ([]*stokerv1.Delivery, string, error) {
+			req.PageSize, req.PageToken = size, token
+			resp, err := conn.Notifications().ListDeliveries(ctx, req)
+			return resp.GetDeliveries(), resp.GetNextPageToken(), err
+		})
 	})
 }
 
@@ -74,40 +77,6 @@ func parseDeliveryStates(names []string) ([]stokerv1.DeliveryState, error) {
 		states = append(states, stokerv1.DeliveryState(n))
 	}
 	return states, nil
-}
-
-// printDeliveries prints deliveries, page by page, up to a limit; 0 is none.
-func printDeliveries(ctx context.Context, c *cli, conn *client.Client, req *stokerv1.ListDeliveriesRequest, limit int) error {
-	to, err := newWriter(c, ui.Deliveries())
-	if err != nil {
-		return err
-	}
-	for n := 0; ; {
-		req.PageSize = job.MaxPageSize
-		if limit > 0 {
-			req.PageSize = int32(min(job.MaxPageSize, limit-n))
-		}
-		resp, err := conn.Notifications().ListDeliveries(ctx, req)
-		if err != nil {
-			return err
-		}
-		for _, d := range resp.GetDeliveries() {
-			n++
-			if err := to.Add(d); err != nil {
-				return err
-			}
-		}
-		if req.PageToken = resp.GetNextPageToken(); req.PageToken == "" || limit > 0 && n >= limit {
-			break
-		}
-	}
-	if err := to.End(); err != nil {
-		return err
-	}
-	if req.PageToken != "" {
-		c.note("There are more deliveries; --limit 0 shows all of them.")
-	}
-	return nil
 }
 
 func notificationsRedeliverCommand(c *cli) *cobra.Command {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stokerd/stoker/internal/output"
+	"github.com/stokerd/stoker/job"
 )
 
 // outputFlag is the name of the flag -o. It has no long form: --output of submit is a storage.
@@ -123,4 +124,40 @@ func checkThing[T any](c *cli, l output.Listing[T]) error {
 // neither a format nor columns were asked for.
 func (c *cli) hints() bool {
 	return c.look(c.stderr).OnTerminal() && !c.out.Chosen() && len(c.out.Columns) == 0
+}
+
+// printPages prints things (what) page by page, up to a limit; 0 is none. list returns the page of a size that a token
+// names, and the token of the next page.
+func printPages[T any](c *cli, l output.Listing[T], what string, limit int, list func(size int32, token string) ([]T, string, error)) error {
+	to, err := newWriter(c, l)
+	if err != nil {
+		return err
+	}
+	token := ""
+	for n := 0; ; {
+		size := int32(job.MaxPageSize)
+		if limit > 0 {
+			size = int32(min(job.MaxPageSize, limit-n))
+		}
+		page, next, err := list(size, token)
+		if err != nil {
+			return err
+		}
+		for _, thing := range page {
+			n++
+			if err := to.Add(thing); err != nil {
+				return err
+			}
+		}
+		if token = next; token == "" || limit > 0 && n >= limit {
+			break
+		}
+	}
+	if err := to.End(); err != nil {
+		return err
+	}
+	if token != "" {
+		c.note("There are more %s; --limit 0 shows all of them.", what)
+	}
+	return nil
 }
