@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/stokerd/stoker/internal/clock"
 	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/job"
 )
@@ -30,7 +31,7 @@ type accountWatch struct {
 // watchAccounts tells endpoints when the platform cannot be used for an account, and when it can be again, until ctx ends.
 func (n *Notifier) watchAccounts(ctx context.Context) {
 	watches := map[string]*accountWatch{}
-	for sleep(ctx, accountInterval) {
+	for (clock.Real{}).Sleep(ctx, accountInterval) == nil {
 		for _, a := range n.accountStatuses() {
 			if err := n.watchAccount(ctx, watches, &a, time.Now()); err != nil && ctx.Err() == nil {
 				n.log.Warn("notification about an account not stored", "account", a.ID, "err", err)

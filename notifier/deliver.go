@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stokerd/stoker/internal/clock"
 	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/job"
 )
@@ -53,7 +54,7 @@ func (n *Notifier) deliver(ctx context.Context) {
 	var attempts sync.WaitGroup
 	for ctx.Err() == nil {
 		pause := n.beginDue(ctx, sending, &attempts)
-		if !sleep(ctx, scanPause) {
+		if (clock.Real{}).Sleep(ctx, scanPause) != nil {
 			break
 		}
 		timer := time.NewTimer(pause)
@@ -159,7 +160,7 @@ func (n *Notifier) waitAfterFailure(ctx context.Context, d notification.Delivery
 	if ctx.Err() == nil {
 		n.log.Warn("delivery of a notification not kept in the job table", "endpoint", d.Endpoint, "message", d.ID, "err", err)
 	}
-	sleep(ctx, failurePause)
+	_ = clock.Real{}.Sleep(ctx, failurePause) // the caller sees that ctx has ended
 }
 
 // logAttempt logs what an attempt has changed in an endpoint. Each attempt by itself is for debugging.

@@ -141,15 +141,3 @@ func (n *Notifier) noteDisabled(e notification.Endpoint) {
 	}
 	n.disabled[e.Name] = e.Disabled
 }
-
-// sleep waits. It returns false at once when ctx ends.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

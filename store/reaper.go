@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"github.com/stokerd/stoker/internal/clock"
 )
 
 const (
@@ -57,7 +59,7 @@ func (r *reaper) run(ctx context.Context) {
 			continue
 		}
 		r.s.log.Warn("rows of deleted batches not removed", "err", err)
-		if sleep(ctx, reapRetry) == nil {
+		if (clock.Real{}).Sleep(ctx, reapRetry) == nil {
 			r.wake()
 		}
 	}
@@ -139,16 +141,6 @@ func (r *reaper) releaseSpace(ctx context.Context) (more bool, err error) {
 }
 
 // rest lets others have the table after a write that took a time.
-func rest(ctx context.Context, took time.Duration) error { return sleep(ctx, restFactor*took) }
-
-// sleep waits, or returns the cause of the end of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+func rest(ctx context.Context, took time.Duration) error {
+	return clock.Real{}.Sleep(ctx, restFactor*took)
 }

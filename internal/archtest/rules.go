@@ -85,7 +85,7 @@ var rules = []rule{
 
 	// The job table, where the other parts meet.
 	{
-		pkg: "store", imports: []string{"job", "internal/access", "internal/notification"}, uses: []string{uuid},
+		pkg: "store", imports: []string{"job", "internal/access", "internal/clock", "internal/notification"}, uses: []string{uuid},
 		is: "The job table: its methods, group commit, unit of work, accounts, and wakeups; no SQL.",
 	},
 	{
@@ -98,7 +98,7 @@ var rules = []rule{
 	},
 
 	{
-		pkg: "internal/housekeeping", imports: []string{"job", "store"}, uses: []string{xsync},
+		pkg: "internal/housekeeping", imports: []string{"job", "internal/clock", "store"}, uses: []string{xsync},
 		is: "Deletes what is kept no longer, and makes backups, while the service runs.",
 	},
 
@@ -120,7 +120,7 @@ var rules = []rule{
 	},
 
 	{
-		pkg: "notifier", imports: []string{"job", "internal/notification"}, uses: []string{standardWebhooks},
+		pkg: "notifier", imports: []string{"job", "internal/clock", "internal/notification"}, uses: []string{standardWebhooks},
 		is: "Delivers notifications to endpoints.",
 	},
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stokerd/stoker/internal/clock"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -92,7 +93,7 @@ func (h *Housekeeper) backUp(ctx context.Context) {
 		if last.Failed {
 			pause = min(retryBackup, h.plan.Every)
 		}
-		if !wait(ctx, pause) {
+		if (clock.Real{}).Sleep(ctx, pause) != nil {
 			return
 		}
 		began := time.Now()

@@ -86,15 +86,3 @@ func (h *Housekeeper) Run(ctx context.Context) error {
 	}
 	return group.Wait()
 }
-
-// wait waits until ctx ends, and reports false then.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/stokerd/stoker/internal/clock"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -28,7 +29,7 @@ func (h *Housekeeper) retain(ctx context.Context) {
 				h.log.Warn("what is remembered of deleted batches was not looked through", "err", err)
 			}
 		}
-		if !wait(ctx, retainEvery) {
+		if (clock.Real{}).Sleep(ctx, retainEvery) != nil {
 			return
 		}
 	}
