@@ -176,6 +176,11 @@ func (w *world) pass(rw http.ResponseWriter, r *http.Request) {
 	if shut || target == nil {
 		panic(http.ErrAbortHandler) // closes the connection, as a server that is not there
 	}
+	// Without it the first bytes of an answer close the body of the request, and a proxy that has not yet read that body's end
+	// takes this for an error and cuts off the answer.
+	if err := http.NewResponseController(rw).EnableFullDuplex(); err != nil {
+		w.t.Errorf("the door: %v", err)
+	}
 	proxy := &httputil.ReverseProxy{
 		FlushInterval: -1,
 		Rewrite: func(p *httputil.ProxyRequest) {
