@@ -22,13 +22,13 @@ type Engine interface {
 	// Snapshot calls read with a Reader that shows the table as it is at one moment. The
 	// Reader must not be used after read has returned.
 	Snapshot(ctx context.Context, read func(Reader) error) error
-	// Begin begins the transaction of a unit of work. The Store has at most one at a time.
-	Begin(ctx context.Context) (Tx, error)
+	// Begin begins the transaction of a unit of work. The Store has at most one at a time. The
+	// database refuses it with [ErrDeposed] if one of the leases is another process's by now.
+	Begin(ctx context.Context, fences []Lease) (Tx, error)
+	// Campaign waits until no other process has one of the names, and returns a lease of all of them.
+	Campaign(ctx context.Context, names []string) (Lease, error)
 	// InstanceID is the random word that was made together with the table.
 	InstanceID() string
-	// Trusted returns nil while no other process can be working on the table, and why it may be
-	// otherwise. It asks nobody.
-	Trusted() error
 	// DiskSpace returns how much room the disk of the table has for this process, and in all. total is 0
 	// where that is not known.
 	DiskSpace() (free, total int64, err error)

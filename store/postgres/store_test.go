@@ -19,6 +19,11 @@ func TestStore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		term, err := s.Campaign(t.Context(), []string{store.Housekeeping})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go s.As(term).Housekeep(term.Context())
 		t.Cleanup(func() {
 			if err := s.Close(); err != nil {
 				t.Error(err)
