@@ -172,14 +172,14 @@ func (h *hub) notify(batch string) {
 
 // notifyAll wakes all watchers: nobody knows what has changed.
 func (h *hub) notifyAll() {
-	for _, id := range h.watched() {
+	for _, id := range h.watchedIDs() {
 		h.notify(id)
 	}
 	h.notify(anyBatch)
 }
 
-// watched returns the ids of the batches that have watchers.
-func (h *hub) watched() []string {
+// watchedIDs returns the ids of the batches that have watchers.
+func (h *hub) watchedIDs() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	list := make([]string, 0, len(h.batches))

@@ -235,7 +235,7 @@ func (s *Server) Changed(changes []job.Change) {
 }
 
 // Watched returns the ids of the batches that are watched.
-func (s *Server) Watched() []string { return s.hub.watched() }
+func (s *Server) Watched() []string { return s.hub.watchedIDs() }
 
 // Shutdown makes health answer NOT_SERVING, and ends present and future watches with UNAVAILABLE and
 // the advice to reconnect. Other calls go on.
