@@ -45,6 +45,9 @@ var ErrAgain = fmt.Errorf("%w: the transaction has to be run again", job.ErrUnav
 // Tx is the transaction of a unit of work. Its reads see what it has written. It may be run again
 // if an error of it matches [ErrAgain].
 //
+// On a database that has other writers, the settings of an account, tokens, single endpoints and deliveries that it
+// reads stay as they are until it ends.
+//
 // After an error of the database nothing more can be done with it than to roll it back, and Err
 // returns that error. Every error of a method that writes is one. The [job.ErrNotFound] of a read
 // is none.
@@ -61,6 +64,8 @@ type Tx interface {
 	// InsertSkipped keeps the keys and output paths of jobs that a batch has skipped, adds the
 	// number of those it did not have to the batch's count, and returns that number.
 	InsertSkipped(ctx context.Context, batchSeq int64, jobs []job.Spec) (int64, error)
+	// LockEndpoints keeps other processes from changing endpoints of notifications until the transaction ends.
+	LockEndpoints(ctx context.Context) error
 	// Write writes the rows of a unit. Within rows no row of the table is named twice. A row
 	// that is no longer as it was read is [job.ErrConflict].
 	Write(ctx context.Context, rows *Rows) error

@@ -41,3 +41,10 @@ func migrated(t testing.TB) string {
 		return err
 	})
 }
+
+func TestShared(t *testing.T) {
+	storetest.RunShared(t, func(t *testing.T) (a, b *store.Store) {
+		database := migrated(t)
+		return mustOpen(t, database).Store, mustOpen(t, database).Store
+	})
+}
