@@ -442,6 +442,19 @@ func (b *boundary) AccountStatuses(ctx context.Context) []job.AccountStatus {
 	return within
 }
 
+// Replicas leaves out what is about accounts that the caller may not use.
+func (b *boundary) Replicas(ctx context.Context) ([]job.Replica, error) {
+	list, err := b.store.Replicas(ctx)
+	p := grantOf(ctx).principal
+	if err != nil || !p.Bound() {
+		return list, err
+	}
+	for i := range list {
+		list[i].Terms = slices.DeleteFunc(list[i].Terms, func(t job.ReplicaTerm) bool { return !p.MayUse(t.AccountID) })
+	}
+	return list, nil
+}
+
 func (b *boundary) UpdateAccountSettings(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings) error) (job.AccountSettings, error) {
 	if err := b.checkAccount(ctx, id); err != nil {
 		return job.AccountSettings{}, err

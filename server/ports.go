@@ -150,6 +150,8 @@ type AccountStore interface {
 	// AccountHistory returns how an account stood since a time, in samples of a step; false if the
 	// account is not configured.
 	AccountHistory(id string, since time.Time, step time.Duration) (job.AccountHistory, bool)
+	// Replicas returns the processes that work on the job table, by address; none if only one can.
+	Replicas(ctx context.Context) ([]job.Replica, error)
 	// UpdateAccountSettings changes the settings of an account by f in one transaction.
 	UpdateAccountSettings(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings) error) (job.AccountSettings, error)
 	// ForgiveStarts excludes the starts of the day so far from the account's daily limit.
