@@ -21,6 +21,7 @@ type hub struct {
 	batches map[string]*watchedBatch
 	callers map[string]int // how many watches each caller has
 	watches int            // how many watches there are in all
+	watched int            // how many times a batch got its first watcher
 }
 
 func newHub(l Limits) *hub {
@@ -40,10 +41,15 @@ const readSharingTime = 50 * time.Millisecond
 // be kept until the batch changes.
 const maxKeptReads = 32
 
+// groupSize is how many watchers of a batch are in a group.
+const groupSize = 256
+
 // watchedBatch is a batch with at least one watcher.
 type watchedBatch struct {
-	mu       sync.Mutex
-	watchers int
+	mu         sync.Mutex
+	watchers   int
+	number     int // of the batch among those that have been watched
+	subscribed int // how many watchers there have been
 	// unwoken are the watchers that the next change wakes. Without this set each change would cost something
 	// for each watcher, and not only each message.
 	unwoken     map[*subscription]struct{}
@@ -61,6 +67,7 @@ type subscription struct {
 	hub    *hub
 	id     string // of the batch
 	caller string
+	group  int // the watchers of a batch that share reads
 	// wakeup gets a value when the batch changes after askForWakeup. It has room for one value.
 	wakeup chan struct{}
 }
@@ -80,12 +87,14 @@ func (h *hub) subscribe(caller, batch string) (*subscription, error) {
 	}
 	b := h.batches[batch]
 	if b == nil {
-		b = &watchedBatch{unwoken: map[*subscription]struct{}{}, reads: map[position]*pendingRead{}}
+		b = &watchedBatch{number: h.watched, unwoken: map[*subscription]struct{}{}, reads: map[position]*pendingRead{}}
 		h.batches[batch] = b
+		h.watched++
 	}
-	s := &subscription{watchedBatch: b, hub: h, id: batch, caller: caller, wakeup: make(chan struct{}, 1)}
 	b.mu.Lock()
+	s := &subscription{watchedBatch: b, hub: h, id: batch, caller: caller, group: b.number + b.subscribed/groupSize, wakeup: make(chan struct{}, 1)}
 	b.watchers++
+	b.subscribed++
 	b.unwoken[s] = struct{}{}
 	b.mu.Unlock()
 	h.callers[caller]++

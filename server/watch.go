@@ -228,17 +228,18 @@ func (w *watch) follow(ctx context.Context) error {
 // is over, else at a multiple of the interval. Watchers of a batch that changes all the time then wake
 // at the same moments, are at the same positions, and share what is read and encoded.
 //
-// With many watches the interval is longer; see [messageCost].
+// With many watches the interval is a multiple of the one asked for; see [messageCost]. Groups of watchers then
+// take turns: if all woke together, the last would wait until the message of each other one is sent.
 func (w *watch) nextDue(now time.Time) time.Time {
-	interval := w.interval
-	if needed := time.Duration(w.subscription.hub.watchCount()) * messageCost; needed > interval {
-		interval = (needed + interval - 1).Truncate(interval) // a multiple, so that watchers still wake together
-	}
+	needed := time.Duration(w.subscription.hub.watchCount()) * messageCost
+	turns := max(1, (needed+w.interval-1)/w.interval)
+	interval := turns * w.interval
 	earliest := w.dueTime.Add(interval)
 	if !now.Before(earliest) {
 		return now
 	}
-	due := earliest.Truncate(interval)
+	turn := time.Duration(w.subscription.group) % turns * w.interval
+	due := earliest.Add(-turn).Truncate(interval).Add(turn)
 	if due.Before(earliest) {
 		due = due.Add(interval)
 	}
