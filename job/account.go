@@ -93,6 +93,9 @@ type AccountStatus struct {
 	UnknownValues      []UnknownValue
 	UnknownValueCounts map[string]int64
 
+	// Simulated says that a simulator answers in place of the platform.
+	Simulated bool
+
 	Listing Listing
 	// OtherInstances has the other Stoker servers seen within the last hour, sorted by id.
 	OtherInstances []OtherInstance

@@ -15,6 +15,7 @@ import (
 type hub struct {
 	limits Limits
 	done   chan struct{} // closed by close
+	pace   pace
 
 	mu      sync.Mutex
 	cause   error // why all watches have ended; set before done is closed

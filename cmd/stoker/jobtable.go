@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -48,6 +49,9 @@ func explainJobTable(db, flag string, err error) error {
 	}
 	if errors.Is(err, job.ErrUnavailable) {
 		return explainFile(db, flag, err)
+	}
+	if denied, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%s: permission denied: give the files of the job table to the user that the service runs as (chown)", denied.Path)
 	}
 	return err
 }

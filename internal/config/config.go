@@ -446,8 +446,12 @@ func (l *loader) resolvePath(path string) string {
 // fileCause returns the cause of a file error without the operation and the path, which the message
 // around it names.
 func fileCause(err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err
+	p, ok := errors.AsType[*fs.PathError](err)
+	switch {
+	case !ok:
+		return err
+	case strings.HasPrefix(p.Path, systemCredentials) && errors.Is(err, fs.ErrNotExist):
+		return ErrNoCredential
 	}
-	return err
+	return p.Err
 }

@@ -96,7 +96,7 @@ func (db *database) open(ctx context.Context, o store.Options, identity string) 
 	case empty && identity != "":
 		return fmt.Errorf("%w: the file is empty, and %s%s says that it was not", ErrMissing, db.path, identitySuffix)
 	}
-	if err := createPrivate(db.path); err != nil {
+	if err := createForService(db.path); err != nil {
 		return err
 	}
 	if empty {

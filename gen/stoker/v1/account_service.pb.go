@@ -339,8 +339,11 @@ type Account struct {
 	// What kept the account from starting jobs in the last 24 hours, the latest first; at most 100. It
 	// is lost when the server restarts. Only GetAccount sets it.
 	Problems []*AccountProblem `protobuf:"bytes,32,rep,name=problems,proto3" json:"problems,omitempty"`
+	// A simulator answers in place of Bitmovin: nothing is encoded, nothing is billed, and Bitmovin does not know
+	// the encodings. False before the first answer.
+	Simulated bool `protobuf:"varint,33,opt,name=simulated,proto3" json:"simulated,omitempty"`
 	// Which replica drives the account. Unset if the job table is a file: then it is the process that answers.
-	Driver        *Driver `protobuf:"bytes,33,opt,name=driver,proto3" json:"driver,omitempty"`
+	Driver        *Driver `protobuf:"bytes,34,opt,name=driver,proto3" json:"driver,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -597,6 +600,13 @@ func (x *Account) GetProblems() []*AccountProblem {
 		return x.Problems
 	}
 	return nil
+}
+
+func (x *Account) GetSimulated() bool {
+	if x != nil {
+		return x.Simulated
+	}
+	return false
 }
 
 func (x *Account) GetDriver() *Driver {
@@ -2383,7 +2393,7 @@ var File_stoker_v1_account_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16stoker/v1/access.proto\x1a\x1fstoker/v1/account_history.proto\x1a\x15stoker/v1/batch.proto\x1a\x14stoker/v1/wait.proto\"\x87\r\n" +
+	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16stoker/v1/access.proto\x1a\x1fstoker/v1/account_history.proto\x1a\x15stoker/v1/batch.proto\x1a\x14stoker/v1/wait.proto\"\xa5\r\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fqueue_target\x18\x02 \x01(\x05R\vqueueTarget\x124\n" +
@@ -2418,8 +2428,9 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\x17configured_queue_target\x18\x1d \x01(\v2\x1d.stoker.v1.QueueTargetSettingR\x15configuredQueueTarget\x12Q\n" +
 	"\x16automatic_queue_target\x18\x1e \x01(\v2\x1b.stoker.v1.QueueTargetRangeR\x14automaticQueueTarget\x12#\n" +
 	"\rwaiting_count\x18\x1f \x01(\x03R\fwaitingCount\x125\n" +
-	"\bproblems\x18  \x03(\v2\x19.stoker.v1.AccountProblemR\bproblems\x12)\n" +
-	"\x06driver\x18! \x01(\v2\x11.stoker.v1.DriverR\x06driverB\x18\n" +
+	"\bproblems\x18  \x03(\v2\x19.stoker.v1.AccountProblemR\bproblems\x12\x1c\n" +
+	"\tsimulated\x18! \x01(\bR\tsimulated\x12)\n" +
+	"\x06driver\x18\" \x01(\v2\x11.stoker.v1.DriverR\x06driverB\x18\n" +
 	"\x16_platform_queued_count\"j\n" +
 	"\x06Driver\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x120\n" +
