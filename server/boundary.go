@@ -162,6 +162,9 @@ func (b *boundary) checkBatch(ctx context.Context, batch *job.Batch) error {
 
 // Batches.
 
+// History concerns everybody.
+func (b *boundary) History() string { return b.store.History() }
+
 func (b *boundary) Batch(ctx context.Context, id string) (job.Batch, error) {
 	batch, err := b.store.Batch(ctx, id)
 	if err == nil {

@@ -36,6 +36,9 @@ type BatchStore interface {
 	// succeeded; they are neither added nor duplicates.
 	AddJobs(ctx context.Context, batchID string, jobs []job.Spec, now time.Time) (b job.Batch, added, duplicates int64, err error)
 	Batch(ctx context.Context, id string) (job.Batch, error)
+	// History is a word of four letters and digits, or empty. It changes when the job table goes on from a state without
+	// the latest changes: then a revision may come once more with another content.
+	History() string
 	// BatchesBySeq returns those of the batches that exist.
 	BatchesBySeq(ctx context.Context, seqs []int64) ([]job.Batch, error)
 	Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error)

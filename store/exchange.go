@@ -25,6 +25,8 @@ type Shared interface {
 	PublishStatus(ctx context.Context, lease Lease, accountID string, status []byte) error
 	// Accounts returns every account that somebody has driven. known says which published statuses the caller has.
 	Accounts(ctx context.Context, known map[string]time.Time) ([]AccountCopy, error)
+	// History is the word of the history that the database goes on from: see [Store.History].
+	History() string
 	// Replicas returns the processes that work on the table, by address.
 	Replicas(ctx context.Context) ([]job.Replica, error)
 }
@@ -99,6 +101,15 @@ func (s *Store) SetWatched(watched func() []string) {
 
 // Shares reports whether other processes can work on the table.
 func (s *Store) Shares() bool { return s.shared != nil }
+
+// History is a word of four letters and digits; empty on a table on which no other process works. It changes when the
+// database goes on from a state without the latest changes, as after a failover to a standby that was behind.
+func (s *Store) History() string {
+	if s.shared == nil {
+		return ""
+	}
+	return s.shared.History()
+}
 
 // Drives reports whether this process drives an account, as all do on a table that no other process works on.
 func (s *Store) Drives(accountID string) bool {
