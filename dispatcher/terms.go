@@ -85,7 +85,7 @@ func (d *Dispatcher) campaign(ctx context.Context, accounts []string) {
 // drive drives accounts until their term or ctx ends, and gives the term back. The loops are made anew: nothing is kept
 // of an earlier term.
 func (d *Dispatcher) drive(ctx context.Context, accounts []string, term Term) {
-	driving, stop := context.WithCancelCause(ctx)
+	driving, stop := context.WithCancelCause(bitmovin.WithGate(ctx, term.Context())) // what waits for the rate limit is not sent any more
 	defer stop(nil)
 	defer context.AfterFunc(term.Context(), func() { stop(errTermOver) })()
 	defer term.Release()
