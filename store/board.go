@@ -133,11 +133,18 @@ func (b *board) complete(a job.AccountStatus) job.AccountStatus {
 	if w, ok := b.webhooks[a.ID]; ok && a.Webhooks == nil {
 		a.Webhooks = &w
 	}
-	if b.drivers != nil {
-		a.Driver = new(b.drivers[a.ID])
+	if b.drivers == nil {
+		return a
+	}
+	a.Driver = new(b.drivers[a.ID])
+	if *a.Driver == (job.Driver{}) {
+		a.Problem = noDriver
 	}
 	return a
 }
+
+// noDriver is the problem of an account that nobody drives.
+const noDriver = "no replica drives the account at present"
 
 // setSettings has the status of an account show settings as they were just changed.
 func (b *board) setSettings(accountID string, settings job.AccountSettings) {

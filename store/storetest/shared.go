@@ -549,7 +549,7 @@ func sharedStatus(f *sharedFixture) {
 	var seen job.AccountStatus
 	f.eventually("the status with its driver", func() bool {
 		seen, _ = f.other.store.AccountStatus("default")
-		return seen.QueueTarget == 5 && driver(f.other).Epoch == 1 && driver(f.fixture).Epoch == 1
+		return seen.QueueTarget == 5 && seen.Driver.Epoch == 1 && driver(f.fixture).Epoch == 1
 	})
 	if d := driver(f.other); d.Address == "" || d.Since.IsZero() {
 		f.Errorf("driver %+v", d)
