@@ -111,6 +111,14 @@ func (b *board) AccountStatus(id string) (job.AccountStatus, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	a, ok := b.statuses[id]
+	return b.withDriver(b.complete(a)), ok
+}
+
+// statusToPublish returns the status of an account as other processes are told it.
+func (b *board) statusToPublish(id string) (job.AccountStatus, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a, ok := b.statuses[id]
 	return b.complete(a), ok
 }
 
@@ -120,7 +128,7 @@ func (b *board) AccountStatuses() []job.AccountStatus {
 	defer b.mu.Unlock()
 	all := slices.SortedFunc(maps.Values(b.statuses), func(x, y job.AccountStatus) int { return cmp.Compare(x.ID, y.ID) })
 	for i, a := range all {
-		all[i] = b.complete(a)
+		all[i] = b.withDriver(b.complete(a))
 	}
 	return all
 }
@@ -133,6 +141,11 @@ func (b *board) complete(a job.AccountStatus) job.AccountStatus {
 	if w, ok := b.webhooks[a.ID]; ok && a.Webhooks == nil {
 		a.Webhooks = &w
 	}
+	return a
+}
+
+// withDriver adds who drives the account.
+func (b *board) withDriver(a job.AccountStatus) job.AccountStatus {
 	if b.drivers == nil {
 		return a
 	}

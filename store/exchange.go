@@ -245,7 +245,7 @@ func (e *exchange) publishAll(ctx context.Context) {
 }
 
 func (e *exchange) publishOne(ctx context.Context, id string, lease Lease) error {
-	status, ok := e.table.AccountStatus(id)
+	status, ok := e.table.statusToPublish(id)
 	if !ok || lease.Context().Err() != nil {
 		return nil
 	}
@@ -367,7 +367,7 @@ type ofJob[T any] struct {
 
 func encodeStatus(a job.AccountStatus) ([]byte, error) {
 	p := publishedStatus{AccountStatus: a, Notes: listOf(a.Notes), Waits: listOf(a.Waits)}
-	p.AccountStatus.Notes, p.AccountStatus.Waits, p.Driver = nil, nil, nil
+	p.AccountStatus.Notes, p.AccountStatus.Waits = nil, nil
 	return json.Marshal(p)
 }
 
