@@ -10,16 +10,16 @@ func WithGate(ctx, gate context.Context) context.Context {
 	return context.WithValue(ctx, gateKey{}, gate)
 }
 
-// acquire waits for the rate limit, as long as the gate of ctx is open.
-func (c *Client) acquire(ctx context.Context, cl call) (ticket uint64, err error) {
+// passGate waits for the rate limit, as long as the gate of ctx is open.
+func passGate(ctx context.Context, g *Governor, cl call) (ticket uint64, err error) {
 	gate, ok := ctx.Value(gateKey{}).(context.Context)
 	if !ok {
-		return c.governor.acquire(ctx, cl.class, cl.urgency)
+		return g.acquire(ctx, cl.class, cl.urgency)
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	defer context.AfterFunc(gate, func() { stop(context.Cause(gate)) })()
-	ticket, err = c.governor.acquire(ctx, cl.class, cl.urgency)
+	ticket, err = g.acquire(ctx, cl.class, cl.urgency)
 	if err == nil && gate.Err() != nil {
 		err = context.Cause(gate)
 	}

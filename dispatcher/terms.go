@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -69,7 +70,7 @@ func (d *Dispatcher) campaign(ctx context.Context, accounts []string) {
 		term, err := d.config.Campaign(ctx, accounts)
 		if err != nil {
 			if ctx.Err() == nil {
-				d.config.Logger.Error("cannot campaign for accounts", "accounts", accounts, "err", err)
+				d.config.Logger.Error("cannot campaign for accounts", "account", strings.Join(accounts, " "), "err", err)
 				_ = d.config.Clock.Sleep(ctx, readRetryPause) // the loop sees that ctx has ended
 			}
 			continue

@@ -209,8 +209,8 @@ func (b *board) forgive(accountID string) {
 
 // HintEncoding says that the status of an encoding of an account should be read from the platform.
 // It wakes the account's loop, and is kept nowhere.
-func (s *Store) HintEncoding(accountID, encodingID string) {
+func (t *table) HintEncoding(accountID, encodingID string) {
 	if encodingID != "" {
-		s.notify([]job.Change{{AccountID: accountID, EncodingID: encodingID}})
+		t.notify([]job.Change{{AccountID: accountID, EncodingID: encodingID}})
 	}
 }

@@ -35,7 +35,7 @@ type message struct {
 	Holder string // of who sends it
 	Freed  bool   `json:",omitempty"` // a lease was given back
 
-	store.Wakeup
+	store.Wakeups
 }
 
 // wakeups sends and receives wakeups.
@@ -142,7 +142,7 @@ func (w *wakeups) send(ctx context.Context) {
 		}
 		if err := w.sendNext(ctx); err != nil && ctx.Err() == nil {
 			w.log.DebugContext(ctx, "a wakeup was not sent", "err", err)
-			w.tell(message{Wakeup: store.Wakeup{Everything: true}})
+			w.tell(message{Wakeups: store.Wakeups{Everything: true}})
 			if !pause(ctx, listenRetry) {
 				return
 			}
@@ -182,7 +182,7 @@ var errDeaf = errors.New("wakeups do not arrive: name the server itself with --d
 
 // listen calls hear for the messages of others until ctx ends. After each interruption hear gets a wakeup that says that
 // others may be lost.
-func (w *wakeups) listen(ctx context.Context, hear func(store.Wakeup)) {
+func (w *wakeups) listen(ctx context.Context, hear func(store.Wakeups)) {
 	for said := false; ; {
 		err := w.listenOnce(ctx, hear)
 		wasUp := w.up.Swap(false)
@@ -200,7 +200,7 @@ func (w *wakeups) listen(ctx context.Context, hear func(store.Wakeup)) {
 }
 
 // listenOnce listens until the connection fails.
-func (w *wakeups) listenOnce(ctx context.Context, hear func(store.Wakeup)) error {
+func (w *wakeups) listenOnce(ctx context.Context, hear func(store.Wakeups)) error {
 	conn, err := w.connect(ctx)
 	if err != nil {
 		return interpret(err)
@@ -236,7 +236,7 @@ func (w *wakeups) listenOnce(ctx context.Context, hear func(store.Wakeup)) error
 }
 
 // ping sends the process itself wakeups. It returns an error when one does not arrive.
-func (w *wakeups) ping(ctx context.Context, hear func(store.Wakeup)) error {
+func (w *wakeups) ping(ctx context.Context, hear func(store.Wakeups)) error {
 	for {
 		w.tell(message{})
 		timer := time.NewTimer(pongLimit)
@@ -251,7 +251,7 @@ func (w *wakeups) ping(ctx context.Context, hear func(store.Wakeup)) error {
 		}
 		if !w.up.Swap(true) {
 			w.log.InfoContext(ctx, "wakeups of other replicas arrive")
-			hear(store.Wakeup{Everything: true})
+			hear(store.Wakeups{Everything: true})
 		}
 		if !pause(ctx, pingInterval) {
 			return nil
@@ -260,11 +260,11 @@ func (w *wakeups) ping(ctx context.Context, hear func(store.Wakeup)) error {
 }
 
 // receive passes a message on.
-func (w *wakeups) receive(text string, hear func(store.Wakeup)) {
+func (w *wakeups) receive(text string, hear func(store.Wakeups)) {
 	var m message
 	if err := json.Unmarshal([]byte(text), &m); err != nil {
 		w.log.Debug("a wakeup that is no message", "err", fmt.Errorf("%q: %w", text, err))
-		hear(store.Wakeup{Everything: true})
+		hear(store.Wakeups{Everything: true})
 		return
 	}
 	if m.Holder == w.holder {
@@ -277,7 +277,7 @@ func (w *wakeups) receive(text string, hear func(store.Wakeup)) {
 	if m.Freed {
 		w.freed()
 	}
-	hear(m.Wakeup)
+	hear(m.Wakeups)
 }
 
 // channelOf is the name of the channel of a schema; names are cut off at 63 bytes.
