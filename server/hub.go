@@ -15,6 +15,7 @@ import (
 type hub struct {
 	limits Limits
 	done   chan struct{} // closed by close
+	pace   pace
 
 	mu      sync.Mutex
 	cause   error // why all watches have ended; set before done is closed
@@ -168,6 +169,27 @@ func (h *hub) notify(batch string) {
 		s.wakeup <- struct{}{} // there is room
 	}
 	clear(b.unwoken)
+}
+
+// notifyAll wakes all watchers: nobody knows what has changed.
+func (h *hub) notifyAll() {
+	for _, id := range h.watchedIDs() {
+		h.notify(id)
+	}
+	h.notify(anyBatch)
+}
+
+// watchedIDs returns the ids of the batches that have watchers.
+func (h *hub) watchedIDs() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	list := make([]string, 0, len(h.batches))
+	for id := range h.batches {
+		if id != anyBatch {
+			list = append(list, id)
+		}
+	}
+	return list
 }
 
 // close ends every watch with cause. Later calls change nothing.
