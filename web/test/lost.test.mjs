@@ -82,6 +82,34 @@ test("a server that does not answer is not taken for a live one", async (t) => {
   await page.getByRole("status").getByText("Live").waitFor();
 });
 
+test("a server that is not there at first is waited for", async (t) => {
+  const page = await open(t, "", { lost: true });
+  await isLive(page);
+  await page.route("**/stoker.v1.**", (route) => route.abort());
+  await page.reload();
+  await seen(page, "There is nothing to show yet");
+  await page.getByRole("alert").getByText(/The server cannot be reached since/).waitFor();
+  await page.unroute("**/stoker.v1.**");
+  await page.getByRole("list", { name: "Accounts" }).waitFor();
+  await isLive(page);
+});
+
+test("a connection that is gone without a word is noticed", async (t) => {
+  const batch = await submit(t, "gone quiet", ["long/q1.mov", "long/q2.mov"]);
+  await until(batch, (b) => b.counts?.running === "2");
+  const page = await open(t, `#/batches/${batch.number}`, { lost: true });
+  await isLive(page);
+  await page.clock.install();
+  await call("BatchService/CancelJob", { job_id: `${batch.number}/1` });
+  await page.getByRole("row", { name: /long\/q1/ }).getByText("cancelled", { exact: true }).waitFor();
+  const ended = page.waitForEvent("requestfailed", (r) => r.url().endsWith("/WatchBatch"));
+  const again = page.waitForRequest((r) => r.url().endsWith("/WatchBatch"));
+  await page.clock.fastForward(41_000);
+  await ended;
+  await again;
+  await isLive(page);
+});
+
 test("a hidden tab has no stream, and goes on when it is shown", async (t) => {
   const batch = await submit(t, "hidden", ["long/h1.mov"]);
   await until(batch, (b) => b.counts?.running === "1");
