@@ -261,7 +261,7 @@ func (b *Batch) finish(now time.Time) {
 func (l FailureLimit) exceeded(c Counts, forgiven int64) string {
 	failed := c.Failed - forgiven
 	if l.Count > 0 && failed >= l.Count {
-		return fmt.Sprintf("%d jobs failed, the failure limit is %d", c.Failed, l.Count)
+		return fmt.Sprintf("%s failed, the failure limit is %d", formatJobs(c.Failed), l.Count)
 	}
 	enough := int64(DefaultMinFinished)
 	if l.MinFinished > 0 {
