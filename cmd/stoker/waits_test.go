@@ -76,7 +76,7 @@ storages: [{name: attic, use: output, type: S3, bucket: attic, access_key_env: S
 		{name: "batch paused", sim: busy(), config: "queue_target: 1", submit: []string{"", ""}, act: []string{"pause 2 --reason new-logo"},
 			code: job.WaitBatchPaused, words: "the batch is paused: new-logo", row: "new-logo", change: "stoker resume 2", since: true},
 		{name: "failure limit", sim: failing, config: "queue_target: 1", submit: []string{"--failure-limit 1 --max-retries 0"},
-			code: job.WaitBatchPaused, words: "1 job failed, the failure limit is 1", row: "1 job failed, the failure limit is 1", change: "stoker resume 1", since: true},
+			code: job.WaitBatchPaused, words: "the batch is paused: failure limit of 1 reached", row: "failure limit of 1 reached", change: "stoker resume 1", since: true},
 		{name: "account paused", sim: busy(), config: "queue_target: 1", submit: one, act: []string{"pause --account default --reason invoice"},
 			code: job.WaitAccountPaused, account: job.WaitAccountPaused, words: "account default is paused: invoice", change: "stoker resume --account default", since: true},
 		{name: "daily ceiling", sim: busy(), config: "max_starts_per_day: 1", submit: one,

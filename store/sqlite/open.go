@@ -158,8 +158,10 @@ func (db *database) keepIdentity(identity string) error {
 // InstanceID is the random name of this file.
 func (db *database) InstanceID() string { return db.instance }
 
-// Trusted returns nil: the lock of the file lasts as long as this process has it open.
-func (db *database) Trusted() error { return nil }
+// Campaign has nobody to wait for: the lock of the file lasts as long as this process has it open.
+func (db *database) Campaign(context.Context, []string) (store.Lease, error) {
+	return store.UnendingLease(), nil
+}
 
 // Snapshot calls read with one view of the table.
 func (db *database) Snapshot(ctx context.Context, read func(store.Reader) error) error {
