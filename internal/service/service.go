@@ -286,6 +286,9 @@ func (s *Service) Address(setting string) string {
 	return ""
 }
 
+// KnowsCallers reports whether anybody can prove who calls, or nobody has to.
+func (s *Service) KnowsCallers() bool { return s.identifier.KnowsCallers() }
+
 // WebAddress is where browsers reach the page: the URL of the proxy if the configuration has one. It has no
 // trailing slash, and is empty if the page is served nowhere.
 func (s *Service) WebAddress() string {
