@@ -120,7 +120,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 	s.accounts = accounts
 	dispatching := dispatcher.Config{
 		Store: s.store, Campaign: campaignFor(s.store), Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval,
-		Sources: dispatcherSources(cfg), MaxStartsOf: cfg.MaxStartsOf,
+		Sources: dispatcherSources(cfg), MaxStartsOf: func(principal string) int { return s.reloader.current.Load().MaxStartsOf(principal) },
 		OnFilled: s.metrics.NotePlaceFilled,
 	}
 	serving := server.Config{
