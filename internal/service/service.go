@@ -29,6 +29,7 @@ import (
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 	"github.com/stokerd/stoker/web"
 	"github.com/stokerd/stoker/webhook"
 )
@@ -205,6 +206,9 @@ func (s *Service) whyDegraded(ctx context.Context) string {
 func (s *Service) noteCommit(c store.Commit) {
 	s.metrics.NoteCommit(c)
 	s.readiness.noteCommit(c.Err)
+	if errors.Is(c.Err, sqlite.ErrDamaged) {
+		s.log.Error(damagedText, "err", c.Err)
+	}
 	s.batchLog.note(c.Batches)
 }
 
