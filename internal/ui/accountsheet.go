@@ -34,6 +34,7 @@ func AccountSheet(a *stokerv1.Account, history *stokerv1.GetAccountHistoryRespon
 	if most := a.GetMaxStartsPerDay(); most > 0 {
 		s.Own("Today", output.Plain, fmt.Sprintf("%s of %s starts", output.Number(a.GetStartsTodayCount()), output.Number(most)))
 	}
+	s.Text("Driver", driverWords(a, l))
 	if a.GetSimulated() {
 		s.Own("Platform", output.Plain, "a simulator: nothing is encoded or billed")
 	}
