@@ -181,7 +181,7 @@ func (s *Service) describe() string {
 // metricSources is what is asked at each scrape of /metrics.
 func (s *Service) metricSources() metrics.Sources {
 	sources := metrics.Sources{
-		Accounts: drivenAccounts{s.store}, Terms: s.store.TermFigures, Server: server.NewFigures(s.server), ConnectionsRefused: s.connectionsRefused.Load, Version: Version(), Log: s.log,
+		Accounts: drivenAccounts{s.store}, Terms: s.store.ReadTermFigures, Server: server.NewFigures(s.server), ConnectionsRefused: s.connectionsRefused.Load, Version: Version(), Log: s.log,
 		Notifications: &metrics.Notifications{Table: s.notifier.table, Counts: s.notifier.Counts},
 		Housekeeping:  metrics.Housekeeping{Space: store.NewKeeper(s.store).ReadSpace, State: s.housekeeper.ReadState},
 		Writable:      s.readiness.writable,
