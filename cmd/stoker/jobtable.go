@@ -43,6 +43,9 @@ func explainJobTable(db, flag string, err error) error {
 			return fmt.Errorf("%s: %w: %s", db, problem, known.remedy)
 		}
 	}
+	if copied, ok := errors.AsType[*sqlite.CopiedError](err); ok {
+		return fmt.Errorf("%s: %w: start the service with --db and this database, or delete %s.copied if the database is not used", db, copied, db)
+	}
 	if room, ok := errors.AsType[*sqlite.RoomError](err); ok {
 		return fmt.Errorf("%s: %w: make room there, or copy the table to another disk (stoker backup create) and start once with --migrate-without-copy", db, room)
 	}

@@ -92,16 +92,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"a database that can only be read", func(t *testing.T) string {
 			return configured(t, migrated(t), `SET default_transaction_read_only = on`)
 		}, ErrReadOnly, ""},
-		{"a role without rights", func(t *testing.T) string {
-			database := migrated(t)
-			pgserver.Exec(t, database, `CREATE ROLE stoker_reader LOGIN`)
-			pgserver.Exec(t, database, `GRANT SELECT ON ALL TABLES IN SCHEMA public TO stoker_reader`)
-			t.Cleanup(func() {
-				pgserver.Exec(t, database, `DROP OWNED BY stoker_reader`)
-				pgserver.Exec(t, database, `DROP ROLE stoker_reader`)
-			})
-			return as(t, database, url.User("stoker_reader"))
-		}, ErrRights, "no right to DELETE in the table"},
+		{"a role without rights", func(t *testing.T) string { return asReader(t, migrated(t)) }, ErrRights, "no right to DELETE in the table"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			database := tt.url(t)
@@ -118,6 +109,18 @@ func TestOpenRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// asReader is the URL of a database for a role that may only read.
+func asReader(t *testing.T, database string) string {
+	t.Helper()
+	pgserver.Exec(t, database, `CREATE ROLE stoker_reader LOGIN`)
+	pgserver.Exec(t, database, `GRANT SELECT ON ALL TABLES IN SCHEMA public TO stoker_reader`)
+	t.Cleanup(func() {
+		pgserver.Exec(t, database, `DROP OWNED BY stoker_reader`)
+		pgserver.Exec(t, database, `DROP ROLE stoker_reader`)
+	})
+	return as(t, database, url.User("stoker_reader"))
 }
 
 // configured has a database begin its sessions with a setting.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
@@ -258,8 +257,8 @@ func (t *transaction) Commit(ctx context.Context) error {
 		t.err = errUnknown
 		return errUnknown
 	}
-	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Severity == "ERROR" || errors.Is(err, store.ErrAgain) {
-		return t.fault(err) // the server says that it did not commit
+	if isRefused(err) || errors.Is(err, store.ErrAgain) {
+		return t.fault(err)
 	}
 	if err != nil || conn.unsynced.Load() {
 		t.w.drop(errors.Join(errUnknown, err))
