@@ -286,8 +286,12 @@ var rules = []rule{
 		is: "A proxy that breaks gRPC calls in chosen ways.",
 	},
 	{
-		pkg: "internal/testkit/pgserver", uses: []string{pgx}, testSupport: true,
-		is: "Runs a PostgreSQL server, with a database for each test.",
+		pkg: "internal/testkit/relay", testSupport: true,
+		is: "Relays TCP connections to a server, and cuts or freezes them.",
+	},
+	{
+		pkg: "internal/testkit/pgserver", imports: []string{"internal/testkit/loopback"}, uses: []string{pgx}, testSupport: true,
+		is: "Runs PostgreSQL servers, with a database for each test, and standbys.",
 	},
 	{
 		pkg: "internal/testkit/platform", imports: []string{"bitmovin/simulator"}, testSupport: true,

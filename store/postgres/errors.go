@@ -28,6 +28,8 @@ var (
 	ErrReadOnly    = errors.New("the database can only be read")
 	ErrRights      = errors.New("the role may not do this")
 	ErrRefused     = errors.New("the server refused the connection")
+	ErrConnections = errors.New("the server has no connection left for this role")
+	ErrTables      = errors.New("a table of the job table is missing")
 	ErrPooler      = errors.New("prepared statements do not work here, as behind a pooler in transaction mode")
 )
 
@@ -49,6 +51,10 @@ const (
 	codeDeadlock       = "40P01"
 	codeRights         = "42501"
 	codeNoTable        = "42P01"
+	codeNoColumn       = "42703"
+	codeNoSchema       = "3F000"
+	codeNoConnection   = "53300"
+	codeNoParameter    = "42704"
 	codeNoLock         = "55P03"
 	codeDiskFull       = "53100"
 	codeQueryCanceled  = "57014"
@@ -82,15 +88,22 @@ func interpret(err error) error {
 		return fmt.Errorf("%w: %w: %w", job.ErrUnavailable, ErrReadOnly, err)
 	case codeRights:
 		return fmt.Errorf("%w: %w: %s", job.ErrUnavailable, ErrRights, e.Message)
+	case codeNoConnection:
+		return fmt.Errorf("%w: %w: %s", job.ErrUnavailable, ErrConnections, e.Message)
+	case codeNoTable, codeNoColumn, codeNoSchema:
+		return fmt.Errorf("%w: %w: %s", job.ErrUnavailable, ErrTables, e.Message)
 	case codeNoStatement, codeSameStatement:
 		return fmt.Errorf("%w: %w", job.ErrUnavailable, ErrPooler)
 	case codeQueryCanceled:
 		return as(job.ErrUnavailable)
-	case codeWrongPassword, codeWrongRole, codeNoDatabase:
+	case codeWrongPassword, codeWrongRole, codeNoDatabase, codeNoParameter:
 		return fmt.Errorf("%w: %w: %s", job.ErrUnavailable, ErrRefused, e.Message)
 	}
 	switch e.Code[:2] {
 	case "08", "53", "57", "58", "XX": // connection, resources, operator, system, corrupted data
+		return as(job.ErrUnavailable)
+	}
+	if _, isConnect := errors.AsType[*pgconn.ConnectError](err); isConnect {
 		return as(job.ErrUnavailable)
 	}
 	return err
@@ -101,6 +114,8 @@ func interpretConnection(err error) error {
 	netErr, isNet := errors.AsType[net.Error](err)
 	connectErr, isConnect := errors.AsType[*pgconn.ConnectError](err)
 	switch {
+	case isConnect && errors.Is(err, ErrReadOnly):
+		return fmt.Errorf("%w: %w: %w", job.ErrUnavailable, ErrReadOnly, attemptsError{connectErr})
 	case isConnect:
 		return fmt.Errorf("%w: %w", job.ErrUnavailable, attemptsError{connectErr})
 	case errors.Is(err, context.Canceled):

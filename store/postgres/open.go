@@ -83,7 +83,7 @@ func (db *database) open(ctx context.Context, config *pgxpool.Config, o store.Op
 	}
 	db.reader = &reader{pool}
 	db.queries = newQueries(db.reader)
-	db.writer = &writer{connect: c.connect, log: db.log, lease: db.lease}
+	db.writer = &writer{connect: c.connect, log: db.log, lease: db.lease, dropAll: pool.Reset}
 	return nil
 }
 

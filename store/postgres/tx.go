@@ -30,12 +30,16 @@ type writer struct {
 	connect func(context.Context) (*session, error)
 	log     *slog.Logger
 	lease   *lease
+	dropAll func()   // drops the connections that read: their server is not the primary any more
 	conn    *session // nil after it was dropped
 	noted   bool     // a transaction has been committed that noted the accounts' last changes
 }
 
 // drop closes the connection for good. What was not committed is gone with it.
 func (w *writer) drop(why error) {
+	if errors.Is(why, ErrReadOnly) {
+		w.dropAll()
+	}
 	if w.conn == nil {
 		return
 	}
@@ -71,6 +75,9 @@ func (db *database) Begin(ctx context.Context) (store.Tx, error) {
 		ctx, cancel := context.WithTimeout(ctx, roundTripLimit)
 		defer cancel()
 		conn, err := w.connect(ctx)
+		if errors.Is(err, ErrReadOnly) {
+			w.dropAll()
+		}
 		if err != nil {
 			return nil, fmt.Errorf("connect the writer: %w", interpret(err))
 		}
