@@ -107,7 +107,7 @@ func explainImport(from, to string, err error) error {
 		return fmt.Errorf("%w: run stoker migrate --db %s", err, postgres.Name(to))
 	case errors.Is(err, postgres.ErrRights):
 		return fmt.Errorf("%w: copy as the role that owns the tables; nothing was changed", err)
-	case errors.Is(err, postgres.ErrUnconfirmed):
+	case errors.Is(err, job.ErrUnconfirmed):
 		return fmt.Errorf("%w: run the same command again, which says whether the rows are there; until then %s.copied keeps the file from being used", err, from)
 	}
 	return explainJobTable(to, "--to", err)

@@ -29,6 +29,7 @@ import (
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/postgres"
 	"github.com/stokerd/stoker/web"
 	"github.com/stokerd/stoker/webhook"
 )
@@ -112,7 +113,10 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 	s.keys.set(cfg.Accounts)
 	s.housekeeper = s.newHousekeeper(cfg)
 	s.readiness.probe = func(ctx context.Context) error { return store.CheckWritable(ctx, s.store) }
-	s.readiness.degraded = s.whyDegraded
+	s.readiness.degraded, s.readiness.quiet = s.whyDegraded, fileQuiet
+	if postgres.IsURL(cfg.DB) {
+		s.readiness.quiet, s.readiness.patience = databaseQuiet, databasePatience
+	}
 	accounts, err := s.connectAccounts(cfg)
 	if err != nil {
 		return nil, err

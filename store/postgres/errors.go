@@ -37,7 +37,7 @@ var (
 var ErrDeposed = fmt.Errorf("%w: another Stoker works on it now", job.ErrUnavailable)
 
 // errUnknown says that nobody knows whether a transaction was committed.
-var errUnknown = fmt.Errorf("%w: the commit is not confirmed, and may have happened", job.ErrUnavailable)
+var errUnknown = job.ErrUnconfirmed
 
 // Codes of errors, see appendix A of the manual of PostgreSQL.
 const (

@@ -35,15 +35,12 @@ var ErrNotEmpty = errors.New("the database is not empty")
 // ErrCopied says that a database has the rows of this very job table.
 var ErrCopied = errors.New("the job table was copied into this database already")
 
-// ErrUnconfirmed says that the server has not confirmed the COMMIT of a copy, so the rows may be there or not.
-var ErrUnconfirmed = fmt.Errorf("%w: it is not known whether the rows were copied", job.ErrUnavailable)
-
 // Import copies the rows of a source into an empty, migrated job table: all of them, or none. The new table has the
 // instance id of the source, so the platform's encodings are recognised, and the next process compares all accounts
 // with the platform before it starts anything. progress is told now and then how many rows of how many are copied.
 //
 // The source is marked as copied just before the rows become visible in the database. If they certainly do not, the
-// mark is taken back. If nobody knows, it stays, and the error is [ErrUnconfirmed].
+// mark is taken back. If nobody knows, it stays, and the error is [job.ErrUnconfirmed].
 //
 // The errors are [ErrNotEmpty], [ErrCopied], and those of [Open].
 func Import(ctx context.Context, url string, from Source, progress func(done, total int64)) error {
@@ -121,7 +118,7 @@ func (i *importer) run(ctx context.Context, to string) error {
 		return fmt.Errorf("note beside the job table that it was copied: %w", err)
 	}
 	if err := i.commit(ctx, tx); err != nil {
-		if errors.Is(err, ErrUnconfirmed) {
+		if errors.Is(err, job.ErrUnconfirmed) {
 			return err
 		}
 		return errors.Join(err, i.from.UnmarkCopied())
@@ -342,9 +339,9 @@ func (i *importer) commit(ctx context.Context, tx pgx.Tx) error {
 		case err != nil && isRefused(err):
 			return err
 		}
-		return fmt.Errorf("%w: %w", ErrUnconfirmed, errors.Join(err))
+		return fmt.Errorf("%w: %w", job.ErrUnconfirmed, errors.Join(err))
 	case <-ctx.Done():
 		i.conn.abandon()
-		return fmt.Errorf("%w: %w", ErrUnconfirmed, context.Cause(ctx))
+		return fmt.Errorf("%w: %w", job.ErrUnconfirmed, context.Cause(ctx))
 	}
 }

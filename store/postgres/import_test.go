@@ -399,7 +399,7 @@ func TestImportCommit(t *testing.T) {
 		pgserver.Exec(t, database, `
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not now'' USING ERRCODE = ''53100''; END';
 CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()`)
-		if err := copyTable(t, path, database); !errors.Is(err, job.ErrFull) || errors.Is(err, ErrUnconfirmed) {
+		if err := copyTable(t, path, database); !errors.Is(err, job.ErrFull) || errors.Is(err, job.ErrUnconfirmed) {
 			t.Errorf("got %v, want %v", err, job.ErrFull)
 		}
 		if err := openExport(t, path, "postgres://another@h/d").Close(); err != nil {
@@ -411,8 +411,8 @@ CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON events DEFERRABLE INITIALLY DEF
 		pgserver.Exec(t, database, `
 CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(60); RETURN NULL; END';
 CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut()`)
-		if err := copyTable(t, path, database); !errors.Is(err, ErrUnconfirmed) {
-			t.Errorf("got %v, want %v", err, ErrUnconfirmed)
+		if err := copyTable(t, path, database); !errors.Is(err, job.ErrUnconfirmed) {
+			t.Errorf("got %v, want %v", err, job.ErrUnconfirmed)
 		}
 		if _, err := sqlite.Open(t.Context(), path, store.Options{}); !errors.Is(err, sqlite.ErrCopied) {
 			t.Errorf("the file is opened: %v", err)
