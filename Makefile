@@ -23,6 +23,8 @@ ARGS     ?=
 FUZZTIME ?= 20s
 # How long `make torture` runs.
 TORTURE_TIME ?= 1h
+# Tags for the program: without grpc's own traces, which nobody sees, it is an eighth smaller.
+TAGS = grpcnotrace
 # Flags for the race detector. SQLite, which is C translated to Go, keeps its memory where the detector cannot look,
 # and to instrument it doubles the time of the tests. Locks count wherever they are taken. C's atomics do not: they
 # must not hide a race of ours.
@@ -52,7 +54,7 @@ run: build ## Start the server in the foreground: make run ARGS='--queue-target 
 
 .PHONY: build
 build: ## Build bin/stoker (the first time compiles SQLite: a minute or two)
-	@go build -o bin/stoker ./cmd/stoker
+	@go build -tags=$(TAGS) -o bin/stoker ./cmd/stoker
 
 .PHONY: grpcurl
 grpcurl: ## Build the pinned grpcurl as bin/grpcurl

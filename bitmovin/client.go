@@ -79,6 +79,7 @@ type Client struct {
 	onCall    func(CallResult)
 	unknown   *UnknownValues
 	fields    fieldSampler
+	simulated atomic.Bool // the latest answer was a simulator's
 
 	apiErrors, encodingErrors catalogue
 	loading                   chan struct{} // full while the catalogues are loaded
@@ -157,6 +158,10 @@ func (c *Client) Timeout() time.Duration { return c.timeout }
 // RateGovernor returns the governor of the client.
 func (c *Client) RateGovernor() *Governor { return c.governor }
 
+// IsSimulated reports whether the latest answer came from a simulator: there is nothing at Bitmovin then. It is
+// false before the first answer.
+func (c *Client) IsSimulated() bool { return c.simulated.Load() }
+
 // Unknown returns the values of the platform that this package does not know.
 func (c *Client) Unknown() *UnknownValues { return c.unknown }
 
@@ -200,7 +205,7 @@ func (c *Client) do(ctx context.Context, cl call, out any) error {
 	unsent := func(err error) error {
 		return &TransportError{Method: cl.method, Path: cl.path, Err: err}
 	}
-	key, err := c.key()
+	key, err := readKey(c.apiKey)
 	if err != nil {
 		return unsent(err)
 	}
@@ -270,12 +275,12 @@ func (c *Client) recordUnknown(resp response, out any, err error) {
 	}
 }
 
-// key reads the API key. Its errors wrap [ErrNoAPIKey], with the reason if there is one.
-func (c *Client) key() (Secret, error) {
-	if c.apiKey == nil {
+// readKey reads an API key; read may be nil. Its errors wrap [ErrNoAPIKey], with the reason if there is one.
+func readKey(read func() (string, error)) (Secret, error) {
+	if read == nil {
 		return "", ErrNoAPIKey
 	}
-	key, err := c.apiKey()
+	key, err := read()
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrNoAPIKey, err)
 	}
@@ -317,6 +322,7 @@ func (c *Client) roundTrip(ctx context.Context, cl call, key Secret, body []byte
 	}
 	defer received.Body.Close()
 	resp.status, resp.header = received.StatusCode, received.Header
+	c.simulated.Store(received.Header.Get("Stoker-Simulator") != "")
 	if resp.body, err = io.ReadAll(io.LimitReader(received.Body, maxResponse+1)); err != nil {
 		return fail(err)
 	}

@@ -42,6 +42,30 @@ func must[T any](t *testing.T) func(v T, err error) T {
 	}
 }
 
+// A simulator is not taken for the platform, whatever it answers.
+func TestIsSimulated(t *testing.T) {
+	platform := httptest.NewServer(http.NotFoundHandler())
+	defer platform.Close()
+	real, err := bitmovin.New(bitmovin.Options{BaseURL: platform.URL, APIKey: func() (string, error) { return "key", nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for client, want := range map[*bitmovin.Client]bool{
+		newClient(t, &simulator.Simulator{}): true,
+		real:                                 false,
+	} {
+		if client.IsSimulated() {
+			t.Error("simulated before the first answer")
+		}
+		if _, err := client.ReadEncoding(t.Context(), "none"); err == nil {
+			t.Error("an encoding that is not there was read")
+		}
+		if client.IsSimulated() != want {
+			t.Errorf("simulated: %v, want %v", !want, want)
+		}
+	}
+}
+
 // shop holds the ids that encodings share.
 type shop struct {
 	input  bitmovin.InputID

@@ -27,10 +27,6 @@ type batchCanceller struct {
 	wakeup wakeup
 }
 
-func newBatchCanceller(c Config) *batchCanceller {
-	return &batchCanceller{store: c.Store, log: c.Logger, wakeup: newWakeup()}
-}
-
 // run cancels jobs until ctx ends.
 func (c *batchCanceller) run(ctx context.Context) {
 	for {

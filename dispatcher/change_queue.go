@@ -23,6 +23,9 @@ func noChanges() changes { return changes{batches: map[string]bool{}, jobs: map[
 // add adds a change.
 func (c *changes) add(change job.Change) {
 	switch {
+	case change.Everything:
+		*c = changes{everything: true, account: true}
+		return
 	case change.BatchID == "":
 		c.account = true
 		return

@@ -5,6 +5,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -30,7 +33,9 @@ const settleMargin = 15 * time.Second
 
 // Config is what a [Dispatcher] works with.
 type Config struct {
-	Store    Store
+	Store Store
+	// Campaign waits for the right to drive some accounts. Default: no other process can drive them.
+	Campaign func(ctx context.Context, accounts []string) (Term, error)
 	Logger   *slog.Logger // default: discard
 	Accounts []Account
 	Sources
@@ -81,9 +86,12 @@ type Sources = provision.Sources
 
 // Dispatcher keeps the queues of its accounts filled with the jobs of the job table.
 type Dispatcher struct {
-	loops        map[string]*accountLoop // by account
-	canceller    *batchCanceller
-	housekeeping *housekeeping
+	config    Config
+	canceller wakeup // there may be jobs of batches to cancel
+
+	mu       sync.RWMutex
+	loops    map[string]*accountLoop // by account; those of accounts that others drive do not run
+	accounts map[string]Account      // as they are configured now
 }
 
 // New returns a dispatcher that does nothing until it runs. It returns an error if two accounts
@@ -93,10 +101,7 @@ func New(c Config) (*Dispatcher, error) {
 	c.PollInterval = cmp.Or(c.PollInterval, DefaultPollInterval)
 	c.Grace = cmp.Or(c.Grace, DefaultGrace)
 	c.Clock = clock.Or(c.Clock)
-	d := &Dispatcher{
-		loops:     map[string]*accountLoop{},
-		canceller: newBatchCanceller(c), housekeeping: &housekeeping{store: c.Store, log: c.Logger},
-	}
+	d := &Dispatcher{config: c, canceller: newWakeup(), loops: map[string]*accountLoop{}, accounts: map[string]Account{}}
 	for _, a := range c.Accounts {
 		if _, taken := d.loops[a.ID]; taken || a.ID == "" {
 			return nil, fmt.Errorf("account %q: every account needs an id of its own", a.ID)
@@ -105,14 +110,34 @@ func New(c Config) (*Dispatcher, error) {
 		if timeout := a.Client.Timeout(); c.Settle != 0 && c.Settle < timeout {
 			return nil, fmt.Errorf("account %q: the settle time of %v is less than the time-out of a call, %v", a.ID, c.Settle, timeout)
 		}
-		d.loops[a.ID] = newAccountLoop(c, a)
+		d.loops[a.ID], d.accounts[a.ID] = newAccountLoop(c, a), a
 	}
 	return d, nil
 }
 
+// findLoop returns the loop of an account; nil if there is no such account.
+func (d *Dispatcher) findLoop(account string) *accountLoop {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.loops[account]
+}
+
+// listLoops returns all loops.
+func (d *Dispatcher) listLoops() []*accountLoop {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return slices.Collect(maps.Values(d.loops))
+}
+
 // Run works until ctx ends. Then it begins nothing new, finishes the calls under way, and
 // returns nil. It returns an error only if the job table cannot be read at the start.
+//
+// With Config.Campaign it works for the accounts whose terms it has. What one process at a time does for all accounts
+// is left to [Dispatcher.KeepBatches].
 func (d *Dispatcher) Run(ctx context.Context) error {
+	if d.config.Campaign != nil {
+		return d.runTerms(ctx)
+	}
 	for _, l := range d.loops {
 		if err := l.load(ctx); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("account %s: %w", l.accountID, err)
@@ -126,22 +151,34 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 			return nil
 		})
 	}
-	for _, run := range []func(context.Context){d.canceller.run, d.housekeeping.run} {
-		group.Go(func() error {
-			run(ctx)
-			return nil
-		})
-	}
+	group.Go(func() error {
+		d.KeepBatches(ctx, d.config.Store)
+		return nil
+	})
 	return group.Wait()
+}
+
+// KeepBatches cancels the jobs of batches that are being cancelled, and checks the counts of batches, until ctx ends.
+func (d *Dispatcher) KeepBatches(ctx context.Context, s Store) {
+	canceller := batchCanceller{store: s, log: d.config.Logger, wakeup: d.canceller}
+	recounts := housekeeping{store: s, log: d.config.Logger}
+	var work sync.WaitGroup
+	work.Go(func() { canceller.run(ctx) })
+	work.Go(func() { recounts.run(ctx) })
+	work.Wait()
 }
 
 // AwaitTurns returns when each account loop has come to its next turn. A loop that is stuck, in the job table for
 // example, never does. A slow platform keeps no loop from it, since tasks make the calls. If ctx ends before, the
 // error names an account and has the cause. No loop takes a turn before the dispatcher runs.
 func (d *Dispatcher) AwaitTurns(ctx context.Context) error {
-	for _, l := range d.loops {
+	for _, l := range d.listLoops() {
+		if d.config.Campaign != nil && !l.running.Load() {
+			continue // somebody else drives the account
+		}
 		select {
 		case l.turns <- struct{}{}:
+		case <-l.stopped:
 		case <-ctx.Done():
 			return fmt.Errorf("the loop of account %s is stuck: %w", l.accountID, context.Cause(ctx))
 		}
@@ -153,15 +190,22 @@ func (d *Dispatcher) AwaitTurns(ctx context.Context) error {
 // the hints among the changes. It never blocks.
 func (d *Dispatcher) Changed(changes []job.Change) {
 	for _, c := range changes {
-		l := d.loops[c.AccountID]
-		if l != nil && c.EncodingID != "" {
-			l.hints.add(c.EncodingID)
+		if c.Dispatch {
+			d.canceller.notify()
 		}
-		if !c.Dispatch {
+		if c.AccountID == "" && c.Everything {
+			for _, l := range d.listLoops() {
+				l.changes.add(c)
+			}
+		}
+		l := d.findLoop(c.AccountID)
+		if l == nil {
 			continue
 		}
-		d.canceller.wakeup.notify()
-		if l != nil {
+		if c.EncodingID != "" {
+			l.hints.add(c.EncodingID)
+		}
+		if c.Dispatch {
 			l.changes.add(c)
 		}
 	}

@@ -34,6 +34,8 @@ type accountLoop struct {
 	worker       *worker
 
 	turns     chan struct{} // takes a value at each turn; see [Dispatcher.AwaitTurns]
+	running   atomic.Bool
+	stopped   chan struct{} // closed when run has returned
 	changes   *changeQueue
 	hints     *hintQueue
 	tasks     *taskRunner
@@ -85,7 +87,7 @@ func newAccountLoop(c Config, a Account) *accountLoop {
 	jobs := newJobTracker(c.Clock.Now())
 	l := &accountLoop{
 		accountID: a.ID, configured: configuredTarget(a), maxTarget: a.MaxAutoTarget, store: c.Store, log: log, clock: c.Clock, pollInterval: c.PollInterval, grace: c.Grace, worker: w,
-		turns: make(chan struct{}), changes: newChangeQueue(), hints: newHintQueue(), tasks: newTaskRunner(), outdated: nothingOutdated(),
+		turns: make(chan struct{}), stopped: make(chan struct{}), changes: newChangeQueue(), hints: newHintQueue(), tasks: newTaskRunner(), outdated: nothingOutdated(),
 		publisher:   newStatusPublisher(c.Store, a.Client),
 		dailyStarts: dailyStarts{max: a.MaxStartsPerDay}, principals: newPrincipalStarts(c.MaxStartsOf, log), jobs: jobs, orphans: map[string]*orphanDeletion{},
 		polls:        &pollSchedule{jobs: jobs, settle: w.settle, pollInterval: c.PollInterval},
@@ -107,6 +109,8 @@ func (l *accountLoop) now() time.Time { return l.clock.Now() }
 func (l *accountLoop) run(ctx context.Context) error {
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
+	l.running.Store(true)
+	defer close(l.stopped)
 	l.worker.loadsDefinitions = true
 	timer := time.NewTimer(0)
 	defer timer.Stop()

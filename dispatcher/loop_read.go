@@ -28,7 +28,7 @@ func (l *accountLoop) load(ctx context.Context) error {
 	if err := l.worker.encodings.load(ctx, l.store.InstanceID()); err != nil {
 		return err
 	}
-	l.reconciliation.loadTime = now
+	l.reconciliation.loadTime, l.worker.loadTime = now, now
 	changed, err := l.store.ReconcileSince(ctx, l.accountID)
 	l.reconciliation.clockTurnedBack = err != nil || changed.After(now) // reconciling meets the error again
 	if err := l.readInFlight(ctx, now); err != nil {

@@ -26,6 +26,8 @@ func (p *problemLog) note(s *job.AccountStatus, now time.Time, log *slog.Logger)
 			log.Info("all jobs can be worked on again", "since", p.since)
 		}
 		*p = problemLog{}
+	case s.Breaker != job.BreakerClosed && !p.told:
+		p.since = time.Time{} // the platform does not answer, which is told as such
 	case p.since.IsZero():
 		p.since = now
 	case !p.told && now.Sub(p.since) >= problemPatience:

@@ -24,13 +24,24 @@ func (a Account) withDefaults() Account {
 // are missing stay as they are. Jobs that are configured or started already stay as they are. It does not block.
 func (d *Dispatcher) Reconfigure(s Sources, accounts []Account) {
 	for _, a := range accounts {
-		if l := d.loops[a.ID]; l != nil {
-			l.worker.provisioner.SetSources(s)
-			a = a.withDefaults()
-			l.reconfigured.Store(&a)
-			l.changes.wakeup.notify()
-		}
+		d.reconfigureAccount(s, a.withDefaults())
 	}
+}
+
+// reconfigureAccount is [Dispatcher.Reconfigure] for one account. Loops that are made later begin with it.
+func (d *Dispatcher) reconfigureAccount(s Sources, a Account) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.config.Sources = s
+	l := d.loops[a.ID]
+	if l == nil {
+		return
+	}
+	a.Client = d.accounts[a.ID].Client
+	d.accounts[a.ID] = a
+	l.worker.provisioner.SetSources(s)
+	l.reconfigured.Store(&a)
+	l.changes.wakeup.notify()
 }
 
 // takeReconfiguration takes up what [Dispatcher.Reconfigure] and [Dispatcher.ClockMoved] have left for the loop. A target that was set through
@@ -51,7 +62,7 @@ func takeReconfiguration(l *accountLoop) {
 // CheckOutput asks the platform whether it may write to a configured output of an account, whatever it has answered
 // before. The output is made at the platform if it is not there yet, as the first batch that uses it would do.
 func (d *Dispatcher) CheckOutput(ctx context.Context, account, output string) (bitmovin.PermissionCheck, error) {
-	l := d.loops[account]
+	l := d.findLoop(account)
 	if l == nil {
 		return bitmovin.PermissionCheck{}, fmt.Errorf("the service has no account %q", account)
 	}
@@ -61,7 +72,7 @@ func (d *Dispatcher) CheckOutput(ctx context.Context, account, output string) (b
 // ClockMoved makes every account decide anew after the machine's clock was moved. Without it a loop would wait for the
 // time that it has computed before, by the other clock.
 func (d *Dispatcher) ClockMoved() {
-	for _, l := range d.loops {
+	for _, l := range d.listLoops() {
 		l.clockMoved.Store(true)
 		l.changes.wakeup.notify()
 	}

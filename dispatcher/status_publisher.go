@@ -18,7 +18,7 @@ const maxUnknownValues = 20
 // statusPublisher publishes the status of an account. It is safe for concurrent use.
 type statusPublisher struct {
 	store  AccountStore
-	client *bitmovin.Client // for its budgets and unknown values; no call is made
+	client *bitmovin.Client // for its budgets, its unknown values and who answers it; no call is made
 
 	changed wakeup // there is a new status
 
@@ -64,11 +64,12 @@ func (p *statusPublisher) run(ctx context.Context) {
 	}
 }
 
-// republish publishes the latest status with the budgets and unknown values as they are right
+// republish publishes the latest status with the budgets, the unknown values and who answers as they are right
 // now, and reports whether the budgets will grow. The caller holds p.mu.
 func (p *statusPublisher) republish() bool {
 	s, growing := p.status, false
 	s.Budgets, growing = p.readBudgets()
+	s.Simulated = p.client.IsSimulated()
 	unknown := p.client.Unknown()
 	s.UnknownValues, s.UnknownValueCounts = nil, map[string]int64{}
 	for _, v := range unknown.List(maxUnknownValues) {

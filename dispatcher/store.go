@@ -15,7 +15,7 @@ type Store interface {
 	ParameterStore
 	OrphanStore
 	AccountStore
-	// Trusted returns nil while no other process can be working on the job table. A call that costs
+	// Trusted returns nil while no other process can be driving the account. A call that costs
 	// money must not be made otherwise. It asks nobody.
 	Trusted() error
 }

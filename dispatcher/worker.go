@@ -24,7 +24,11 @@ type worker struct {
 	log     *slog.Logger
 	clock   clock.Clock
 	settle  time.Duration
-	traces  taskTraces
+	// takenOver says that another process may have driven the account before, and loadTime is when the job table was
+	// read then. Both are set before the loop runs.
+	takenOver bool
+	loadTime  time.Time
+	traces    taskTraces
 	// maxStartsOf is [Config.MaxStartsOf].
 	maxStartsOf func(principal string) int
 
@@ -58,6 +62,14 @@ func (c Config) provision(a Account, log *slog.Logger) provision.Config {
 	return provision.Config{
 		Logger: log, AccountID: a.ID, Platform: a.Client, Store: c.Store, Sources: c.Sources, Clock: c.Clock,
 	}
+}
+
+// settleOf is the settle time of a template's start.
+func (w *worker) settleOf(j *job.Job) time.Duration {
+	if w.takenOver && !j.StepTime.After(w.loadTime) {
+		return max(w.settle, templateSettle)
+	}
+	return w.settle
 }
 
 // now is the present by the dispatcher's clock.

@@ -93,11 +93,40 @@ type AccountStatus struct {
 	UnknownValues      []UnknownValue
 	UnknownValueCounts map[string]int64
 
+	// Simulated says that a simulator answers in place of the platform.
+	Simulated bool
+
 	Listing Listing
 	// OtherInstances has the other Stoker servers seen within the last hour, sorted by id.
 	OtherInstances []OtherInstance
 
 	Webhooks *Webhooks // nil: the service does not receive webhooks
+
+	// Driver is who drives the account; nil if no other process can.
+	Driver *Driver
+}
+
+// Driver is the process that drives an account: that makes the calls to the platform for it. The zero value is nobody.
+type Driver struct {
+	Address string    // where the process runs
+	Since   time.Time // when it gained the account
+	Epoch   int64     // how often somebody has gained the account
+}
+
+// Replica is a process that works on a job table.
+type Replica struct {
+	Address string
+	Version string
+	Since   time.Time // when it was started
+	Self    bool      // it is the one that was asked
+	Terms   []ReplicaTerm
+}
+
+// ReplicaTerm is an account that a replica drives.
+type ReplicaTerm struct {
+	AccountID string // or the name of what one replica at a time does for all
+	Since     time.Time
+	Epoch     int64
 }
 
 // With returns the status with settings that may have changed after the snapshot. The pause of a

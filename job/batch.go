@@ -261,7 +261,7 @@ func (b *Batch) finish(now time.Time) {
 func (l FailureLimit) exceeded(c Counts, forgiven int64) string {
 	failed := c.Failed - forgiven
 	if l.Count > 0 && failed >= l.Count {
-		return fmt.Sprintf("%d jobs failed, the failure limit is %d", c.Failed, l.Count)
+		return fmt.Sprintf("failure limit of %d reached", l.Count)
 	}
 	enough := int64(DefaultMinFinished)
 	if l.MinFinished > 0 {
@@ -269,7 +269,7 @@ func (l FailureLimit) exceeded(c Counts, forgiven int64) string {
 	}
 	finished := c.Finished() - forgiven
 	if l.Percent > 0 && finished >= enough && failed*100 > int64(l.Percent)*finished {
-		return fmt.Sprintf("%d of %d finished jobs failed, the failure limit is %d %%", c.Failed, c.Finished(), l.Percent)
+		return fmt.Sprintf("failure limit of %d %% reached: %d of %d finished jobs failed", l.Percent, c.Failed, c.Finished())
 	}
 	return ""
 }

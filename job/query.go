@@ -51,7 +51,9 @@ type Filter struct {
 // from the job table.
 type Change struct {
 	BatchID   string // empty: the account itself changed
-	AccountID string
+	AccountID string // empty, with Everything: all accounts
+	// Everything is set if nobody knows what has changed: wakeups may have been lost. BatchID is empty then.
+	Everything bool
 	// EncodingID is an encoding of the account whose status should be read at the platform soon;
 	// usually empty.
 	EncodingID string

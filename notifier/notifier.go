@@ -83,6 +83,12 @@ const (
 
 var errStopped = errors.New("the service is stopping")
 
+// RunAs is [Notifier.Run] with another view of the job table, such as that of a term. Only one of them may run at a time.
+func (n *Notifier) RunAs(ctx context.Context, s Store) error {
+	n.store = s
+	return n.Run(ctx)
+}
+
 // Run delivers notifications until ctx ends. It returns nil.
 func (n *Notifier) Run(ctx context.Context) error {
 	var group sync.WaitGroup

@@ -29,17 +29,30 @@ func describeRequest(req any) (target, detail string) {
 	if !ok {
 		return "", ""
 	}
-	target = targetOf(m)
-	var words []string
-	r := m.ProtoReflect()
-	fields := r.Descriptor().Fields()
-	for i := range fields.Len() {
-		fd := fields.Get(i)
-		if r.Has(fd) && !namesTarget(fd) {
-			words = append(words, fieldWords(fd, r.Get(fd), 0))
-		}
+	words := wordsOf(m.ProtoReflect(), 0)
+	return clip(targetOf(m), access.MaxTarget), clip(strings.Join(words, "; "), access.MaxDetail)
+}
+
+// wordsOf says what each field of a message has, in the order of the contract, without the one that names the
+// target. Most messages have few of their fields.
+func wordsOf(m protoreflect.Message, depth int) []string {
+	type field struct {
+		fd    protoreflect.FieldDescriptor
+		value protoreflect.Value
 	}
-	return clip(target, access.MaxTarget), clip(strings.Join(words, "; "), access.MaxDetail)
+	fields := make([]field, 0, 4)
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if !namesTarget(fd) {
+			fields = append(fields, field{fd, v})
+		}
+		return true
+	})
+	slices.SortFunc(fields, func(a, b field) int { return a.fd.Index() - b.fd.Index() })
+	words := make([]string, len(fields))
+	for i, f := range fields {
+		words[i] = fieldWords(f.fd, f.value, depth)
+	}
+	return words
 }
 
 // targetOf returns the id of the job, batch, account, token or endpoint that a request is about; empty if it names none.
@@ -151,13 +164,7 @@ func messageWords(m protoreflect.Message, depth int) string {
 	if depth > 1 {
 		return "{…}"
 	}
-	var words []string
-	fields := m.Descriptor().Fields()
-	for i := range fields.Len() {
-		if fd := fields.Get(i); m.Has(fd) && !namesTarget(fd) {
-			words = append(words, fieldWords(fd, m.Get(fd), depth+1))
-		}
-	}
+	words := wordsOf(m, depth+1)
 	return "{" + shortened(words, len(words)) + "}"
 }
 
@@ -190,8 +197,8 @@ func batchDifference(before, after *job.Batch) string {
 	note(&d, "name", before.DisplayName, after.DisplayName)
 	note(&d, "open", before.Open, after.Open)
 	note(&d, "max retries", before.Retry.MaxRetries, after.Retry.MaxRetries)
-	noteOther(&d, "retry policy", before.Retry, after.Retry)
-	noteOther(&d, "failure limit", before.FailureLimit, after.FailureLimit)
+	noteFields(&d, "retry policy", before.Retry, after.Retry)
+	noteFields(&d, "failure limit", before.FailureLimit, after.FailureLimit)
 	if !maps.Equal(before.Labels, after.Labels) {
 		d = append(d, fmt.Sprintf("labels %s -> %s", labelWords(before.Labels), labelWords(after.Labels)))
 	}
@@ -205,7 +212,7 @@ func batchDifference(before, after *job.Batch) string {
 func settingsDifference(before, after job.AccountSettings) string {
 	var d differences
 	note(&d, "paused", before.Paused, after.Paused)
-	noteOther(&d, "settings", withoutPause(before), withoutPause(after))
+	noteFields(&d, "settings", withoutPause(before), withoutPause(after))
 	if after.PausedReason != "" && after.PausedReason != before.PausedReason {
 		d = append(d, "reason "+strconv.Quote(clip(after.PausedReason, maxWord)))
 	}
@@ -224,20 +231,18 @@ func (d differences) String() string { return clip(strings.Join(d, "; "), access
 // note notes a value that differs.
 func note[T comparable](d *differences, what string, before, after T) {
 	if before != after {
-		*d = append(*d, fmt.Sprintf("%s %v -> %v", what, clip(fmt.Sprint(before), maxWord), clip(fmt.Sprint(after), maxWord)))
+		*d = append(*d, what+" "+clip(fmt.Sprint(before), maxWord)+" -> "+clip(fmt.Sprint(after), maxWord))
 	}
 }
 
-// noteOther notes structures that differ, field by field.
-func noteOther[T any](d *differences, what string, before, after T) {
-	if reflect.DeepEqual(before, after) {
+// noteFields notes structures that differ, field by field.
+func noteFields[T comparable](d *differences, what string, before, after T) {
+	if before == after {
 		return
 	}
 	b, a := reflect.ValueOf(before), reflect.ValueOf(after)
 	for i := range b.NumField() {
-		if was, is := b.Field(i).Interface(), a.Field(i).Interface(); !reflect.DeepEqual(was, is) {
-			*d = append(*d, fmt.Sprintf("%s.%s %v -> %v", what, b.Type().Field(i).Name, clip(fmt.Sprint(was), maxWord), clip(fmt.Sprint(is), maxWord)))
-		}
+		note(d, what+"."+b.Type().Field(i).Name, b.Field(i).Interface(), a.Field(i).Interface())
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	middleware "github.com/grpc-ecosystem/go-grpc-middleware/v2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 )
 
 // callIDHeader is the header by which a caller may choose the id of its call, and the trailer that tells the
@@ -69,7 +70,11 @@ func callID(ctx context.Context) string {
 	return ""
 }
 
+// streamCallID gives a call its id. A call that was cancelled before its turn came costs nothing more.
 func streamCallID(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	if err := stream.Context().Err(); err != nil {
+		return status.FromContextError(err).Err()
+	}
 	ctx, id := withCallID(stream.Context())
 	stream.SetTrailer(metadata.Pairs(callIDHeader, id))
 	return handle(srv, &middleware.WrappedServerStream{ServerStream: stream, WrappedContext: ctx})

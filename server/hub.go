@@ -15,12 +15,14 @@ import (
 type hub struct {
 	limits Limits
 	done   chan struct{} // closed by close
+	pace   pace
 
 	mu      sync.Mutex
 	cause   error // why all watches have ended; set before done is closed
 	batches map[string]*watchedBatch
 	callers map[string]int // how many watches each caller has
 	watches int            // how many watches there are in all
+	watched int            // how many times a batch got its first watcher
 }
 
 func newHub(l Limits) *hub {
@@ -40,10 +42,15 @@ const readSharingTime = 50 * time.Millisecond
 // be kept until the batch changes.
 const maxKeptReads = 32
 
+// groupSize is how many watchers of a batch are in a group.
+const groupSize = 256
+
 // watchedBatch is a batch with at least one watcher.
 type watchedBatch struct {
-	mu       sync.Mutex
-	watchers int
+	mu         sync.Mutex
+	watchers   int
+	number     int // of the batch among those that have been watched
+	subscribed int // how many watchers there have been
 	// unwoken are the watchers that the next change wakes. Without this set each change would cost something
 	// for each watcher, and not only each message.
 	unwoken     map[*subscription]struct{}
@@ -61,6 +68,7 @@ type subscription struct {
 	hub    *hub
 	id     string // of the batch
 	caller string
+	group  int // the watchers of a batch that share reads
 	// wakeup gets a value when the batch changes after askForWakeup. It has room for one value.
 	wakeup chan struct{}
 }
@@ -80,12 +88,14 @@ func (h *hub) subscribe(caller, batch string) (*subscription, error) {
 	}
 	b := h.batches[batch]
 	if b == nil {
-		b = &watchedBatch{unwoken: map[*subscription]struct{}{}, reads: map[position]*pendingRead{}}
+		b = &watchedBatch{number: h.watched, unwoken: map[*subscription]struct{}{}, reads: map[position]*pendingRead{}}
 		h.batches[batch] = b
+		h.watched++
 	}
-	s := &subscription{watchedBatch: b, hub: h, id: batch, caller: caller, wakeup: make(chan struct{}, 1)}
 	b.mu.Lock()
+	s := &subscription{watchedBatch: b, hub: h, id: batch, caller: caller, group: b.number + b.subscribed/groupSize, wakeup: make(chan struct{}, 1)}
 	b.watchers++
+	b.subscribed++
 	b.unwoken[s] = struct{}{}
 	b.mu.Unlock()
 	h.callers[caller]++
@@ -159,6 +169,27 @@ func (h *hub) notify(batch string) {
 		s.wakeup <- struct{}{} // there is room
 	}
 	clear(b.unwoken)
+}
+
+// notifyAll wakes all watchers: nobody knows what has changed.
+func (h *hub) notifyAll() {
+	for _, id := range h.watchedIDs() {
+		h.notify(id)
+	}
+	h.notify(anyBatch)
+}
+
+// watchedIDs returns the ids of the batches that have watchers.
+func (h *hub) watchedIDs() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	list := make([]string, 0, len(h.batches))
+	for id := range h.batches {
+		if id != anyBatch {
+			list = append(list, id)
+		}
+	}
+	return list
 }
 
 // close ends every watch with cause. Later calls change nothing.

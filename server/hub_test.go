@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -152,5 +153,58 @@ func TestHubForgets(t *testing.T) {
 	h.close(errors.New("again"))
 	if _, err := h.subscribe("caller", "b"); !errors.Is(err, ErrShutdown) {
 		t.Errorf("joining a closed hub: %v", err)
+	}
+}
+
+// TestTurns holds that watchers have the interval that they ask for, at the same moments. Where there are so many that it is
+// longer, groups of them take turns within it.
+func TestTurns(t *testing.T) {
+	for _, tt := range []struct{ watchers, turns int }{{1, 1}, {1_600, 1}, {3_000, 2}, {5_000, 3}} {
+		h := newHub(Limits{WatchesPerCaller: tt.watchers, Watches: tt.watchers})
+		var watches []*watch
+		for i := range tt.watchers {
+			batch := "large"
+			if i%5 == 4 {
+				batch = fmt.Sprintf("small %d", i/10) // of two watchers each
+			}
+			sub, err := h.subscribe("caller", batch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			watches = append(watches, &watch{subscription: sub, interval: defaultMinInterval})
+		}
+		start := time.Now().Truncate(time.Second)
+		interval := time.Duration(tt.turns) * defaultMinInterval
+		atOnce, moments := map[time.Time]int{}, map[string]map[time.Time]bool{}
+		for _, w := range watches {
+			if due := w.nextDue(start); !due.Equal(start) {
+				t.Fatalf("the first message is due after %v, want at once", due.Sub(start))
+			}
+			w.dueTime = start
+			w.dueTime = w.nextDue(start) // as soon as its group has its turn
+			due := w.nextDue(w.dueTime)
+			if got := due.Sub(w.dueTime); got != interval {
+				t.Fatalf("with %d watchers the interval is %v, want %v", tt.watchers, got, interval)
+			}
+			atOnce[due]++
+			if moments[w.subscription.id] == nil {
+				moments[w.subscription.id] = map[time.Time]bool{}
+			}
+			moments[w.subscription.id][due] = true
+		}
+		for due, n := range atOnce {
+			if most := tt.watchers/tt.turns + groupSize; n > most {
+				t.Errorf("of %d watchers, %d wake at %v, want at most %d", tt.watchers, n, due, most)
+			}
+		}
+		for batch, at := range moments {
+			want := 1
+			if batch == "large" {
+				want = tt.turns
+			}
+			if len(at) != want {
+				t.Errorf("of %d watchers, those of batch %q wake at %d moments, want %d", tt.watchers, batch, len(at), want)
+			}
+		}
 	}
 }

@@ -16,7 +16,7 @@ func TestListNextJobs(t *testing.T) {
 	ctx := t.Context()
 	submit := func(n int, priority int32) {
 		req := submission(n)
-		req.Priority = &priority
+		req.Priority, req.DisplayName = &priority, map[int32]string{80: "news"}[priority]
 		if _, err := w.batches.SubmitBatch(ctx, req); err != nil {
 			t.Fatal(err)
 		}
@@ -76,9 +76,9 @@ func TestListNextJobs(t *testing.T) {
 		}
 		var ahead []string
 		for _, a := range got.GetAhead() {
-			ahead = append(ahead, fmt.Sprintf("%d:%d at %d", a.GetBatchNumber(), a.GetJobCount(), a.GetPriority()))
+			ahead = append(ahead, fmt.Sprintf("%d:%d at %d%s", a.GetBatchNumber(), a.GetJobCount(), a.GetPriority(), a.GetDisplayName()))
 		}
-		if text := strings.Join(ahead, ", "); text != "1:4 at 50, 3:3 at 50, 2:2 at 80" || got.GetCode() != stokerv1.WaitCode_WAIT_CODE_PRIORITY {
+		if text := strings.Join(ahead, ", "); text != "1:4 at 50, 3:3 at 50, 2:2 at 80news" || got.GetCode() != stokerv1.WaitCode_WAIT_CODE_PRIORITY {
 			t.Errorf("the %s waits for %s: %q", name, got.GetCode(), text)
 		}
 	}

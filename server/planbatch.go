@@ -125,7 +125,7 @@ func (p *batchPlan) add(b job.Batch) {
 func largest(batches []job.Batch) []*stokerv1.BatchAhead {
 	slices.SortStableFunc(batches, func(a, b job.Batch) int { return cmp.Compare(b.Counts.Waiting, a.Counts.Waiting) })
 	return mapSlice(batches[:min(len(batches), maxAhead)], func(b job.Batch) *stokerv1.BatchAhead {
-		return &stokerv1.BatchAhead{BatchNumber: b.Seq, Priority: int32(b.Priority), JobCount: b.Counts.Waiting}
+		return &stokerv1.BatchAhead{BatchNumber: b.Seq, Priority: int32(b.Priority), JobCount: b.Counts.Waiting, DisplayName: givenName(b)}
 	})
 }
 

@@ -64,7 +64,7 @@ func TestPlanBatch(t *testing.T) {
 		// Other batches: all of a higher priority goes first, one of the same shares.
 		for _, priority := range []int32{90, 50, 10} {
 			req := submission(50)
-			req.Priority = &priority
+			req.Priority, req.DisplayName = &priority, map[int32]string{90: "news"}[priority]
 			if _, err := w.batches.SubmitBatch(t.Context(), req); err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +74,7 @@ func TestPlanBatch(t *testing.T) {
 		if resp.GetAheadCount() != 70 {
 			t.Errorf("%d jobs go before its last one, want 70", resp.GetAheadCount())
 		}
-		first, beside := &stokerv1.BatchAhead{BatchNumber: 2, Priority: 90, JobCount: 50}, &stokerv1.BatchAhead{BatchNumber: 3, Priority: 50, JobCount: 50}
+		first, beside := &stokerv1.BatchAhead{BatchNumber: 2, Priority: 90, JobCount: 50, DisplayName: "news"}, &stokerv1.BatchAhead{BatchNumber: 3, Priority: 50, JobCount: 50}
 		if !proto.Equal(resp.GetAhead()[0], first) || !proto.Equal(resp.GetSharing()[0], beside) || resp.GetAheadBatchCount() != 1 || resp.GetSharingBatchCount() != 1 {
 			t.Errorf("it waits behind %v and beside %v, want %v and %v", resp.GetAhead(), resp.GetSharing(), first, beside)
 		}

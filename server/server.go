@@ -223,12 +223,19 @@ func (s *Server) Run(ctx context.Context) error {
 // does not block. A call for a batch that did not change does no harm.
 func (s *Server) Changed(changes []job.Change) {
 	for _, c := range changes {
+		if c.Everything && c.AccountID == "" {
+			s.hub.notifyAll()
+			return
+		}
 		s.hub.notify(c.BatchID)
 	}
 	if slices.ContainsFunc(changes, func(c job.Change) bool { return c.BatchID != "" }) {
 		s.hub.notify(anyBatch)
 	}
 }
+
+// Watched returns the ids of the batches that are watched.
+func (s *Server) Watched() []string { return s.hub.watchedIDs() }
 
 // Shutdown makes health answer NOT_SERVING, and ends present and future watches with UNAVAILABLE and
 // the advice to reconnect. Other calls go on.

@@ -210,6 +210,7 @@ func accountMessage(a job.AccountStatus) *stokerv1.Account {
 			Kind: v.Kind, Value: v.Value, FirstTime: timestamp(v.FirstTime), Count: v.Count,
 		})
 	}
+	m.Simulated = a.Simulated
 	m.Listing = listingMessage(a.Listing)
 	for _, o := range a.OtherInstances {
 		m.OtherInstances = append(m.OtherInstances, &stokerv1.OtherInstance{Id: o.ID, LastSeenTime: timestamp(o.LastSeenTime)})

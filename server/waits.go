@@ -45,10 +45,29 @@ func (s *Server) addAhead(ctx context.Context, w *stokerv1.Wait, b *job.Batch) e
 	if err != nil || at.Place == nil {
 		return err
 	}
-	for _, share := range at.Place.ListAhead(maxAhead) {
-		w.Ahead = append(w.Ahead, &stokerv1.BatchAhead{BatchNumber: share.Seq, Priority: int32(share.Priority), JobCount: share.Due})
+	shares := at.Place.ListAhead(maxAhead)
+	batches, err := s.store.BatchesBySeq(ctx, mapSlice(shares, func(share job.Share) int64 { return share.Seq }))
+	if err != nil {
+		return fmt.Errorf("read the batches ahead: %w", err)
+	}
+	names := make(map[int64]string, len(batches))
+	for _, b := range batches {
+		names[b.Seq] = givenName(b)
+	}
+	for _, share := range shares {
+		w.Ahead = append(w.Ahead, &stokerv1.BatchAhead{
+			BatchNumber: share.Seq, Priority: int32(share.Priority), JobCount: share.Due, DisplayName: names[share.Seq],
+		})
 	}
 	return nil
+}
+
+// givenName is what people call a batch; empty if nobody has named it.
+func givenName(b job.Batch) string {
+	if b.DisplayName == b.ID {
+		return ""
+	}
+	return b.DisplayName
 }
 
 // boundTexts returns the status for one batch, without the problems of others, with its texts shortened

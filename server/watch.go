@@ -19,9 +19,6 @@ const (
 	// no min_interval. The pages of a snapshot, and changes that do not fit one message, follow
 	// each other at once.
 	defaultMinInterval = 50 * time.Millisecond
-	// messageCost is the processor time for one message, on average. The interval of a watch is
-	// at least messageCost for each watch of the server, to leave time for other calls.
-	messageCost = 30 * time.Microsecond
 	// heartbeatInterval is the longest time without a message.
 	heartbeatInterval = 15 * time.Second
 	// waitInterval is the time between two checks of whether the batch waits for another reason.
@@ -200,6 +197,8 @@ func (w *watch) follow(ctx context.Context) error {
 			wait()
 		case <-ready:
 			ready = nil
+			now := time.Now()
+			w.subscription.hub.pace.note(now, now.Sub(w.dueTime))
 			w.subscription.askForWakeup()
 			if c, err = w.sendChanges(ctx); c.outdated {
 				wait()
@@ -228,17 +227,18 @@ func (w *watch) follow(ctx context.Context) error {
 // is over, else at a multiple of the interval. Watchers of a batch that changes all the time then wake
 // at the same moments, are at the same positions, and share what is read and encoded.
 //
-// With many watches the interval is longer; see [messageCost].
+// With many watches the interval is a multiple of the one asked for; see [pace]. Groups of watchers then
+// take turns: if all woke together, the last would wait until the message of each other one is sent.
 func (w *watch) nextDue(now time.Time) time.Time {
-	interval := w.interval
-	if needed := time.Duration(w.subscription.hub.watchCount()) * messageCost; needed > interval {
-		interval = (needed + interval - 1).Truncate(interval) // a multiple, so that watchers still wake together
-	}
+	h := w.subscription.hub
+	turns := h.pace.turns(h.watchCount(), w.interval)
+	interval := turns * w.interval
 	earliest := w.dueTime.Add(interval)
 	if !now.Before(earliest) {
 		return now
 	}
-	due := earliest.Truncate(interval)
+	turn := time.Duration(w.subscription.group) % turns * w.interval
+	due := earliest.Add(-turn).Truncate(interval).Add(turn)
 	if due.Before(earliest) {
 		due = due.Add(interval)
 	}

@@ -105,7 +105,7 @@ func (u *unit) appendJobs(h *batchHeader, fresh, skippedJobs []job.Spec, now tim
 	if err != nil {
 		return err
 	}
-	u.addOutputs(h.Seq, h.Counts.Total(), fresh, skippedJobs)
+	u.addOutputs(h.Seq, h.Counts.Total(), fresh, skippedJobs, skipped)
 	u.noteSubmitted(h.AccountID, len(fresh))
 	if added > 0 || skipped > 0 {
 		h.Revision += max(added, 1)

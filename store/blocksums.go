@@ -9,8 +9,9 @@ type blockSum struct{ block, ready int64 }
 const maxBlockSums = 64
 
 // blockSums keeps the sum that was asked for last of each batch, until a commit changes the blocks of the
-// batch.
+// batch. It keeps nothing on a table on which other processes work: their commits are not known in time.
 type blockSums struct {
+	off     bool // keep nothing
 	mu      sync.Mutex
 	version int64 // raised by each such commit
 	sums    map[int64]blockSum
@@ -29,7 +30,7 @@ func (s *blockSums) get(batchSeq int64) (sum blockSum, version int64) {
 func (s *blockSums) put(batchSeq int64, sum blockSum, version int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.version != version {
+	if s.off || s.version != version {
 		return
 	}
 	if s.sums == nil || len(s.sums) >= maxBlockSums {

@@ -16,8 +16,11 @@ type board struct {
 	mu       sync.Mutex
 	statuses map[string]job.AccountStatus
 	webhooks map[string]job.Webhooks
-	settings map[string]job.AccountSettings // as they were changed last, by this process
+	settings map[string]job.AccountSettings // as they were changed last
 	history  map[string]*accountHistory     // since this process has begun
+	drivers  map[string]job.Driver          // nil: no other process can drive an account
+	// settingsChanges is how often this process has changed settings.
+	settingsChanges int
 }
 
 func newBoard() *board {
@@ -27,9 +30,33 @@ func newBoard() *board {
 	}
 }
 
-// PublishAccountStatus replaces the status of an account that [Store.AccountStatus] returns. It is
-// not kept across restarts.
-func (b *board) PublishAccountStatus(a job.AccountStatus) {
+// PublishAccountStatus replaces the status of an account that [Store.AccountStatus] returns, here and in the other
+// processes that work on the table. It is not kept across restarts. The status of somebody who does not drive the
+// account any more is ignored.
+func (s *Store) PublishAccountStatus(a job.AccountStatus) {
+	switch {
+	case s.shared == nil:
+		s.setStatus(a)
+	case s.term == nil:
+		s.setFirstStatus(a)
+	case s.term.Context().Err() == nil:
+		s.setStatus(a)
+		s.exchange.publish(a.ID, s.term.lease)
+	}
+}
+
+// setFirstStatus sets the status of an account of which there is none yet.
+func (b *board) setFirstStatus(a job.AccountStatus) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, ok := b.statuses[a.ID]; !ok {
+		b.statuses[a.ID] = a
+		b.historyOf(a.ID).record(&a, time.Now())
+	}
+}
+
+// setStatus replaces the status of an account.
+func (b *board) setStatus(a job.AccountStatus) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.statuses[a.ID] = a
@@ -103,8 +130,11 @@ func (b *board) complete(a job.AccountStatus) job.AccountStatus {
 	if settings, ok := b.settings[a.ID]; ok {
 		a = a.With(settings)
 	}
-	if w, ok := b.webhooks[a.ID]; ok {
+	if w, ok := b.webhooks[a.ID]; ok && a.Webhooks == nil {
 		a.Webhooks = &w
+	}
+	if b.drivers != nil {
+		a.Driver = new(b.drivers[a.ID])
 	}
 	return a
 }
@@ -114,6 +144,35 @@ func (b *board) setSettings(accountID string, settings job.AccountSettings) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.settings[accountID] = settings
+	b.settingsChanges++
+}
+
+// countSettingsChanges is for [board.copyAccounts].
+func (b *board) countSettingsChanges() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.settingsChanges
+}
+
+// copyAccounts takes over what other processes have published and changed. own reports whether this process publishes
+// the status of an account itself. Settings that were read before this process has changed some, see settingsChanges,
+// are ignored.
+func (b *board) copyAccounts(accounts []AccountCopy, statuses map[string]job.AccountStatus, own func(id string) bool, settingsChanges int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range accounts {
+		b.drivers[c.AccountID] = c.Driver
+		if _, configured := b.statuses[c.AccountID]; !configured {
+			continue // an account of others
+		}
+		if settingsChanges == b.settingsChanges {
+			b.settings[c.AccountID] = c.Settings
+		}
+		if a, ok := statuses[c.AccountID]; ok && !own(c.AccountID) {
+			b.statuses[a.ID] = a
+			b.historyOf(a.ID).record(&a, time.Now())
+		}
+	}
 }
 
 // forgive has the status of an account show that it may start again, until it is published anew.

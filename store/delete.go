@@ -31,7 +31,7 @@ func (s *Store) DeleteBatch(ctx context.Context, id string, now time.Time) error
 	if err != nil {
 		return err
 	}
-	s.reaper.wake()
+	s.wakeReaper()
 	return nil
 }
 

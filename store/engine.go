@@ -22,13 +22,13 @@ type Engine interface {
 	// Snapshot calls read with a Reader that shows the table as it is at one moment. The
 	// Reader must not be used after read has returned.
 	Snapshot(ctx context.Context, read func(Reader) error) error
-	// Begin begins the transaction of a unit of work. The Store has at most one at a time.
-	Begin(ctx context.Context) (Tx, error)
+	// Begin begins the transaction of a unit of work. The Store has at most one at a time. The
+	// database refuses it with [ErrDeposed] if one of the leases is another process's by now.
+	Begin(ctx context.Context, fences []Lease) (Tx, error)
+	// Campaign waits until no other process has one of the names, and returns a lease of all of them.
+	Campaign(ctx context.Context, names []string) (Lease, error)
 	// InstanceID is the random word that was made together with the table.
 	InstanceID() string
-	// Trusted returns nil while no other process can be working on the table, and why it may be
-	// otherwise. It asks nobody.
-	Trusted() error
 	// DiskSpace returns how much room the disk of the table has for this process, and in all. total is 0
 	// where that is not known.
 	DiskSpace() (free, total int64, err error)
@@ -44,6 +44,9 @@ var ErrAgain = fmt.Errorf("%w: the transaction has to be run again", job.ErrUnav
 
 // Tx is the transaction of a unit of work. Its reads see what it has written. It may be run again
 // if an error of it matches [ErrAgain].
+//
+// On a database that has other writers, the settings of an account, tokens, single endpoints and deliveries that it
+// reads stay as they are until it ends.
 //
 // After an error of the database nothing more can be done with it than to roll it back, and Err
 // returns that error. Every error of a method that writes is one. The [job.ErrNotFound] of a read
@@ -61,6 +64,8 @@ type Tx interface {
 	// InsertSkipped keeps the keys and output paths of jobs that a batch has skipped, adds the
 	// number of those it did not have to the batch's count, and returns that number.
 	InsertSkipped(ctx context.Context, batchSeq int64, jobs []job.Spec) (int64, error)
+	// LockEndpoints keeps other processes from changing endpoints of notifications until the transaction ends.
+	LockEndpoints(ctx context.Context) error
 	// Write writes the rows of a unit. Within rows no row of the table is named twice. A row
 	// that is no longer as it was read is [job.ErrConflict].
 	Write(ctx context.Context, rows *Rows) error

@@ -38,11 +38,19 @@ func (u *unit) flushEndpoints() error {
 // endpointWrite is a write that is about endpoints. Everything before it is written first.
 func endpointWrite(what string) op { return op{what: what, readsTable: true} }
 
+// lockedEndpoints returns the endpoints, which nobody else changes before the transaction ends.
+func (u *unit) lockedEndpoints() ([]notification.Endpoint, error) {
+	if err := u.tx.LockEndpoints(u.ctx); err != nil {
+		return nil, err
+	}
+	return u.tx.Endpoints(u.ctx)
+}
+
 // CreateEndpoint stores an endpoint. If there is one of this name the answer is [job.ErrExists], and if there are
 // [notification.MaxEndpoints] it is a [job.InvalidError].
 func (t NotificationTable) CreateEndpoint(ctx context.Context, e notification.Endpoint) error {
 	return writeOnly(ctx, t.s, endpointWrite("store endpoint "+e.Name), func(u *unit) error {
-		list, err := u.tx.Endpoints(u.ctx)
+		list, err := u.lockedEndpoints()
 		if err != nil {
 			return err
 		}
@@ -64,7 +72,7 @@ func (t NotificationTable) CreateEndpoint(ctx context.Context, e notification.En
 func (t NotificationTable) ConfigureEndpoints(ctx context.Context, configured []notification.Endpoint, now time.Time) error {
 	round(&now)
 	return writeOnly(ctx, t.s, endpointWrite("store the endpoints of the configuration"), func(u *unit) error {
-		list, err := u.tx.Endpoints(u.ctx)
+		list, err := u.lockedEndpoints()
 		if err != nil {
 			return err
 		}

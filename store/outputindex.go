@@ -32,7 +32,7 @@ type outputIndex struct {
 type batchOutputs struct {
 	last    int64    // the number
 	list    []output // by hash
-	skipped bool     // the paths of skipped jobs are in list
+	skipped int64    // how many jobs the batch had skipped when list got the paths of those; -1: it has none of them
 }
 
 // output is the path of a job. Its upper 40 bits are those of the path's hash, enough for a million
@@ -142,7 +142,7 @@ func (o *outputIndex) read(ctx context.Context, r SubmissionReader, seq int64, b
 	return nil
 }
 
-// readSkipped adds the paths of the jobs that the batch has skipped.
+// readSkipped replaces the paths of the jobs that the batch has skipped.
 func (o *outputIndex) readSkipped(ctx context.Context, r SubmissionReader, seq int64, b *batchOutputs) error {
 	var list []output
 	err := r.SkippedOutputPaths(ctx, seq, func(path []byte) { list = append(list, makeOutput(maphash.Bytes(o.seed, path), 0)) })
@@ -150,8 +150,8 @@ func (o *outputIndex) readSkipped(ctx context.Context, r SubmissionReader, seq i
 		return err
 	}
 	slices.Sort(list)
+	b.list = slices.DeleteFunc(b.list, func(o output) bool { return o.number() == 0 })
 	b.add(list, b.last)
-	b.skipped = true
 	return nil
 }
 
@@ -166,7 +166,7 @@ func (o *outputIndex) prepare(ctx context.Context, engine Engine, batchID string
 		if err != nil {
 			return err
 		}
-		b := &batchOutputs{}
+		b := &batchOutputs{skipped: -1}
 		if err := o.read(ctx, r, batch.Seq, b); err != nil {
 			return err
 		}
@@ -175,15 +175,17 @@ func (o *outputIndex) prepare(ctx context.Context, engine Engine, batchID string
 	})
 }
 
-// currentOutputs returns the paths of a batch as the transaction sees them.
-func (u *unit) currentOutputs(seq int64) (*batchOutputs, error) {
-	b := u.outputs.keep(seq, &batchOutputs{})
+// currentOutputs returns the paths of a batch as the transaction sees them. skipped is how many jobs the batch has
+// skipped: other processes may have added some.
+func (u *unit) currentOutputs(seq, skipped int64) (*batchOutputs, error) {
+	b := u.outputs.keep(seq, &batchOutputs{skipped: -1})
 	if err := u.outputs.read(u.ctx, u.tx, seq, b); err != nil {
 		return nil, err
 	}
-	if b.skipped {
+	if b.skipped == skipped {
 		return b, nil
 	}
+	b.skipped = skipped
 	return b, u.outputs.readSkipped(u.ctx, u.tx, seq, b)
 }
 
@@ -200,8 +202,8 @@ func (o *outputIndex) sorted(jobs []job.Spec, last int64) []output {
 }
 
 // addOutputs keeps the paths of jobs that were inserted after number last, and of jobs that
-// were skipped.
-func (u *unit) addOutputs(seq, last int64, inserted, skippedJobs []job.Spec) {
+// were skipped, newlySkipped of them for the first time.
+func (u *unit) addOutputs(seq, last int64, inserted, skippedJobs []job.Spec, newlySkipped int64) {
 	o := u.outputs
 	b := o.get(seq)
 	if b == nil {
@@ -213,4 +215,5 @@ func (u *unit) addOutputs(seq, last int64, inserted, skippedJobs []job.Spec) {
 		skipped[i] = skipped[i].hash()
 	}
 	b.add(skipped, b.last)
+	b.skipped += newlySkipped
 }

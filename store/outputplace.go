@@ -18,7 +18,7 @@ const maxViolations = 100
 func (u *unit) checkOutputPlaces(b job.Batch, jobs, fresh []job.Spec) error {
 	switch b.DistinctBy {
 	case job.ByOutputPath:
-		return u.checkOutputPaths(b.Seq, b.ID, jobs, fresh)
+		return u.checkOutputPaths(b, jobs, fresh)
 	case job.ByNothing:
 		if have := b.Counts.Total() + b.Skipped; have+int64(len(fresh)) > 1 && len(fresh) > 0 {
 			first := positions(jobs, fresh)[max(0, 1-have)]
@@ -34,8 +34,8 @@ func (u *unit) checkOutputPlaces(b job.Batch, jobs, fresh []job.Spec) error {
 // checkOutputPaths refuses jobs for a batch that would write to the place of another job: one of
 // the batch, one of the same request, or one that the batch has skipped because it has
 // succeeded. fresh are the jobs of the request with keys that are new to the batch.
-func (u *unit) checkOutputPaths(seq int64, batchID string, jobs, fresh []job.Spec) error {
-	have, err := u.currentOutputs(seq)
+func (u *unit) checkOutputPaths(b job.Batch, jobs, fresh []job.Spec) error {
+	have, err := u.currentOutputs(b.Seq, b.Skipped)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (u *unit) checkOutputPaths(seq int64, batchID string, jobs, fresh []job.Spe
 			owner = fmt.Sprintf("is written to by jobs[%d] already", at[earlier])
 		} else {
 			first[path] = s.number()
-			if owner, err = u.describeOwner(seq, batchID, have.withHash(s.hash()), fresh[s.number()]); err != nil {
+			if owner, err = u.describeOwner(b.Seq, b.ID, have.withHash(s.hash()), fresh[s.number()]); err != nil {
 				return err
 			}
 		}

@@ -23,31 +23,29 @@ const (
 // reaper removes the rows of deleted batches in the background, and gives the room that they took back to the
 // disk, a little at a time.
 type reaper struct {
-	s      *Store
-	awaken chan struct{} // capacity 1: there are deleted batches to remove
+	s *Store
 	// rowsOfJob is how many rows the jobs had that were removed last, and jobs how many go in the next write.
 	rowsOfJob, jobs int64
 }
 
 func newReaper(s *Store) *reaper {
-	r := &reaper{s: s, awaken: make(chan struct{}, 1), rowsOfJob: usualRowsOfJob, jobs: 1}
-	r.wake() // an earlier process may not have come to the end of it
-	return r
+	return &reaper{s: s, rowsOfJob: usualRowsOfJob, jobs: 1}
 }
 
-// wake says that there are deleted batches.
-func (r *reaper) wake() {
-	select {
-	case r.awaken <- struct{}{}:
-	default: // it is going to look anyway
+// wakeReaper says, here and to the other processes, that there are deleted batches.
+func (s *Store) wakeReaper() {
+	awaken(s.reap)
+	if s.exchange != nil {
+		s.exchange.tell(Wakeup{Deleted: true})
 	}
 }
 
 // run removes rows until ctx ends.
 func (r *reaper) run(ctx context.Context) {
+	awaken(r.s.reap) // an earlier process may not have come to the end of it
 	for {
 		select {
-		case <-r.awaken:
+		case <-r.s.reap:
 		case <-ctx.Done():
 			return
 		}
@@ -60,7 +58,7 @@ func (r *reaper) run(ctx context.Context) {
 		}
 		r.s.log.Warn("rows of deleted batches not removed", "err", err)
 		if (clock.Real{}).Sleep(ctx, reapRetry) == nil {
-			r.wake()
+			awaken(r.s.reap)
 		}
 	}
 }

@@ -142,7 +142,7 @@ func (k Keeper) delete(ctx context.Context, list []EndedBatch, now time.Time, do
 		return 0, err
 	}
 	done.Batches, done.Jobs = done.Batches+part.Batches, done.Jobs+part.Jobs
-	k.s.reaper.wake()
+	k.s.wakeReaper()
 	return int(part.Batches), nil
 }
 

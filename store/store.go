@@ -40,6 +40,13 @@ type Options struct {
 	DiskFloor Floor
 	// MigrateWithoutCopy does not copy a table of an older Stoker before its schema is changed.
 	MigrateWithoutCopy bool
+	// Address says where this process runs, for those who look at the replicas. Default: machine and process.
+	Address string
+	// Version is the version of this process, for the same people.
+	Version string
+	// ListenURL names the database by a connection on which notifications arrive, if a pooler is between. Default: the
+	// one that the table is opened by.
+	ListenURL string
 	// Readers is how many connections read side by side. Default 4: more of
 	// them take processor time from the writer.
 	Readers int
@@ -50,10 +57,17 @@ const DefaultReaders = 4
 
 var errClosed = fmt.Errorf("%w: it has been closed", job.ErrUnavailable)
 
-// Store is the job table. Its methods may be called concurrently.
+// Store is the job table, or the view that the holder of a term has of it. Its methods may be called concurrently.
 type Store struct {
+	*table
+	term *Term // see [Store.As]; nil: writes are not fenced
+}
+
+// table is what all views of a job table share.
+type table struct {
 	*board
 	engine   Engine
+	shared   Shared // the engine, if other processes work on the table as well; nil otherwise
 	log      *slog.Logger
 	onChange atomic.Pointer[func([]job.Change)]
 	writer   *writer
@@ -62,7 +76,9 @@ type Store struct {
 	scans    encodingScans
 	outbox   chan struct{} // capacity 1: there are deliveries to make
 
-	reaper     *reaper
+	reap     chan struct{} // capacity 1: there are deleted batches to remove
+	exchange *exchange     // with other processes; nil: there are none
+
 	room       room
 	background sync.WaitGroup
 	stop       context.CancelCauseFunc
@@ -72,20 +88,34 @@ type Store struct {
 // New makes a job table of an engine, which the Store closes. Callers use the function Open of an
 // engine's package, such as store/sqlite.
 func New(engine Engine, o Options) *Store {
-	s := &Store{
-		engine: engine, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), board: newBoard(), sums: &blockSums{},
+	shared, _ := engine.(Shared)
+	s := &Store{table: &table{
+		engine: engine, shared: shared, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), board: newBoard(), sums: &blockSums{off: shared != nil},
 		room: room{engine, o.DiskFloor}, searches: make(chan struct{}, maxSearches),
-		outbox: make(chan struct{}, 1),
-	}
+		outbox: make(chan struct{}, 1), reap: make(chan struct{}, 1),
+	}}
 	s.SetOnChange(o.OnChange)
 	ctx, stop := context.WithCancelCause(context.Background())
 	s.stop = stop
-	s.writer = startWriter(ctx, engine, s.log, s.notify, o.OnCommit, s.sums, s.outbox)
+	s.writer = startWriter(ctx, s.table, o.OnCommit)
 	s.closeOnce = sync.OnceValue(s.close)
-	s.reaper = newReaper(s)
-	s.background.Go(func() { s.reaper.run(ctx) })
-	s.background.Go(func() { recountOnce(ctx, s) })
+	if shared != nil {
+		s.exchange = newExchange(s.table)
+		s.background.Go(func() { s.exchange.run(ctx) })
+		return s
+	}
+	s.background.Go(func() { s.Housekeep(ctx) })
 	return s
+}
+
+// Housekeep removes the rows of deleted batches, and has counts that are wrong be corrected once, until ctx ends. On a
+// table on which no other process works that is done by itself; on another the holder of the term [Housekeeping] does
+// it, in its own view.
+func (s *Store) Housekeep(ctx context.Context) {
+	var work sync.WaitGroup
+	work.Go(func() { newReaper(s).run(ctx) })
+	work.Go(func() { recountOnce(ctx, s) })
+	work.Wait()
 }
 
 // InstanceID is a random word of lower-case letters and digits that was made
@@ -93,16 +123,21 @@ func New(engine Engine, o Options) *Store {
 // everybody else's.
 func (s *Store) InstanceID() string { return s.engine.InstanceID() }
 
-// Trusted returns nil while no other process can be working on the table. A call that costs money
-// must not be made otherwise: the other process may make it too. It asks nobody, and costs nothing.
-func (s *Store) Trusted() error { return s.engine.Trusted() }
-
 // SetOnChange replaces [Options.OnChange], for the commits from now on.
 func (s *Store) SetOnChange(f func([]job.Change)) { s.onChange.Store(&f) }
 
-func (s *Store) notify(changes []job.Change) {
-	s.countMoves(changes)
-	if f := s.onChange.Load(); f != nil && *f != nil && len(changes) > 0 {
+// notify tells this process, and the others, of changes that it has made.
+func (t *table) notify(changes []job.Change) {
+	t.hear(changes)
+	if t.exchange != nil && len(changes) > 0 {
+		t.exchange.tell(Wakeup{Changes: changes})
+	}
+}
+
+// hear tells this process of changes, whoever has made them.
+func (t *table) hear(changes []job.Change) {
+	t.countMoves(changes)
+	if f := t.onChange.Load(); f != nil && *f != nil && len(changes) > 0 {
 		(*f)(changes)
 	}
 }

@@ -66,12 +66,13 @@ func (u *unit) submit(sub job.Submission, succeeded map[int]bool, now time.Time)
 	if err := u.insertJobs(NewJobs{BatchSeq: b.Seq, Revision: FirstRevision, Time: now, Jobs: jobs}); err != nil {
 		return job.Batch{}, err
 	}
-	if _, err := u.insertSkipped(b.Seq, skipped); err != nil {
+	newlySkipped, err := u.insertSkipped(b.Seq, skipped)
+	if err != nil {
 		return job.Batch{}, err
 	}
 	if b.Open && b.DistinctBy == job.ByOutputPath { // jobs are going to be added
-		u.outputs.keep(b.Seq, &batchOutputs{skipped: true})
-		u.addOutputs(b.Seq, 0, jobs, skipped)
+		u.outputs.keep(b.Seq, &batchOutputs{})
+		u.addOutputs(b.Seq, 0, jobs, skipped, newlySkipped)
 	}
 	u.noteSubmitted(b.AccountID, len(jobs))
 	if b.State.Terminal() { // there is nothing to do

@@ -349,6 +349,7 @@ func (r *Rows) sort() {
 	slices.SortFunc(r.Events, func(a, b EventRow) int {
 		return cmp.Or(cmp.Compare(a.BatchSeq, b.BatchSeq), cmp.Compare(a.Event.Job.Number, b.Event.Job.Number), cmp.Compare(a.Event.Version, b.Event.Version))
 	})
+	slices.SortStableFunc(r.PrincipalStarts, func(a, b StartsChange) int { return cmp.Compare(a.Of, b.Of) })
 	slices.SortFunc(r.Headers, func(a, b HeaderRow) int { return cmp.Compare(a.Batch.Seq, b.Batch.Seq) })
 	slices.SortFunc(r.ReadyBlocks, func(a, b ReadyBlockChange) int {
 		return cmp.Or(cmp.Compare(a.BatchSeq, b.BatchSeq), cmp.Compare(a.Block, b.Block))

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/stokerd/stoker/internal/access"
@@ -18,14 +18,10 @@ const groupLimit = 256
 
 // writer runs all writes, one group after the other, in its own goroutine.
 type writer struct {
-	engine   Engine
-	log      *slog.Logger
-	notify   func([]job.Change)
+	*table
 	onCommit func(Commit) // may be nil
 	outputs  *outputIndex
-	sums     *blockSums
-	outbox   chan<- struct{} // gets a value when there is something new to deliver
-	unit     *unit           // used by the goroutine alone
+	unit     *unit // used by the goroutine alone
 
 	ops     chan *op
 	closing chan struct{} // closed: take no more
@@ -44,16 +40,17 @@ type op struct {
 	// the members before it are written first.
 	readsTable bool
 	record     *access.Record // of the call that writes; nil if there is none
+	fence      Lease          // without which nothing is written; nil: it is not needed
 
 	run  func(*unit) error
 	err  error
 	done chan error // capacity 1; gets the outcome after the commit
 }
 
-func startWriter(ctx context.Context, engine Engine, log *slog.Logger, notify func([]job.Change), onCommit func(Commit), sums *blockSums, outbox chan<- struct{}) *writer {
+func startWriter(ctx context.Context, t *table, onCommit func(Commit)) *writer {
 	outputs := newOutputIndex()
 	w := &writer{
-		engine: engine, log: log, notify: notify, onCommit: onCommit, outputs: outputs, sums: sums, outbox: outbox, unit: newUnit(outputs, &endpointCache{}),
+		table: t, onCommit: onCommit, outputs: outputs, unit: newUnit(outputs, &endpointCache{}),
 		ops: make(chan *op, groupLimit), closing: make(chan struct{}), closed: make(chan struct{}),
 	}
 	w.unit.observed = onCommit != nil
@@ -74,7 +71,7 @@ func (w *writer) close() {
 func write[T any](ctx context.Context, s *Store, o op, run func(*unit) (T, error)) (T, error) {
 	var result, none T
 	o.done = make(chan error, 1)
-	o.record = access.RecordOf(ctx)
+	o.record, o.fence = access.RecordOf(ctx), s.lease()
 	o.run = func(u *unit) (err error) {
 		result, err = run(u)
 		return err
@@ -188,7 +185,7 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, er
 		o.err = nil // of an earlier try
 	}
 	u, begin := w.unit, time.Now()
-	tx, err := w.engine.Begin(ctx)
+	tx, err := w.engine.Begin(ctx, fencesOf(group))
 	if err != nil {
 		fail(group, "begin", err)
 		w.tell(group, begin, u, err)
@@ -196,6 +193,9 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, er
 	}
 	u.begin(ctx, tx)
 	defer u.end()
+	if w.shared != nil {
+		u.endpoints.drop() // another process may have changed them
+	}
 	if err := u.runAll(group); err != nil {
 		w.rollback(ctx, tx)
 		if len(group) == 1 && !errors.Is(err, ErrAgain) {
@@ -217,12 +217,30 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, er
 	}
 	w.tell(group, begin, u, nil)
 	if u.outbox {
-		select {
-		case w.outbox <- struct{}{}:
-		default: // somebody is going to look anyway
+		awaken(w.outbox)
+		if w.exchange != nil {
+			w.exchange.tell(Wakeup{Outbox: true})
 		}
 	}
 	return u.changes(), nil
+}
+
+// fencesOf are the leases that the members of a group need, each once.
+func fencesOf(group []*op) (fences []Lease) {
+	for _, o := range group {
+		if o.fence != nil && !slices.Contains(fences, o.fence) {
+			fences = append(fences, o.fence)
+		}
+	}
+	return fences
+}
+
+// awaken gives a channel of capacity 1 a value, unless it has one.
+func awaken(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // somebody is going to look anyway
+	}
 }
 
 // runAll runs the members of a group and writes their rows. An error of a member that leaves the

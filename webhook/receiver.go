@@ -40,7 +40,10 @@ type Config struct {
 	Accounts []Account
 	// URL is the URL at which the platform reaches this service, without the path of
 	// [Pattern]. If it is empty, [Receiver.Run] registers nothing.
-	URL    string
+	URL string
+	// Drives reports whether this process drives an account: webhooks are registered by the one that does. Default: it
+	// drives all.
+	Drives func(accountID string) bool
 	Store  Store        // required
 	Logger *slog.Logger // default: discard
 }
@@ -69,6 +72,7 @@ type Receiver struct {
 	accounts       map[string]*account
 	unknownAccount *account // stands in for accounts that do not exist
 	url            string
+	drives         func(accountID string) bool
 	store          Store
 }
 
@@ -84,7 +88,10 @@ type account struct {
 // New returns a receiver. It registers nothing before [Receiver.Run].
 func New(c Config) (*Receiver, error) {
 	log := cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
-	r := &Receiver{accounts: map[string]*account{}, url: c.URL, store: c.Store}
+	r := &Receiver{accounts: map[string]*account{}, url: c.URL, drives: c.Drives, store: c.Store}
+	if r.drives == nil {
+		r.drives = func(string) bool { return true }
+	}
 	for _, a := range c.Accounts {
 		if a.Key == "" {
 			return nil, errors.New("account " + a.ID + ": webhooks need a key to be signed with")

@@ -20,6 +20,8 @@ const (
 	checkInterval = 10 * time.Minute
 	// retryInterval is the time to the next check after one that failed.
 	retryInterval = time.Minute
+	// driveInterval is the time between two looks whether this process drives the account by now.
+	driveInterval = 2 * time.Second
 )
 
 // triggers are the triggers to register for: all ends of an encoding but its cancellation, for
@@ -84,6 +86,9 @@ func (r *Receiver) Run(ctx context.Context) error {
 func (r *Receiver) keepRegistered(ctx context.Context, a *account) {
 	url := Address(r.url, a.ID)
 	for {
+		if !r.awaitDriving(ctx, a.ID) {
+			return
+		}
 		err := a.register(ctx, url)
 		if ctx.Err() != nil {
 			return
@@ -105,6 +110,18 @@ func (r *Receiver) keepRegistered(ctx context.Context, a *account) {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// awaitDriving returns when this process drives an account. It reports whether ctx has not ended before.
+func (r *Receiver) awaitDriving(ctx context.Context, accountID string) bool {
+	for !r.drives(accountID) {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(driveInterval):
+		}
+	}
+	return ctx.Err() == nil
 }
 
 // register makes sure that every trigger has its webhook and that no webhook is muted. After an

@@ -35,6 +35,7 @@ func (resp response) write(s *Simulator, w http.ResponseWriter, r *http.Request)
 	}
 	header := w.Header()
 	maps.Copy(header, resp.header)
+	header.Set("Stoker-Simulator", "true") // no client is to take it for the platform
 	header.Set("Content-Type", resp.contentType)
 	header.Set("Content-Length", strconv.Itoa(len(resp.body)))
 	w.WriteHeader(resp.status)

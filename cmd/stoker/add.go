@@ -13,7 +13,7 @@ import (
 )
 
 func addCommand(c *cli) *cobra.Command {
-	flags := listFlags{nothing: "nothing was added"}
+	flags := listFlags{nothing: "nothing was added", added: true}
 	cmd := &cobra.Command{
 		Use:   "add BATCH FILE|-",
 		Short: "Add a list of jobs to a batch that was submitted with --keep-open.",
@@ -31,6 +31,7 @@ repeated. To say that no more will come: stoker close.`,
 		ValidArgsFunction: completions{c}.openBatchThenFile,
 	}
 	flags.addFormatFlags(c, cmd)
+	flags.addVarFlag(c, cmd)
 	flags.addFolderFlag(cmd)
 	return c.clientCommand(cmd, untilInterrupted, func(ctx context.Context, conn *client.Client, args []string) error {
 		return c.addJobs(ctx, conn, flags, args[0], args[1:])
@@ -47,6 +48,10 @@ func (c *cli) addJobs(ctx context.Context, conn *client.Client, flags listFlags,
 		return usagef("%s is %s: only a batch that was submitted with --keep-open, and is not closed, takes more jobs", ui.BatchTitle(b), batchState(b))
 	}
 	flags.forTemplate = b.GetTemplate() != ""
+	vars, err := flags.variables()
+	if err != nil {
+		return err
+	}
 	list, err := c.readList(ctx, flags, file)
 	if err != nil {
 		return err
@@ -56,7 +61,7 @@ func (c *cli) addJobs(ctx context.Context, conn *client.Client, flags listFlags,
 	specs := jobSpecs(list)
 	progress := ui.NewUploadProgress(c.stderr, c.getenv)
 	added, err := conn.AddJobs(ctx, b.GetId(), specs, client.SubmitOptions{
-		OutputFolder: flags.folder, Warn: all.add,
+		OutputFolder: flags.folder, Variables: vars, Warn: all.add,
 		Progress: func(p client.Progress) {
 			progress.Show(ui.Upload{Sending: true, Done: p.Sent, Total: p.Total, Complete: p.Uploaded})
 		},

@@ -15,7 +15,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/internal/output"
+	"github.com/stokerd/stoker/internal/service"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store/postgres"
 	"github.com/stokerd/stoker/store/sqlite"
@@ -40,6 +42,10 @@ when batches are deleted from it.
 The service itself makes copies with the settings backup_dir, backup_every and
 backup_keep.
 
+Beside the copy, FILE.notification-key is the key from which the secrets of endpoints of
+notifications are made, if the service has one. It is a secret. With the setting
+notification_key_file the key is kept apart, and saved by you.
+
 Exit codes: 0 copied; 1 could not copy; 2 wrong usage, no job table to copy, or FILE
 exists.`,
 		Example: `  stoker backup create stoker-$(date +%F).db
@@ -47,7 +53,7 @@ exists.`,
 		Args: oneArg,
 	}
 	return tableCommand(c, cmd, "the job table to copy", func(ctx context.Context, cfg *config.Config, file string) error {
-		if err := sqlite.Backup(ctx, cfg.DB, file); err != nil {
+		if err := service.BackUp(ctx, cfg, file); err != nil {
 			return explainBackup(cfg, file, err)
 		}
 		c.note("%s copied to %s", cfg.DB, file)
@@ -82,7 +88,8 @@ func backupRestoreCommand(c *cli) *cobra.Command {
 		Short: "Put a copy in the place of a job table that is gone.",
 		Long: `Verify a copy of the job table, and copy it to where the service opens its job table.
 The service must not be running, and its job table must not be there any more: nothing
-is overwritten. Move the old files away first, and keep them.
+is overwritten. Move the old files away first, and keep them. The notification key
+beside the copy is put back with it.
 
 When the service starts, it first compares the job table with the platform. Encodings
 that were started after the copy was made are adopted, and neither started nor paid
@@ -95,7 +102,7 @@ job table to restore, or there is one already.`,
 		Args:    oneArg,
 	}
 	return tableCommand(c, cmd, "where the job table is to be", func(ctx context.Context, cfg *config.Config, file string) error {
-		content, err := sqlite.Restore(ctx, file, cfg.DB)
+		content, err := service.Restore(ctx, cfg, file)
 		if err != nil {
 			return explainRestore(cfg, file, err)
 		}
@@ -149,6 +156,7 @@ func (c *cli) printContent(file string, content sqlite.Content) error {
 	for _, account := range slices.Sorted(maps.Keys(content.LastChange)) {
 		changed = append(changed, account+" "+content.LastChange[account].Format(time.RFC3339))
 	}
+	key, keyErr := service.CheckCopiedKey(file, content)
 	schema := fmt.Sprintf("%d, that of this version", content.Schema)
 	if content.Schema < content.CurrentSchema {
 		schema = fmt.Sprintf("%d; brought up to %d when this version opens it", content.Schema, content.CurrentSchema)
@@ -162,9 +170,13 @@ func (c *cli) printContent(file string, content sqlite.Content) error {
 		{"jobs", strings.Join(jobs, ", ")},
 		{"results", output.Number(content.Results) + " of deleted batches"},
 		{"last change", strings.Join(changed, ", ")},
+		{"notification key", key},
 	}
 	for i := range lines {
 		lines[i][1] = cmp.Or(lines[i][1], "none")
+	}
+	if keyErr != nil {
+		c.note("%s", keyErr)
 	}
 	return output.WritePairs(c.stdout, c.look(c.stdout), lines)
 }
@@ -184,6 +196,8 @@ func (c *cli) noteReconciling(content sqlite.Content) {
 // a file, a remedy and an exit code.
 func explainBackup(cfg *config.Config, to string, err error) error {
 	switch {
+	case errors.Is(err, notification.ErrOtherKeyThere):
+		return usagef("%w, and a backup overwrites nothing: name another file", err)
 	case errors.Is(err, job.ErrExists):
 		return usagef("%s exists already, and a backup overwrites nothing: name another file", to)
 	case errors.Is(err, job.ErrNotFound):
@@ -219,6 +233,8 @@ func explainCopy(file string, err error) error {
 // explainRestore turns an error of [sqlite.Restore] into one with a file, a remedy and an exit code.
 func explainRestore(cfg *config.Config, file string, err error) error {
 	switch {
+	case errors.Is(err, notification.ErrOtherKeyThere):
+		return usagef("%w than that of the copy, and nothing is overwritten: move it away, and keep it", err)
 	case errors.Is(err, sqlite.ErrLocked):
 		return runError(fmt.Errorf("%s: %w: stop the service first", cfg.DB, sqlite.ErrLocked))
 	case errors.Is(err, job.ErrExists):

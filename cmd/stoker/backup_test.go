@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
 	"github.com/stokerd/stoker/store/sqlite"
@@ -135,6 +137,65 @@ func TestBackupRestore(t *testing.T) {
 	restored := mustOpenTable(t, path)
 	if n, err := restored.CountBatches(t.Context(), job.BatchFilter{}); err != nil || n != 1 {
 		t.Errorf("%d batches, %v", n, err)
+	}
+}
+
+// The notification key goes with the table that needs it: into the copy, and back. Another key is not overwritten, and a
+// key that is missing is told.
+func TestBackupHasTheNotificationKey(t *testing.T) {
+	dir := t.TempDir()
+	path, copied := filepath.Join(dir, "stoker.db"), filepath.Join(dir, "copy.db")
+	key, s := notification.NewKey(), mustOpenTable(t, path)
+	_, made, err := key.NewSecret(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoint := notification.Endpoint{Name: "ops", URL: "https://ops.example.com", Events: []notification.Event{notification.BatchFinished}, Keys: []notification.SecretKey{made}, CreateTime: time.Now(), UpdateTime: time.Now()}
+	if err := store.NewNotificationTable(s).CreateEndpoint(t.Context(), endpoint); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(notification.WriteKeyFile(path+".notification-key", key), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	c := command{env: map[string]string{"STOKER_DB": path}}
+	want := func(code int, text string, args ...string) {
+		t.Helper()
+		if got := c.run(t.Context(), append([]string{"backup"}, args...)...); got.code != code || !strings.Contains(got.stdout+got.stderr, text) {
+			t.Errorf("%v: exit code %d, %s%s, want %d and %q", args, got.code, got.stdout, got.stderr, code, text)
+		}
+	}
+	want(exitOK, "copied to", "create", copied)
+	want(exitOK, "notification key\tbeside the copy\n", "verify", copied)
+	if info, err := os.Stat(copied + ".notification-key"); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the copied key: %v, %v", info, err)
+	}
+
+	other := path + ".notification-key"
+	if err := errors.Join(os.Remove(path), os.Remove(other), notification.WriteKeyFile(other, notification.NewKey())); err != nil {
+		t.Fatal(err)
+	}
+	want(exitUsage, other+": another notification key is there", "restore", copied)
+	if _, err := os.Stat(path); err == nil {
+		t.Error("the table was restored beside another key")
+	}
+	if err := os.Remove(other); err != nil {
+		t.Fatal(err)
+	}
+	want(exitOK, "restored to "+path, "restore", copied)
+	if got, err := notification.ReadKeyFile(other); err != nil || got != key {
+		t.Errorf("the restored key: %v", err)
+	}
+	want(exitUsage, "nothing is overwritten", "restore", copied) // and the key, which is the same, stays
+	if err := os.Remove(copied + ".notification-key"); err != nil {
+		t.Fatal(err)
+	}
+	want(exitOK, "it is not beside the copy", "verify", copied)
+
+	c.env["STOKER_NOTIFICATION_KEY_FILE"] = other
+	apart := filepath.Join(dir, "apart.db")
+	want(exitOK, "copied to", "create", apart)
+	if _, err := os.Stat(apart + ".notification-key"); err == nil {
+		t.Error("a key that is kept apart was copied")
 	}
 }
 

@@ -101,6 +101,8 @@ func explainImport(from, to string, err error) error {
 	switch {
 	case errors.Is(err, postgres.ErrCopied):
 		return fmt.Errorf("%w: start the service with --db %s", err, postgres.Name(to))
+	case errors.Is(err, postgres.ErrInUse):
+		return fmt.Errorf("%w: stop it, and make another database if it has begun to work on this one; nothing was changed", err)
 	case errors.Is(err, postgres.ErrNotEmpty):
 		return fmt.Errorf("%w: make another database, and its tables with stoker migrate; nothing was changed", err)
 	case errors.Is(err, postgres.ErrNotMigrated):

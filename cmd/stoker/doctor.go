@@ -195,7 +195,7 @@ func (d *examination) examineConfiguration(ctx context.Context, ports bool) []do
 		return findings
 	}
 	d.cfg = cfg
-	findings := append([]doctor.Finding{doctor.Loaded(cfg), doctor.CheckDisk(cfg.DB)}, doctor.CheckSecrets(cfg)...)
+	findings := append([]doctor.Finding{doctor.Loaded(cfg), doctor.CheckDisk(cfg), doctor.FindBackups(cfg.Backup, instanceOf(cfg), time.Now())}, doctor.CheckSecrets(cfg)...)
 	findings = append(findings, doctor.CheckFileModes(cfg)...)
 	findings = append(findings, doctor.CheckCertificates(cfg, false, time.Now())...)
 	findings = append(findings, doctor.CheckListeners(cfg)...)
@@ -207,16 +207,23 @@ func (d *examination) examineConfiguration(ctx context.Context, ports bool) []do
 	return findings
 }
 
+// instanceOf is the name of the job table of a configuration, as the file beside it has it; empty if the service has
+// not been started yet.
+func instanceOf(cfg *config.Config) string {
+	instance, _ := os.ReadFile(cfg.DB + ".id")
+	return strings.TrimSpace(string(instance))
+}
+
 // examinePlatform asks the platform with each key of a configuration.
 func examinePlatform(ctx context.Context, cfg *config.Config) (findings []doctor.Finding) {
-	instance, _ := os.ReadFile(cfg.DB + ".id") // a service that has not been started yet has none
+	instance := instanceOf(cfg)
 	for _, a := range cfg.Accounts {
 		api, err := bitmovin.New(bitmovin.Options{BaseURL: a.URL, APIKey: a.APIKey, TenantOrgID: a.TenantOrgID, UserAgent: "stoker/" + service.Version()})
 		if err != nil {
 			findings = append(findings, doctor.Finding{Check: doctor.AboutKey, Subject: a.ID, Outcome: doctor.Fail, Text: err.Error(), Remedy: "correct the url of the account"})
 			continue
 		}
-		about := doctor.Account{Account: a, Client: api, InstanceID: strings.TrimSpace(string(instance)), WebhookURL: cfg.WebhookURL}
+		about := doctor.Account{Account: a, Client: api, InstanceID: instance, WebhookURL: cfg.WebhookURL}
 		found := doctor.CheckPlatform(ctx, about)
 		if doctor.Worst(found[:1]) == doctor.OK { // the platform takes the key
 			found = append(found, doctor.CheckOutputs(ctx, about, cfg.Outputs)...)

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -52,6 +53,9 @@ func explainJobTable(db, flag string, err error) error {
 	if errors.Is(err, job.ErrUnavailable) {
 		return explainFile(db, flag, err)
 	}
+	if denied, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%s: permission denied: give the files of the job table to the user that the service runs as (chown)", denied.Path)
+	}
 	return err
 }
 
@@ -62,9 +66,6 @@ func explainDatabase(url, flag string, err error) error {
 		err    error
 		remedy string
 	}{
-		{postgres.ErrLocked, "stop that one, or name another database with " + flag},
-		{postgres.ErrDeposed, "nothing is lost: this one has stopped, and that one goes on; let only one be started"},
-		{postgres.ErrTimeline, "a standby was promoted, or a backup restored: start the service again; it compares the job table with the platform first"},
 		{postgres.ErrNotMigrated, "run stoker migrate --db " + name + ", or start with --migrate"},
 		{postgres.ErrNewer, "start the newer Stoker, or name another database with " + flag},
 		{postgres.ErrNotJobTable, "give Stoker a database of its own; this one was not touched"},

@@ -24,11 +24,12 @@ type listFlags struct {
 	profile  string
 	template string
 	inline   inlineTemplate
-	vars     []string // NAME=VALUE: of a variable, for jobs of which the list does not say it
+	vars     []string // NAME=VALUE: see variables
 	sample   bool     // instead of a file
 
 	folder string // see SubmitBatchRequest.output_folder
 
+	added       bool   // the jobs are for a batch that is there, and encoded as it says
 	forTemplate bool   // the jobs are for a template, though none is named
 	nothing     string // what did not happen if the list has a mistake
 }
@@ -40,12 +41,11 @@ func (l *listFlags) addFlags(c *cli, cmd *cobra.Command) {
 	f.StringVar(&l.profile, "profile", "", "`NAME`: profile to encode with (default \"default\")")
 	f.StringVar(&l.template, "template", "", "`NAME`: encoding template of the server to encode with, instead of a profile")
 	l.inline.addFlags(cmd)
-	f.StringArrayVar(&l.vars, "var", nil, "`NAME=VALUE`: variable of the template, for jobs of which the list does not say it")
+	l.addVarFlag(c, cmd)
 	sectionFlags(cmd, encoding, "profile", "template", "var", "template-file", "fallback-region", "allow-unknown")
 	cmd.MarkFlagsMutuallyExclusive("profile", "template", "template-file")
 	completeFlagFrom(cmd, "profile", completions{c}.profiles)
 	completeFlagFrom(cmd, "template", completions{c}.templates)
-	completeFlagFrom(cmd, "var", completions{c}.variables)
 }
 
 // addFormatFlags adds the flags that say how to read the list.
@@ -65,6 +65,13 @@ const (
 	encoding = "Encoding"
 )
 
+// addVarFlag adds the flag of the values that hold for all jobs.
+func (l *listFlags) addVarFlag(c *cli, cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&l.vars, "var", nil, "`NAME=VALUE`: variable of the template, for jobs of which the list does not say it")
+	sectionFlags(cmd, encoding, "var")
+	completeFlagFrom(cmd, "var", completions{c}.variables)
+}
+
 // addFolderFlag adds the flag of the folder for the output of all jobs.
 func (l *listFlags) addFolderFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&l.folder, "output-folder", "", "`FOLDER` on the output storage, put before the output path of each job")
@@ -77,10 +84,6 @@ func (c *cli) readList(ctx context.Context, flags listFlags, args []string) (*jo
 		return c.readSampleList()
 	}
 	options, err := flags.options()
-	if err != nil {
-		return nil, err
-	}
-	vars, err := flags.variables()
 	if err != nil {
 		return nil, err
 	}
@@ -111,13 +114,12 @@ func (c *cli) readList(ctx context.Context, flags listFlags, args []string) (*jo
 	for _, text := range list.Notes {
 		c.note("%s: %s", list.Name, text)
 	}
-	fillVariables(list, vars)
 	return list, nil
 }
 
-// variables are the variables that --var gives, by name.
+// variables are the variables that --var gives, by name; see SubmitBatchRequest.variables.
 func (l *listFlags) variables() (map[string]string, error) {
-	vars := map[string]string{}
+	var vars map[string]string
 	for _, given := range l.vars {
 		name, value, ok := strings.Cut(given, "=")
 		_, twice := vars[name]
@@ -127,28 +129,20 @@ func (l *listFlags) variables() (map[string]string, error) {
 		case twice:
 			return nil, usagef("--var %s: %s has two values", given, name)
 		}
+		if vars == nil {
+			vars = map[string]string{}
+		}
 		vars[name] = value
 	}
-	if len(vars) > 0 && l.template == "" && l.inline.file == "" {
+	if len(vars) > 0 && !l.added && !l.isForTemplate() {
 		return nil, usagef("--var is for --template or --template-file: profiles have no variables")
 	}
 	return vars, nil
 }
 
-// fillVariables gives variables to the jobs that do not have them.
-func fillVariables(list *joblist.List, vars map[string]string) {
-	for i := range list.Jobs {
-		j := &list.Jobs[i]
-		for name, value := range vars {
-			if j.Variables[name] != "" {
-				continue
-			}
-			if j.Variables == nil {
-				j.Variables = make(map[string]string, len(vars))
-			}
-			j.Variables[name] = value
-		}
-	}
+// isForTemplate reports whether the jobs are for a template.
+func (l *listFlags) isForTemplate() bool {
+	return l.forTemplate || l.template != "" || l.inline.file != ""
 }
 
 // readUntil reads a list until ctx ends. What it reads from may have no end of its own, as a terminal has
@@ -173,7 +167,7 @@ func readUntil(ctx context.Context, in io.Reader, o joblist.Options) (*joblist.L
 
 // options are the flags as options of the reader.
 func (l *listFlags) options() (joblist.Options, error) {
-	o := joblist.Options{ForTemplate: l.forTemplate || l.template != "" || l.inline.file != ""}
+	o := joblist.Options{ForTemplate: l.isForTemplate()}
 	var err error
 	if o.Format, err = joblist.ParseFormat(l.format); err != nil {
 		return o, usagef("--list-format %w", err)

@@ -73,7 +73,7 @@ func (c *cli) locateViolations(err error, list *joblist.List, specs []*stokerv1.
 func locate(v client.Violation, list *joblist.List, specs []*stokerv1.JobSpec, inline inlineTemplate) string {
 	where, column, ok := locateJob(v.Field, list)
 	if !ok {
-		v = inline.locate(v)
+		v = locateFlag(inline.locate(v))
 		return v.Field + ": " + locateText(v.Message, list)
 	}
 	text := locateText(v.Message, list)
@@ -85,6 +85,17 @@ func locate(v client.Violation, list *joblist.List, specs []*stokerv1.JobSpec, i
 		column = fmt.Sprintf("%s %q", column, shortened(value))
 	}
 	return where + ": " + column + ": " + text
+}
+
+// locateFlag names the flag in place of the field of a request that it sets.
+func locateFlag(v client.Violation) client.Violation {
+	switch name, rest, _ := strings.Cut(v.Field, "."); name {
+	case "output_folder":
+		v.Field = "--output-folder"
+	case "variables":
+		v.Field = strings.TrimSpace("--var " + rest)
+	}
+	return v
 }
 
 // longestValue is how much of a wrong value is printed, in characters.

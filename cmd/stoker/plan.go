@@ -133,10 +133,15 @@ func (p *planFlags) check() error {
 
 // plan simulates the list and prints the outcome.
 func (c *cli) plan(ctx context.Context, p *planFlags, args []string) error {
+	vars, err := p.variables()
+	if err != nil {
+		return err
+	}
 	list, err := c.readList(ctx, p.listFlags, args)
 	if err != nil {
 		return err
 	}
+	fillVariables(list, vars)
 	if len(list.Jobs) == 0 {
 		return usagef("%s: no job in it", list.Name)
 	}

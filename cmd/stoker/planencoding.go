@@ -88,6 +88,18 @@ func (c *cli) checkTemplate(p *planFlags, list *joblist.List) error {
 	return nil
 }
 
+// fillVariables gives variables to the jobs that have none of their own, as the service does.
+func fillVariables(list *joblist.List, vars map[string]string) {
+	if len(vars) == 0 {
+		return
+	}
+	for i := range list.Jobs {
+		all := maps.Clone(vars)
+		maps.Copy(all, list.Jobs[i].Variables)
+		list.Jobs[i].Variables = all
+	}
+}
+
 // checkJobs refuses jobs that the service would refuse, and prints the warnings that it would have. Jobs
 // that name no output path get the one that the service derives.
 func (c *cli) checkJobs(p *planFlags, list *joblist.List) error {

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/stokerd/stoker/internal/output"
-	"github.com/stokerd/stoker/internal/service"
 	"github.com/stokerd/stoker/internal/spelling"
 )
 
@@ -50,8 +49,7 @@ func rootCommand(c *cli) *cobra.Command {
 		contextCommand(c), whoamiCommand(c), completionCommand(c), versionCommand(c),
 	)
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.Version = service.Version()
-	root.SetVersionTemplate("stoker {{.Version}}\n")
+	addVersionFlag(root, c.stdout)
 	root.CompletionOptions.DisableDefaultCmd = true // [completionCommand] is shorter
 	root.SetHelpCommand(helpCommand(c))
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { _ = writeHelp(c.stdout, cmd) }) // nobody reads it if this fails

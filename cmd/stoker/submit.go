@@ -115,6 +115,11 @@ func (s *submission) addFlags(c *cli, cmd *cobra.Command) {
 
 // submit reads the list, submits it, prints the batch's id, and watches the batch if asked.
 func (c *cli) submit(ctx context.Context, conn *client.Client, s *submission, args []string) error {
+	vars, err := s.variables()
+	if err != nil {
+		return err
+	}
+	s.request.Variables = vars
 	list, err := c.readList(ctx, s.listFlags, args)
 	if err != nil {
 		return err

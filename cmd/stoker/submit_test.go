@@ -66,7 +66,7 @@ func TestSubmitForecast(t *testing.T) {
 	}
 }
 
-// Variables of the command line are those of the jobs of which the list does not say them.
+// Variables of the command line are sent once, and those of the list with its jobs.
 func TestSubmitVariables(t *testing.T) {
 	f := &fake{}
 	got := command{stdin: "key,var:title\na,Sintel\nb,\n"}.run(t.Context(), "submit", "-", "--template", "per-title", "--var", "brand=junior", "--var", "title=untitled", "--server", f.start(t))
@@ -74,9 +74,11 @@ func TestSubmitVariables(t *testing.T) {
 	if !ok || got.code != exitOK {
 		t.Fatalf("%+v, %v", got, f.last(t))
 	}
-	want := []map[string]string{{"title": "Sintel", "brand": "junior"}, {"title": "untitled", "brand": "junior"}}
-	for i, j := range request.GetJobs() {
-		if diff := cmp.Diff(want[i], j.GetVariables()); diff != "" {
+	if diff := cmp.Diff(map[string]string{"title": "untitled", "brand": "junior"}, request.GetVariables()); diff != "" {
+		t.Errorf("variables of the request (-want +got):\n%s", diff)
+	}
+	for i, want := range []map[string]string{{"title": "Sintel"}, nil} {
+		if diff := cmp.Diff(want, request.GetJobs()[i].GetVariables()); diff != "" {
 			t.Errorf("variables of job %d (-want +got):\n%s", i+1, diff)
 		}
 	}

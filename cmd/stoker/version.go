@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +18,7 @@ func versionCommand(c *cli) *cobra.Command {
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if !c.out.ForPrograms() {
-				return output.WriteLine(c.stdout, "stoker "+service.Version())
+				return writeVersion(c.stdout)
 			}
 			line, err := json.Marshal(struct {
 				Version string `json:"version"`
@@ -30,4 +31,21 @@ func versionCommand(c *cli) *cobra.Command {
 	}
 	c.addOutputFlags(cmd, documentFormats())
 	return cmd
+}
+
+func writeVersion(w io.Writer) error {
+	return output.WriteLine(w, "stoker "+service.Version())
+}
+
+// addVersionFlag gives root the flag --version. That of cobra prints by a template, for which the program would have to keep
+// every method of every type: it would be an eighth larger, on disk and in memory.
+func addVersionFlag(root *cobra.Command, stdout io.Writer) {
+	asked := root.Flags().BoolP("version", "v", false, "version of this program")
+	run := root.RunE
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if *asked {
+			return writeVersion(stdout)
+		}
+		return run(cmd, args)
+	}
 }

@@ -124,8 +124,8 @@ func stalledUploads(ctx context.Context, t *testing.T, s *service) {
 	defer stop()
 	part := make([]byte, size-1)
 	each(100, func(int) {
-		if stream, err := c.call(submit); err == nil {
-			_ = c.send(stream, append(head(size), part...), false) // it is cut off
+		if stream, err := c.call(submit); err == nil && c.send(stream, head(size), false) == nil {
+			_ = c.send(stream, part, false) // it is cut off
 		}
 	})
 	<-ctx.Done()

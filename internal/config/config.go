@@ -33,6 +33,7 @@ type Config struct {
 	InsecureListen bool      // allows addresses that other machines can reach without encryption or login
 	DB             string    // the job table: the path of a file, or the URL of a database
 	Migrate        bool      // bring the schema of a database up to date; that of a file always is
+	DBListen       string    // URL of the database for notifications; empty: DB
 	DBMustExist    bool      // refuse to create it
 	AcceptNoLog    bool      // open it although its write-ahead log is missing
 	Retention      Retention // of batches that have ended
@@ -445,8 +446,12 @@ func (l *loader) resolvePath(path string) string {
 // fileCause returns the cause of a file error without the operation and the path, which the message
 // around it names.
 func fileCause(err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err
+	p, ok := errors.AsType[*fs.PathError](err)
+	switch {
+	case !ok:
+		return err
+	case strings.HasPrefix(p.Path, systemCredentials) && errors.Is(err, fs.ErrNotExist):
+		return ErrNoCredential
 	}
-	return err
+	return p.Err
 }

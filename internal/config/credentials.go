@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"path/filepath"
 	"strings"
 
@@ -13,6 +14,12 @@ const (
 	credentialsVariable = "CREDENTIALS_DIRECTORY"
 	credentialsPrefix   = "$" + credentialsVariable + "/"
 )
+
+// systemCredentials is below which directory systemd puts the credentials of units.
+const systemCredentials = "/run/credentials/"
+
+// ErrNoCredential is the error for a credential of systemd that is not there.
+var ErrNoCredential = errors.New("no such file: systemd puts credentials there when it starts the unit, so put the secret where the unit loads it from, and start the unit anew")
 
 // unreadSecret stands for a secret that was not looked for, so that what needs one does not miss it. It is as long
 // as a webhook key has to be.

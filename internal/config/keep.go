@@ -24,6 +24,14 @@ type Floor struct {
 	Share float64
 }
 
+// Of returns the floor of a disk of a size, in bytes.
+func (f Floor) Of(total int64) int64 {
+	if most := int64(f.Share * float64(total)); f.Share > 0 && most < f.Bytes {
+		return most
+	}
+	return f.Bytes
+}
+
 // Backup says when backups are made while the service runs.
 type Backup struct {
 	Every time.Duration // 0: none are made

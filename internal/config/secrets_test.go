@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -65,5 +67,23 @@ profiles:
 	w.files["stoker.yaml"] += "templates: {x: nowhere.yaml}\n"
 	if _, err := config.Load(s); err == nil || !strings.Contains(err.Error(), "templates.x: nowhere.yaml") {
 		t.Errorf("a template that is not there: %v", err)
+	}
+}
+
+// A credential of systemd that is not there is a matter of the unit, which the message says, for storages and accounts.
+func TestMissingCredential(t *testing.T) {
+	w := environment{files: map[string]string{"stoker.yaml": `
+accounts:
+  - {id: a, api_key_file: /run/credentials/stoker.service/key_bitmovin}
+storages:
+  - {name: a, type: S3, bucket: b, access_key_file: /run/credentials/stoker.service/key_access, secret_key_file: secret}
+`, "secret": "s"}}
+	s := w.sources("stoker.yaml")
+	if _, err := config.Load(s); !strings.Contains(fmt.Sprint(err), "key_access: "+config.ErrNoCredential.Error()) {
+		t.Errorf("the storage: %v", err)
+	}
+	w.files["/run/credentials/stoker.service/key_access"] = "a"
+	if _, err := mustLoad(t, s).Accounts[0].APIKey(); !errors.Is(err, config.ErrNoCredential) {
+		t.Errorf("the account: %v", err)
 	}
 }

@@ -138,6 +138,13 @@ func serviceSettings() []Setting {
 			}
 			return nil
 		}},
+		{"db-listen", "url", "", "the same database without the pooler that --db names, for wakeups between replicas; empty: --db", func(c *Config, v string) error {
+			c.DBListen = v
+			if scheme, _, isURL := strings.Cut(v, "://"); v != "" && (!isURL || scheme != "postgres" && scheme != "postgresql") {
+				return errors.New("want postgres://USER@HOST:PORT/DATABASE")
+			}
+			return nil
+		}},
 		{"migrate", "bool", "false", "make the tables of a PostgreSQL database, or bring them up to date, as stoker migrate does", func(c *Config, v string) (err error) {
 			c.Migrate, err = parseBool(v)
 			return err

@@ -75,7 +75,7 @@ func checkStory(ctx context.Context, t *testing.T, conn *client.Client, told map
 		"hevc re-encode 3":     {state: stokerv1.BatchState_BATCH_STATE_FAILED, causes: 1},
 		"partner delivery 11":  {state: stokerv1.BatchState_BATCH_STATE_CANCELLED, reason: "wrong bucket"},
 		"partner delivery 12":  {state: stokerv1.BatchState_BATCH_STATE_ACTIVE},
-		"archive 7":            {state: stokerv1.BatchState_BATCH_STATE_PAUSED, causes: 1, reason: "5 jobs failed, the failure limit is 5"},
+		"archive 7":            {state: stokerv1.BatchState_BATCH_STATE_PAUSED, causes: 1, reason: "failure limit of 5 reached"},
 		"kids back catalogue":  {state: stokerv1.BatchState_BATCH_STATE_PAUSED, reason: "waits for the new logo"},
 		"night run 411":        {state: stokerv1.BatchState_BATCH_STATE_ACTIVE, causes: 3},
 		"trailers Q1":          {state: stokerv1.BatchState_BATCH_STATE_OPEN},

@@ -41,6 +41,7 @@ const (
 	AboutWebhooks      = "webhooks"
 	AboutClock         = "clock"
 	AboutDisk          = "disk"
+	AboutBackup        = "backup"
 	AboutMemory        = "memory"
 	AboutDescriptors   = "descriptors"
 	AboutFileMode      = "file-mode"
@@ -52,7 +53,7 @@ const (
 func Checks() []string {
 	return []string{
 		AboutService, AboutConfiguration, AboutJobTable, AboutKey, AboutRights, AboutLimits, AboutAccount, AboutSharing, AboutOutput, AboutWebhooks,
-		AboutClock, AboutDisk, AboutMemory, AboutDescriptors, AboutFileMode, AboutCertificate, AboutPort,
+		AboutClock, AboutDisk, AboutBackup, AboutMemory, AboutDescriptors, AboutFileMode, AboutCertificate, AboutPort,
 	}
 }
 

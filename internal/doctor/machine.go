@@ -16,30 +16,40 @@ import (
 )
 
 const (
-	// Less free space than diskWarn is told; with less than diskFail the job table may soon not grow any more.
+	// Less free space than diskWarn, or than twice the floor, is told. Without a floor, with less than diskFail the job
+	// table may soon not grow any more.
 	diskWarn, diskFail = 1 << 30, 256 << 20
 	// fewDescriptors is a limit of open files that a busy service reaches: each connection takes one.
 	fewDescriptors = 4096
 )
 
-// CheckDisk looks at the free space of the file system that has a job table.
-func CheckDisk(db string) Finding {
-	directory := filepath.Dir(db)
+// CheckDisk looks at the free space of the file system that has the job table, and at the floor below which no jobs
+// are taken.
+func CheckDisk(cfg *config.Config) Finding {
+	directory := filepath.Dir(cfg.DB)
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(directory, &fs); err != nil {
 		return fail(AboutDisk, directory, "make the directory, or name another file with --db", "cannot be looked at: %v", err)
 	}
-	free := fs.Bavail * uint64(fs.Bsize)
-	const remedy = "make room; the job table has some 500 bytes for each job"
-	switch {
-	case free < diskFail:
-		return fail(AboutDisk, directory, remedy, "%s are free", size(free))
-	case free < diskWarn:
-		return warn(AboutDisk, directory, remedy, "%s are free", size(free))
-	case fs.Files > 0 && fs.Ffree < 100:
+	if fs.Files > 0 && fs.Ffree < 100 {
 		return fail(AboutDisk, directory, "delete files of this file system", "there is room for %d more files", fs.Ffree)
 	}
-	return ok(AboutDisk, directory, "%s are free", size(free))
+	unit := uint64(fs.Bsize)
+	return DiskFinding(directory, fs.Bavail*unit, uint64(max(cfg.DiskFloor.Of(int64(fs.Blocks*unit)), 0))) //nolint:gosec // sizes of disks
+}
+
+// DiskFinding is the finding of a disk of which so many bytes are free, and have to be left for jobs to be taken.
+func DiskFinding(directory string, free, floor uint64) Finding {
+	const remedy = "make room, or delete batches; the job table has some 500 bytes for each job"
+	switch {
+	case free < floor:
+		return fail(AboutDisk, directory, remedy, "%s are free, and no jobs are taken below %s (disk_floor)", size(free), size(floor))
+	case floor == 0 && free < diskFail:
+		return fail(AboutDisk, directory, remedy, "%s are free", size(free))
+	case free < max(2*floor, diskWarn):
+		return warn(AboutDisk, directory, remedy, "%s are free; no jobs are taken below %s (disk_floor)", size(free), size(floor))
+	}
+	return ok(AboutDisk, directory, "%s are free; no jobs are taken below %s (disk_floor)", size(free), size(floor))
 }
 
 // size is a number of bytes for people.

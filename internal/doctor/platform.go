@@ -55,10 +55,12 @@ func CheckPlatform(ctx context.Context, a Account) []Finding {
 // explainKey is the finding for a call that has failed.
 func explainKey(a Account, err error) Finding {
 	switch {
+	case errors.Is(err, config.ErrNoCredential):
+		return fail(AboutKey, a.ID, "jobs wait for it and lose no attempt", "there is no API key: %v", err)
 	case errors.Is(err, bitmovin.ErrNoAPIKey):
 		return fail(AboutKey, a.ID, "put a key there; it is read for each call, so that jobs go on at once", "there is no API key: %v", err)
 	case bitmovin.Unauthorized(err):
-		return fail(AboutKey, a.ID, "put a valid key in its place; jobs wait for it and lose no attempt", "the platform does not take the key: %v", err)
+		return fail(AboutKey, a.ID, "put a valid key in its place, and start the unit anew if it is a credential of systemd; jobs wait for it and lose no attempt", "the platform does not take the key: %v", err)
 	case bitmovin.Forbidden(err):
 		return fail(AboutKey, a.ID, "give the key the right to use encodings, or correct tenant_org_id", "the key may not be used: %v", err)
 	}

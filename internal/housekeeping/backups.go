@@ -29,6 +29,9 @@ type Plan struct {
 	// name ends in PartialSuffix.
 	Copy          func(ctx context.Context, to string) error
 	PartialSuffix string
+	// CompanionSuffix ends the name of the file that Copy may write beside a copy, before it. It goes with the copy;
+	// empty: it writes none.
+	CompanionSuffix string
 	// Room returns how much room a directory's disk has, in bytes, and in all; 0 in all: not known.
 	Room func(dir string) (free, total int64, err error)
 	// SameDisk says that Dir is on the disk of the job table, so that backups have to leave its floor.
@@ -70,6 +73,13 @@ func (p *Plan) list() (complete []backup, partial []string, err error) {
 	for _, e := range entries {
 		middle, ours := strings.CutPrefix(e.Name(), p.prefix())
 		name, interrupted := strings.CutSuffix(middle, p.PartialSuffix)
+		if copied, companion := strings.CutSuffix(middle, p.CompanionSuffix); companion && p.CompanionSuffix != "" {
+			_, err := os.Lstat(filepath.Join(p.Dir, p.prefix()+copied))
+			name, interrupted = copied, errors.Is(err, fs.ErrNotExist)
+			if !interrupted {
+				continue // it belongs to a complete one
+			}
+		}
 		at, err := time.Parse(timeInName+extension, name)
 		path := filepath.Join(p.Dir, e.Name())
 		switch {
@@ -161,7 +171,7 @@ func (p *Plan) make(ctx context.Context, now time.Time, need int64) (size int64,
 		return 0, err
 	}
 	for _, path := range partial {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := removeIfThere(path); err != nil {
 			return 0, err
 		}
 	}
@@ -186,10 +196,22 @@ func (p *Plan) removeOldest() error {
 		return err
 	}
 	for len(complete) > max(p.Keep, 1) {
-		if err := os.Remove(complete[0].path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := removeIfThere(complete[0].path); err != nil {
 			return err
 		}
+		if p.CompanionSuffix != "" {
+			if err := removeIfThere(complete[0].path + p.CompanionSuffix); err != nil {
+				return err
+			}
+		}
 		complete = complete[1:]
+	}
+	return nil
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }

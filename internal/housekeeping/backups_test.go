@@ -20,7 +20,8 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
-const suffix = ".partial"
+// suffix ends the name of a copy that is not complete, and companion that of the file beside a copy.
+const suffix, companion = ".partial", ".key"
 
 // world is a housekeeper of an empty job table in a bubble, with a directory for backups.
 type world struct {
@@ -29,6 +30,7 @@ type world struct {
 	free   int64 // of the disk of backups
 	fail   error // of the next copies
 	copies int   // that were begun
+	keys   bool  // a copy has a companion
 	log    strings.Builder
 	mu     sync.Mutex // guards what the housekeeper reads and writes, which is the above
 	*housekeeping.Housekeeper
@@ -47,7 +49,7 @@ func run(t *testing.T, prepare func(w *world), f func(w *world)) {
 			Keeper: store.NewKeeper(table), Logger: slog.New(slog.NewTextHandler(w, nil)),
 			Backups: housekeeping.Plan{
 				Every: 6 * time.Hour, Keep: 3, Dir: w.dir, Instance: "abc", Copy: w.copy, PartialSuffix: suffix,
-				Room: w.room,
+				CompanionSuffix: companion, Room: w.room,
 			},
 		})
 		ctx, stop := context.WithCancelCause(t.Context())
@@ -65,6 +67,11 @@ func run(t *testing.T, prepare func(w *world), f func(w *world)) {
 // copy makes a backup that takes a minute.
 func (w *world) copy(_ context.Context, to string) error {
 	w.change(func() { w.copies++ })
+	if w.keys {
+		if err := os.WriteFile(to+companion, []byte("key"), 0o600); err != nil {
+			return err
+		}
+	}
 	if err := os.WriteFile(to+suffix, []byte("rows"), 0o600); err != nil {
 		return err
 	}
@@ -210,6 +217,26 @@ func TestBackupsOfTheNextProcess(t *testing.T) {
 				w.t.Errorf("a file that is not a backup of this table: %v", err)
 			}
 		}
+	})
+}
+
+// What belongs to a backup goes with it, and what is left of an interrupted one with the next.
+func TestCompanionsOfBackups(t *testing.T) {
+	run(t, func(w *world) {
+		w.keys = true
+		for _, name := range []string{"stoker-abc-19991231T200000Z.db.key", "stoker-xyz-19991231T200000Z.db.key"} {
+			if err := os.WriteFile(filepath.Join(w.dir, name), []byte("older"), 0o600); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}, func(w *world) {
+		w.sleep(time.Minute)
+		w.same("at once", w.names(), []string{"stoker-abc-20000101T000000Z.db", "stoker-abc-20000101T000000Z.db.key", "stoker-xyz-19991231T200000Z.db.key"})
+		w.sleep(24 * time.Hour)
+		w.same("the latest are kept", w.names(), []string{
+			"stoker-abc-20000101T120000Z.db", "stoker-abc-20000101T120000Z.db.key", "stoker-abc-20000101T180000Z.db", "stoker-abc-20000101T180000Z.db.key",
+			"stoker-abc-20000102T000000Z.db", "stoker-abc-20000102T000000Z.db.key", "stoker-xyz-19991231T200000Z.db.key",
+		})
 	})
 }
 

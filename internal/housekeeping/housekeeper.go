@@ -77,6 +77,13 @@ func (h *Housekeeper) ReadState() State {
 	return h.state
 }
 
+// RunAs is [Housekeeper.Run] with another view of the job table, such as that of a term. Only one of them may run at a
+// time.
+func (h *Housekeeper) RunAs(ctx context.Context, k store.Keeper) error {
+	h.keeper = k
+	return h.Run(ctx)
+}
+
 // Run works until ctx ends. Its error is always nil: a failure is logged, and what failed is tried again.
 func (h *Housekeeper) Run(ctx context.Context) error {
 	var group errgroup.Group

@@ -64,7 +64,7 @@ var accountGauges = []gauge{
 	accountGauge("max_starts_per_day", "Starts after which the account pauses for the day; 0 without such a limit.", func(s job.AccountStatus) float64 { return float64(s.MaxStartsPerDay) }),
 	accountGauge("paused", "1 if somebody paused the account, or max_starts_per_day is reached.", func(s job.AccountStatus) float64 { return indicator(s.Paused) }),
 	accountGauge("breaker_open", "1 if the platform cannot be used; the account's breaker says why.", func(s job.AccountStatus) float64 { return indicator(s.Breaker != job.BreakerClosed) }),
-	accountGauge("problem", "1 if jobs cannot be configured although the platform answers; the account's problem says why.", func(s job.AccountStatus) float64 { return indicator(s.Problem != "") }),
+	accountGauge("problem", "1 if jobs cannot be configured although the platform answers; the account's problem says why.", func(s job.AccountStatus) float64 { return indicator(s.Problem != "" && s.Breaker == job.BreakerClosed) }),
 }
 
 var (

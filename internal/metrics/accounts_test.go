@@ -25,7 +25,7 @@ func TestMetrics(t *testing.T) {
 			{ID: "archive", QueueTarget: 20, PlatformQueuedCount: 4, PlatformQueuedTime: time.Unix(1_800_000_000, 0), RunningCount: 7, Breaker: job.BreakerClosed, Problem: "output archive: HTTP 403", WaitingTime: time.Minute, DryTime: time.Second, Repeats: map[string]int64{"poll": 17}, UnknownValueCounts: map[string]int64{"status": 4}, Budgets: []job.Budget{
 				{Class: "start", LimitPerMinute: 600, Available: 60}, {Class: "encoding-list", LimitPerMinute: 60, PausedUntil: time.Now()},
 			}},
-			{ID: "default", QueueTarget: 3, PlatformQueuedCount: -1, Breaker: job.BreakerOpen, BreakerReason: "GET /encoding/inputs: HTTP 401 (request 17)", Paused: true},
+			{ID: "default", QueueTarget: 3, PlatformQueuedCount: -1, Breaker: job.BreakerOpen, BreakerReason: "GET /encoding/inputs: HTTP 401 (request 17)", Problem: "POST /encoding/encodings: HTTP 401", Paused: true},
 		}
 	})
 	w := httptest.NewRecorder()

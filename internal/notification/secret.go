@@ -105,8 +105,8 @@ func (Key) GoString() string { return "(key)" }
 // LogValue hides the key.
 func (Key) LogValue() slog.Value { return slog.StringValue("(key)") }
 
-// fingerprint tells keys apart.
-func (k Key) fingerprint() string {
+// Fingerprint tells keys apart, and tells nothing else of them.
+func (k Key) Fingerprint() string {
 	sum := sha256.Sum256([]byte("stoker notification key\n" + k.secret.text))
 	return hex.EncodeToString(sum[:6])
 }
@@ -121,7 +121,7 @@ type SecretKey struct {
 
 // NewSecret makes a secret, and what it can be made from again.
 func (k Key) NewSecret(now time.Time) (Secret, SecretKey, error) {
-	made := SecretKey{Salt: rand.Text(), Fingerprint: k.fingerprint(), CreateTime: now}
+	made := SecretKey{Salt: rand.Text(), Fingerprint: k.Fingerprint(), CreateTime: now}
 	secret, err := k.secretOf(made)
 	return secret, made, err
 }
@@ -130,7 +130,7 @@ func (k Key) NewSecret(now time.Time) (Secret, SecretKey, error) {
 var ErrOtherKey = errors.New("the secrets of the endpoint were made from another notification key than the one that is in use; restore the file of that key, or rotate the secret")
 
 func (k Key) secretOf(s SecretKey) (Secret, error) {
-	if s.Fingerprint != k.fingerprint() {
+	if s.Fingerprint != k.Fingerprint() {
 		return Secret{}, ErrOtherKey
 	}
 	raw, err := hkdf.Key(sha256.New, []byte(k.secret.text), []byte(s.Salt), "stoker notification secret", ownSecret)

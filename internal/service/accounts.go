@@ -73,7 +73,7 @@ func (k *apiKeys) read(id string) (string, error) {
 // newWebhookReceiver makes a receiver of webhooks for the accounts that have a webhook key. accounts has
 // the order of cfg.Accounts.
 func newWebhookReceiver(cfg *config.Config, accounts []dispatcher.Account, jobs *store.Store, log *slog.Logger) (*webhook.Receiver, error) {
-	c := webhook.Config{URL: cfg.WebhookURL, Store: jobs, Logger: log}
+	c := webhook.Config{URL: cfg.WebhookURL, Drives: jobs.Drives, Store: jobs, Logger: log}
 	for i, a := range cfg.Accounts {
 		if a.WebhookKey != "" {
 			client := accounts[i].Client

@@ -64,7 +64,7 @@ func (d *diagnostics) RunChecks(ctx context.Context) ([]server.Finding, time.Tim
 func (d *diagnostics) check(ctx context.Context) []server.Finding {
 	s, cfg := d.service, d.service.reloader.current.Load()
 	found := slices.Concat(
-		[]doctor.Finding{doctor.Service(Version(), s.started), s.reloader.finding(), d.jobTable(ctx), doctor.CheckDisk(cfg.DB), doctor.CheckMemory(), doctor.CheckDescriptors()},
+		[]doctor.Finding{doctor.Service(Version(), s.started), s.reloader.finding(), d.jobTable(ctx), doctor.CheckDisk(cfg), d.backups(cfg), doctor.CheckMemory(), doctor.CheckDescriptors()},
 		doctor.CheckSecrets(cfg), doctor.CheckFileModes(cfg), doctor.CheckCertificates(cfg, s.certificates != nil && s.certificates.Failed(), time.Now()), doctor.CheckListeners(cfg),
 	)
 	var mu sync.Mutex
@@ -115,6 +115,12 @@ func (d *diagnostics) outputs(ctx context.Context, cfg *config.Config, account s
 		findings = append(findings, doctor.OutputFinding(subject, answer, err))
 	}
 	return findings
+}
+
+// backups looks at the age of the newest scheduled backup.
+func (d *diagnostics) backups(cfg *config.Config) doctor.Finding {
+	b := d.service.housekeeper.ReadState().Backups
+	return doctor.CheckBackups(cfg.Backup, doctor.BackupState{Age: b.Age(time.Now()), None: b.Last.IsZero(), Failed: b.Failed})
 }
 
 // jobTable looks whether the job table can be read and written.

@@ -1,15 +1,11 @@
 package service
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,16 +13,7 @@ import (
 	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/notifier"
 	"github.com/stokerd/stoker/store"
-	"github.com/stokerd/stoker/store/postgres"
 )
-
-// notificationKeySuffix ends the name of the file with the notification key, beside the job table.
-const notificationKeySuffix = ".notification-key"
-
-// notificationKeyNote is what the file says to people.
-const notificationKeyNote = `# The secrets of the endpoints of notifications are made from this key. It belongs into a backup of its own, and
-# nowhere beside backups of the job table.
-`
 
 // notificationSecrets finds the secrets of endpoints: those of the configuration where it says, and the others by a key
 // from a file, which is made when it is first needed.
@@ -72,46 +59,16 @@ func (s *notificationSecrets) readKey(mayMake bool) (notification.Key, error) {
 	if s.key != nil {
 		return *s.key, nil
 	}
-	text, err := os.ReadFile(s.file)
+	key, err := notification.ReadKeyFile(s.file)
 	if errors.Is(err, fs.ErrNotExist) && mayMake {
-		key := notification.NewKey()
-		if err := writeKey(s.file, key); err != nil {
-			return key, fmt.Errorf("notification key: %w", err)
-		}
-		s.key = &key
-		return key, nil
+		key = notification.NewKey()
+		err = notification.WriteKeyFile(s.file, key)
 	}
 	if err != nil {
-		return notification.Key{}, fmt.Errorf("notification key: %w", err)
-	}
-	var lines []string
-	for line := range strings.Lines(string(text)) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			lines = append(lines, line)
-		}
-	}
-	key, err := notification.ParseKey(strings.Join(lines, "\n"))
-	if err != nil {
-		return key, fmt.Errorf("notification key %s: %w", s.file, err)
+		return notification.Key{}, err
 	}
 	s.key = &key
 	return key, nil
-}
-
-// writeKey keeps a key where there is none. The file is whole or not there.
-func writeKey(name string, key notification.Key) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*") // for its owner only
-	if err != nil {
-		return err
-	}
-	defer func() {
-		err = errors.Join(err, os.Remove(f.Name()))
-	}()
-	_, err = f.WriteString(notificationKeyNote + key.Reveal() + "\n")
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Link(f.Name(), name) // fails if somebody else was faster
 }
 
 // notificationSender is what the server uses of notifications besides the job table.
@@ -141,16 +98,6 @@ func (s notificationSender) NewSecret(now time.Time) (notification.Secret, notif
 		return notification.Secret{}, notification.SecretKey{}, err
 	}
 	return key.NewSecret(now)
-}
-
-// notificationKeyFile is where the key of the endpoints' secrets is: beside a job table in a file, or in the working
-// directory, unless the configuration says another place.
-func notificationKeyFile(cfg *config.Config) string {
-	beside := cfg.DB
-	if postgres.IsURL(beside) {
-		beside = "stoker"
-	}
-	return cmp.Or(cfg.NotificationKeyFile, beside+notificationKeySuffix)
 }
 
 // newNotifier stores the endpoints of the configuration and makes the notifier.

@@ -75,24 +75,28 @@ func (r *readiness) check(ctx context.Context) (ready bool, text string) {
 	if r.stopping.Load() {
 		return false, "stopping"
 	}
-	if err := r.checkTable(ctx); err != nil {
+	why, quiet := r.whyDegraded(ctx), r.quiet
+	if why != "" {
+		quiet = probeInterval // the disk may be full by now
+	}
+	if err := r.checkTable(ctx, quiet); err != nil {
 		if errors.Is(err, job.ErrFull) {
 			return false, "the disk is full: the job table cannot be written; make room, and work goes on by itself"
 		}
 		return false, "the job table cannot be written; the log says why"
 	}
-	if why := r.whyDegraded(ctx); why != "" {
+	if why != "" {
 		return true, "degraded: " + why
 	}
 	return true, "ok"
 }
 
 // checkTable returns why the job table cannot be written. It tries that itself if the latest transaction
-// failed or is long ago.
-func (r *readiness) checkTable(ctx context.Context) error {
+// failed, or was made longer ago than quiet.
+func (r *readiness) checkTable(ctx context.Context, quiet time.Duration) error {
 	r.mu.Lock()
 	now := time.Now()
-	known := r.broken == nil && now.Sub(r.latest) < r.quiet || now.Before(r.probeDue)
+	known := r.broken == nil && now.Sub(r.latest) < quiet || now.Before(r.probeDue)
 	if !known {
 		r.probeDue = now.Add(probeInterval)
 	}

@@ -60,6 +60,12 @@ func TestReadiness(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		floor = "the disk has less than 1 GiB free"
 		want("below the floor", true, "degraded: the disk has less than 1 GiB free")
+		broken = job.ErrFull
+		time.Sleep(2 * time.Second)
+		want("below the floor, and full by now", false, "the disk is full")
+		broken = nil
+		time.Sleep(2 * time.Second)
+		want("below the floor again", true, "degraded")
 		r.stopping.Store(true)
 		want("stopping", false, "stopping")
 	})

@@ -107,7 +107,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 		return nil, err
 	}
 	s.metrics, s.batchLog = metrics.New(accountNames(cfg)), newBatchLog(log)
-	if s.store, err = openTable(ctx, cfg, log, func(err error) { s.lost <- err }, s.noteCommit); err != nil {
+	if s.store, err = openTable(ctx, cfg, log, s.describe(), func(err error) { s.lost <- err }, s.noteCommit); err != nil {
 		return nil, err
 	}
 	s.keys.set(cfg.Accounts)
@@ -123,7 +123,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 	}
 	s.accounts = accounts
 	dispatching := dispatcher.Config{
-		Store: s.store, Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval,
+		Store: s.store, Campaign: campaignFor(s.store), Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval,
 		Sources: dispatcherSources(cfg), MaxStartsOf: cfg.MaxStartsOf,
 		OnFilled: s.metrics.NotePlaceFilled,
 	}
@@ -158,6 +158,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 		s.server.Changed(changes)
 		s.dispatcher.Changed(changes)
 	})
+	s.store.SetWatched(s.server.Watched)
 	s.grpc = grpc.NewServer(append(options, s.server.Options()...)...)
 	s.server.Register(s.grpc)
 	s.reloader = newReloader(s, cfg, process)
@@ -169,6 +170,15 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 		return nil, err
 	}
 	return s, nil
+}
+
+// describe says where this process runs, for people who look at the replicas.
+func (s *Service) describe() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "?"
+	}
+	return fmt.Sprintf("%s, process %d, %s", host, os.Getpid(), s.Address(settingGRPC))
 }
 
 // metricSources is what is asked at each scrape of /metrics.
@@ -326,7 +336,11 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	group.Go(func() error { return s.reloader.run(ctx) })
 	group.Go(func() error { return newMachine(s.log, s.dispatcher.ClockMoved).run(ctx) })
-	group.Go(func() error { return s.dispatcher.Run(working) })
+	dispatching := working
+	if s.store.Shares() {
+		dispatching = ctx // another replica goes on at once, while calls of this one still end
+	}
+	group.Go(func() error { return s.dispatcher.Run(dispatching) })
 	group.Go(func() error { return s.batchLog.run(working) })
 	group.Go(func() error {
 		select {
@@ -338,9 +352,8 @@ func (s *Service) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { return s.webhooks.Run(ctx) })
 	group.Go(func() error { return s.identifier.Run(ctx) })
-	group.Go(func() error { return s.notifier.Run(ctx) })
 	group.Go(func() error { return s.server.Run(working) })
-	group.Go(func() error { return s.housekeeper.Run(ctx) })
+	group.Go(func() error { return s.keepHouse(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
 		s.log.Info("stopping", "why", context.Cause(ctx))

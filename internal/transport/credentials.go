@@ -26,7 +26,11 @@ func (c serverCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.
 	if err != nil {
 		return nil, nil, err
 	}
-	return newFrameGuard(conn), info, nil
+	var address frameBudget
+	if bounded, ok := raw.(*boundedConn); ok {
+		address = bounded.frames
+	}
+	return newFrameGuard(conn, address), info, nil
 }
 
 func (c serverCredentials) Clone() credentials.TransportCredentials {

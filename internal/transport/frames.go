@@ -16,9 +16,36 @@ const (
 	framesPerSecond, frameBurst = 20_000, 100_000
 	// frameBytes is how much data pays for a frame: a frame with less is counted in part.
 	frameBytes = 256
-	// resetCost is how many frames a cancelled stream counts as: the work for its call is done by then.
+	// resetCost is how many frames a cancelled stream counts as: most of the work for its call is done by then.
 	resetCost = 10
+	// An address may send addressFrames times as many frames as one connection, and cancel as many streams as one
+	// connection: whoever connects anew does not begin anew.
+	addressFrames                 = 5
+	resetsPerSecond, resetsAtOnce = framesPerSecond / resetCost, frameBurst / resetCost
 )
+
+// frameBudget is how many frames the connections of one address may send together.
+type frameBudget struct {
+	frames *rate.Limiter
+	resets *rate.Limiter // cancelled streams
+}
+
+func newFrameBudget() frameBudget {
+	return frameBudget{
+		frames: rate.NewLimiter(addressFrames*framesPerSecond, addressFrames*frameBurst),
+		resets: rate.NewLimiter(resetsPerSecond, resetsAtOnce),
+	}
+}
+
+// full reports whether nothing of the budget is used up.
+func (b frameBudget) full(now time.Time) bool {
+	return b.frames.TokensAt(now) >= float64(b.frames.Burst()) && b.resets.TokensAt(now) >= float64(b.resets.Burst())
+}
+
+// allow takes frames off the budget, and reports whether it has them. The zero value has any number.
+func (b frameBudget) allow(now time.Time, frames, resets int) bool {
+	return b.frames == nil || b.frames.AllowN(now, frames) && b.resets.AllowN(now, resets)
+}
 
 // ErrTooManyFrames ends a connection that floods the service with frames.
 var ErrTooManyFrames = errors.New("too many HTTP/2 frames without data")
@@ -29,6 +56,7 @@ var ErrTooManyFrames = errors.New("too many HTTP/2 frames without data")
 type frameGuard struct {
 	net.Conn
 	limiter *rate.Limiter
+	address frameBudget // of all connections of the address
 
 	skip int // bytes until the next head: of the client's preface, or of a payload
 	head [frameHead]byte
@@ -43,21 +71,23 @@ const (
 	frameReset   = 0x3
 )
 
-func newFrameGuard(conn net.Conn) *frameGuard {
-	return &frameGuard{Conn: conn, skip: prefaceBytes, limiter: rate.NewLimiter(framesPerSecond, frameBurst)}
+func newFrameGuard(conn net.Conn, address frameBudget) *frameGuard {
+	return &frameGuard{Conn: conn, skip: prefaceBytes, limiter: rate.NewLimiter(framesPerSecond, frameBurst), address: address}
 }
 
 // Read reads from the connection. The error is [ErrTooManyFrames] when there are too many.
 func (g *frameGuard) Read(p []byte) (int, error) {
 	n, err := g.Conn.Read(p)
-	if !g.limiter.AllowN(time.Now(), g.cost(p[:n])) {
+	now := time.Now()
+	frames, resets := g.count(p[:n])
+	if !g.limiter.AllowN(now, frames) || !g.address.allow(now, frames, resets) {
 		return 0, ErrTooManyFrames
 	}
 	return n, err
 }
 
-// cost returns what the frames whose heads end in p count as.
-func (g *frameGuard) cost(p []byte) (frames int) {
+// count returns what the frames whose heads end in p count as, and how many of them cancel streams.
+func (g *frameGuard) count(p []byte) (frames, resets int) {
 	for len(p) > 0 {
 		if g.skip > 0 {
 			n := min(g.skip, len(p))
@@ -80,9 +110,10 @@ func (g *frameGuard) cost(p []byte) (frames int) {
 			g.owed %= frameBytes
 		case frameReset:
 			frames += resetCost
+			resets++
 		default:
 			frames++
 		}
 	}
-	return frames
+	return frames, resets
 }

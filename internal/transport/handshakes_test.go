@@ -16,7 +16,7 @@ func TestHandshakes(t *testing.T) {
 		l := &boundedListener{limits: Limits{Connections: 100, ConnectionsPerAddress: burst, HandshakesPerSecond: rate}, addresses: map[string]*addressUse{}}
 		connect := func(address string, n int) (accepted int) {
 			for range n {
-				if l.take(address) {
+				if _, ok := l.take(address); ok {
 					accepted++
 					l.giveBack(address)
 				}

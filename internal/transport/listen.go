@@ -73,6 +73,12 @@ type boundedListener struct {
 type addressUse struct {
 	connections int
 	handshakes  *rate.Limiter // nil: any number
+	frames      frameBudget
+}
+
+// idle reports whether it makes no difference if the address is forgotten.
+func (u *addressUse) idle(now time.Time) bool {
+	return u.connections == 0 && u.frames.full(now) && (u.handshakes == nil || u.handshakes.TokensAt(now) >= float64(u.handshakes.Burst()))
 }
 
 // tidyInterval is the time between two searches for addresses that have had no connection for a while.
@@ -86,31 +92,33 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		address := host(conn.RemoteAddr())
-		if l.take(address) {
-			return &boundedConn{Conn: conn, close: sync.OnceFunc(func() { l.giveBack(address) })}, nil
+		if frames, ok := l.take(address); ok {
+			return &boundedConn{Conn: conn, frames: frames, close: sync.OnceFunc(func() { l.giveBack(address) })}, nil
 		}
 		_ = conn.Close() // nothing was said on it
 		l.onRefuse()
 	}
 }
 
-// take counts a new connection. It reports whether the limits allow it.
-func (l *boundedListener) take(address string) bool {
+// take counts a new connection. It reports whether the limits allow it, and returns how many frames it may send
+// together with the others of its address.
+func (l *boundedListener) take(address string) (frames frameBudget, ok bool) {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.all >= l.limits.Connections {
-		return false
+		return frameBudget{}, false
 	}
 	if address != "" {
 		use := l.use(address, now)
 		if use.connections >= l.limits.ConnectionsPerAddress || use.handshakes != nil && !use.handshakes.AllowN(now, 1) {
-			return false
+			return frameBudget{}, false
 		}
 		use.connections++
+		frames = use.frames
 	}
 	l.all++
-	return true
+	return frames, true
 }
 
 // use returns what an address does. l.mu has to be held.
@@ -118,14 +126,14 @@ func (l *boundedListener) use(address string, now time.Time) *addressUse {
 	if now.Sub(l.tidied) >= tidyInterval {
 		l.tidied = now
 		for address, use := range l.addresses {
-			if use.connections == 0 && use.handshakes != nil && use.handshakes.TokensAt(now) >= float64(use.handshakes.Burst()) {
+			if use.idle(now) {
 				delete(l.addresses, address)
 			}
 		}
 	}
 	use := l.addresses[address]
 	if use == nil {
-		use = &addressUse{}
+		use = &addressUse{frames: newFrameBudget()}
 		if l.limits.HandshakesPerSecond > 0 {
 			use.handshakes = rate.NewLimiter(rate.Limit(l.limits.HandshakesPerSecond), l.limits.ConnectionsPerAddress)
 		}
@@ -138,19 +146,16 @@ func (l *boundedListener) giveBack(address string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.all--
-	if address == "" {
-		return
-	}
-	use := l.addresses[address]
-	if use.connections--; use.connections == 0 && use.handshakes == nil {
-		delete(l.addresses, address)
+	if address != "" {
+		l.addresses[address].connections--
 	}
 }
 
 // boundedConn makes room for another connection when it is closed.
 type boundedConn struct {
 	net.Conn
-	close func()
+	frames frameBudget // of its address
+	close  func()
 }
 
 func (c *boundedConn) Close() error {

@@ -30,6 +30,9 @@ func AccountSheet(a *stokerv1.Account, history *stokerv1.GetAccountHistoryRespon
 	if most := a.GetMaxStartsPerDay(); most > 0 {
 		s.Own("Today", output.Plain, fmt.Sprintf("%s of %s starts", output.Number(a.GetStartsTodayCount()), output.Number(most)))
 	}
+	if a.GetSimulated() {
+		s.Own("Platform", output.Plain, "a simulator: nothing is encoded or billed")
+	}
 	s.Text("Breaker", breakerWords(a.GetBreaker(), l))
 	s.Text("Webhooks", webhookWords(a.GetWebhooks(), l))
 	s.Text("Unknown", UnknownValues(a))

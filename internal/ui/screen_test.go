@@ -29,7 +29,7 @@ func TestScreen(t *testing.T) {
 		many.Jobs = append(many.Jobs, j)
 	}
 	paused := sample.Batch()
-	paused.State, paused.StateReason = stokerv1.BatchState_BATCH_STATE_PAUSED, "20 jobs failed, the failure limit is 20"
+	paused.State, paused.StateReason = stokerv1.BatchState_BATCH_STATE_PAUSED, "failure limit of 20 reached"
 	end := sample.Watch(stokerv1.BatchState_BATCH_STATE_FAILED)
 	running := []*stokerv1.WatchBatchResponse{{Snapshot: true, Batch: sample.Batch(), Jobs: sample.Jobs()}}
 	failures := &stokerv1.ListFailuresResponse{FailedCount: 9, Causes: []*stokerv1.FailureCause{

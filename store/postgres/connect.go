@@ -117,8 +117,8 @@ func newDialer() *net.Dialer {
 
 // connector makes connections, and refuses servers that may not be written to.
 type connector struct {
-	config   *pgxpool.Config
-	timeline atomic.Pointer[string] // of the server when the table was opened; empty: it does not say
+	config  *pgxpool.Config
+	history *history // nil: the table is not open yet
 }
 
 // session is a connection of its own, outside of the pool of readers.
@@ -158,8 +158,8 @@ func (c *connector) connect(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// check refuses a server that is a standby, that acknowledges commits before they are durable, or that is not
-// the one that the table was opened on.
+// check refuses a server that is a standby, or that acknowledges commits before they are durable, and notices if it has
+// been one until now: see [history].
 func (c *connector) check(ctx context.Context, conn *pgx.Conn) error {
 	const query = `
 SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on', current_setting('synchronous_commit')`
@@ -174,20 +174,8 @@ SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on', c
 	case synchronous == "off":
 		return fmt.Errorf("%w: %w", job.ErrUnavailable, ErrNotDurable)
 	}
-	if was := c.timeline.Load(); was != nil && *was != "" {
-		if is, err := readTimeline(ctx, conn); err != nil || is != *was {
-			return errors.Join(err, fmt.Errorf("%w: %w", job.ErrUnavailable, ErrTimeline))
-		}
+	if c.history == nil {
+		return nil
 	}
-	return nil
-}
-
-// ErrTimeline says that a standby was promoted, or a backup was restored, since the table was opened. The server may
-// not know what was written last.
-var ErrTimeline = errors.New("the database goes on from another history than the one that it was opened with")
-
-// readTimeline reads the number of the server's timeline, which a promotion changes.
-func readTimeline(ctx context.Context, conn *pgx.Conn) (timeline string, err error) {
-	err = conn.QueryRow(ctx, `SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)`).Scan(&timeline)
-	return timeline, err
+	return c.history.check(ctx, conn)
 }

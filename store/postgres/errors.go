@@ -18,7 +18,6 @@ import (
 
 // The ways in which [Open] can refuse a database. In all of them the database stays as it is.
 var (
-	ErrLocked      = errors.New("in use by another Stoker")
 	ErrNewer       = errors.New("written by a newer Stoker")
 	ErrNotMigrated = errors.New("not migrated to the schema of this Stoker")
 	ErrNotJobTable = errors.New("it has tables of another application")
@@ -32,9 +31,6 @@ var (
 	ErrTables      = errors.New("a table of the job table is missing")
 	ErrPooler      = errors.New("prepared statements do not work here, as behind a pooler in transaction mode")
 )
-
-// ErrDeposed says that another process has taken over. Nothing that was being written is stored.
-var ErrDeposed = fmt.Errorf("%w: another Stoker works on it now", job.ErrUnavailable)
 
 // errUnknown says that nobody knows whether a transaction was committed.
 var errUnknown = job.ErrUnconfirmed

@@ -13,7 +13,6 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/pgserver"
 	"github.com/stokerd/stoker/internal/testkit/relay"
 	"github.com/stokerd/stoker/job"
-	"github.com/stokerd/stoker/store"
 )
 
 // pair is a primary with a standby, and a migrated database.
@@ -44,12 +43,8 @@ func (p *pair) url() string {
 	return fmt.Sprintf("postgres://postgres@%s,%s/%s?target_session_attrs=read-write&connect_timeout=2", p.primary.Address, p.standby.Address, p.database)
 }
 
-// writing submits batches one after the other, as a client does that does not give up, and starts the service anew
-// where it ends, as a service manager does.
+// writing submits batches one after the other, as a client does that does not give up.
 type writing struct {
-	url string
-	log testing.TB
-
 	mu           sync.Mutex
 	acknowledged []string // ids of batches
 	times        []time.Time
@@ -59,9 +54,10 @@ type writing struct {
 
 func startWriting(t *testing.T, url string) *writing {
 	t.Helper()
+	s := mustOpen(t, url)
 	ctx, stop := context.WithCancelCause(t.Context())
-	w := &writing{url: url, log: t, stop: stop, done: make(chan struct{})}
-	go w.run(ctx)
+	w := &writing{stop: stop, done: make(chan struct{})}
+	go w.run(ctx, s)
 	t.Cleanup(w.end)
 	return w
 }
@@ -72,27 +68,9 @@ func (w *writing) end() {
 	<-w.done
 }
 
-func (w *writing) run(ctx context.Context) {
+func (w *writing) run(ctx context.Context, s *table) {
 	defer close(w.done)
 	for ctx.Err() == nil {
-		lost := make(chan error, 1)
-		s, err := Open(ctx, w.url, store.Options{OnLost: func(err error) { lost <- err }})
-		if err != nil {
-			continue
-		}
-		w.submitUntil(ctx, s, lost)
-		_ = s.Close() // it may have lost its database
-	}
-}
-
-func (w *writing) submitUntil(ctx context.Context, s *store.Store, lost <-chan error) {
-	for n := 0; ctx.Err() == nil; n++ {
-		select {
-		case err := <-lost:
-			w.log.Logf("%s the service ends: %v", time.Now().Format("05.000"), err)
-			return
-		default:
-		}
 		asking, cancel := context.WithTimeout(ctx, 5*time.Second)
 		b, _, err := s.Submit(asking, job.Submission{Batch: job.Batch{AccountID: "default"}, Jobs: make([]job.Spec, 1)}, time.Now())
 		cancel()
@@ -154,6 +132,7 @@ func (w *writing) missing(t *testing.T, database string) (ids []string) {
 
 // With a synchronous standby a promotion loses nothing that was acknowledged, and writes go on within seconds.
 func TestFailover(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, true)
 	w := startWriting(t, p.url())
 	w.await(t, 50)
@@ -176,17 +155,17 @@ func TestFailover(t *testing.T) {
 // An asynchronous standby that is behind loses what was acknowledged last. That is noticed by the timeline: all
 // accounts are compared with the platform before anything is started.
 func TestFailoverLoses(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, false)
 	w := startWriting(t, p.url())
 	w.await(t, 20)
+	pgserver.Exec(t, p.primary.URL(p.database), `DELETE FROM unreconciled`) // which the start has noted
+	pgserver.Await(t, p.standby.URL(p.database), `SELECT count(*) = 0 FROM unreconciled`)
 	p.between.Freeze()
 	w.await(t, 20)
 	p.primary.Kill(t)
 	p.between.Cut()
-	// The first transaction of a service notes that accounts are to be compared: then it is not this promotion by
-	// which they are.
 	p.standby.Promote(t)
-	pgserver.Exec(t, p.standby.URL(p.database), `DELETE FROM unreconciled`)
 	w.await(t, 20)
 	w.end()
 	missing := w.missing(t, p.standby.URL(p.database))
@@ -203,8 +182,10 @@ func TestFailoverLoses(t *testing.T) {
 // A commit that waits for a standby that is away is never cancelled: callers are told that the outcome is not known,
 // the service trusts itself no more, and when the standby is back the commit has happened and work goes on.
 func TestCommitNotConfirmed(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, true)
 	s := mustOpen(t, p.url())
+	term := campaign(t, s, "default")
 	b := submit(t, s, 3)
 	p.standby.Kill(t)
 	cancelJob := func(number int64) error {
@@ -219,7 +200,7 @@ func TestCommitNotConfirmed(t *testing.T) {
 	if took := time.Since(began); took < commitLimit || took > 3*commitLimit {
 		t.Errorf("the caller waited %v, want some %v", took, commitLimit)
 	}
-	if err := s.Trusted(); err == nil {
+	if err := term.Trusted(); err == nil {
 		t.Error("a call that costs money may be made")
 	}
 	const waiting = `SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query = 'COMMIT'`
@@ -229,16 +210,15 @@ func TestCommitNotConfirmed(t *testing.T) {
 	}
 	p.standby.Start(t)
 	goesOn(t, s, job.Batch{ID: b.ID, Counts: job.Counts{Waiting: 2}}, job.ID{Batch: b.ID, Number: 1})
-	for began := time.Now(); s.Trusted() != nil; time.Sleep(10 * time.Millisecond) {
-		if time.Since(began) > time.Minute {
-			t.Fatalf("it is not trusted again: %v", s.Trusted())
-		}
+	if err := campaign(t, s, "default").Trusted(); err != nil { // the first term has ended
+		t.Errorf("it is not trusted again: %v", err)
 	}
 }
 
 // A COMMIT that somebody cancels succeeds, with nothing but a warning that no standby has it. It is not taken for
 // an acknowledgement.
 func TestCommitCancelled(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, true)
 	s := mustOpen(t, p.url())
 	b := submit(t, s, 3)
@@ -260,6 +240,7 @@ func TestCommitCancelled(t *testing.T) {
 // A connection that is cut before COMMIT arrives, or before its answer does, leaves the caller without an answer, and
 // the table in one of the two states. The next change is made on another connection.
 func TestCommitCutOff(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name      string
 		committed bool
@@ -308,6 +289,7 @@ func TestCommitCutOff(t *testing.T) {
 
 // A caller that does not want to wait for a database that does not answer need not.
 func TestFrozen(t *testing.T) {
+	t.Parallel()
 	server := pgserver.StartHost(t, "fsync=off")
 	name := server.NewDatabase(t)
 	if _, _, err := Migrate(t.Context(), server.URL(name)); err != nil {
@@ -315,6 +297,7 @@ func TestFrozen(t *testing.T) {
 	}
 	between := relay.Start(t, server.Address)
 	s := mustOpen(t, strings.Replace(server.URL(name), server.Address, between.Address, 1))
+	term := campaign(t, s, "default")
 	b := submit(t, s, 3)
 	between.Freeze()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -329,7 +312,7 @@ func TestFrozen(t *testing.T) {
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("the callers waited %v", took)
 	}
-	for began := time.Now(); s.Trusted() == nil; time.Sleep(10 * time.Millisecond) {
+	for began := time.Now(); term.Trusted() == nil; time.Sleep(10 * time.Millisecond) {
 		if time.Since(began) > time.Minute {
 			t.Fatal("a call that costs money may still be made")
 		}
@@ -340,6 +323,7 @@ func TestFrozen(t *testing.T) {
 
 // A primary that becomes a standby under a service has all of its connections dropped: reads from it would be stale.
 func TestDemoted(t *testing.T) {
+	t.Parallel()
 	server := pgserver.StartHost(t, "fsync=off")
 	name := server.NewDatabase(t)
 	if _, _, err := Migrate(t.Context(), server.URL(name)); err != nil {

@@ -35,6 +35,9 @@ var ErrNotEmpty = errors.New("the database is not empty")
 // ErrCopied says that a database has the rows of this very job table.
 var ErrCopied = errors.New("the job table was copied into this database already")
 
+// ErrInUse says that a service works on a database.
+var ErrInUse = errors.New("in use by a Stoker")
+
 // Import copies the rows of a source into an empty, migrated job table: all of them, or none. The new table has the
 // instance id of the source, so the platform's encodings are recognised, and the next process compares all accounts
 // with the platform before it starts anything. progress is told now and then how many rows of how many are copied.
@@ -42,7 +45,7 @@ var ErrCopied = errors.New("the job table was copied into this database already"
 // The source is marked as copied just before the rows become visible in the database. If they certainly do not, the
 // mark is taken back. If nobody knows, it stays, and the error is [job.ErrUnconfirmed].
 //
-// The errors are [ErrNotEmpty], [ErrCopied], and those of [Open].
+// The errors are [ErrNotEmpty], [ErrCopied], [ErrInUse], and those of [Open].
 func Import(ctx context.Context, url string, from Source, progress func(done, total int64)) error {
 	config, err := parse(url)
 	if err != nil {
@@ -179,12 +182,12 @@ LOCK TABLE meta IN ACCESS EXCLUSIVE MODE`
 // checkUnused refuses a database that another Stoker uses, or that has rows.
 func (i *importer) checkUnused(ctx context.Context, tx pgx.Tx) error {
 	var address string
-	err := tx.QueryRow(ctx, `SELECT coalesce(min(address), '') FROM leases WHERE expires >= clock_timestamp()`).Scan(&address)
-	if err != nil {
+	const present = `SELECT coalesce(min(address), '') FROM replicas WHERE seen >= clock_timestamp() - $1 * interval '1 millisecond'`
+	if err := tx.QueryRow(ctx, present, presenceEnd.Milliseconds()).Scan(&address); err != nil {
 		return err
 	}
 	if address != "" {
-		return &heldError{address}
+		return fmt.Errorf("%w, at %s", ErrInUse, address)
 	}
 	var sessions int
 	const others = `
@@ -194,7 +197,7 @@ SELECT count(*) FROM pg_stat_activity AS a
 		return err
 	}
 	if sessions > 0 {
-		return fmt.Errorf("%w: %d of its connections are open", ErrLocked, sessions)
+		return fmt.Errorf("%w: %d of its connections are open", ErrInUse, sessions)
 	}
 	for _, table := range importedTables {
 		var any bool

@@ -140,7 +140,7 @@ func TestImport(t *testing.T) {
 	}
 	conn := connectTo(t, database)
 	for _, table := range importedTables {
-		want, got := rowsOf(t, e, table), rowsIn(t, conn, table)
+		want, got := rowsOf(t, e, conn, table), rowsIn(t, conn, table)
 		if len(want) == 0 && table != "batch_heads" {
 			t.Errorf("the source has no row in %s", table)
 		}
@@ -183,10 +183,10 @@ func TestImport(t *testing.T) {
 }
 
 // rowsOf reads a table of the source as a table of the database has it.
-func rowsOf(t *testing.T, e *sqlite.Export, table string) (list []map[string]any) {
+func rowsOf(t *testing.T, e *sqlite.Export, conn *pgx.Conn, table string) (list []map[string]any) {
 	t.Helper()
 	columns := []string{}
-	for name := range strings.FieldsSeq(columnsOf(t, table)) {
+	for name := range strings.FieldsSeq(columnsOf(t, conn, table)) {
 		columns = append(columns, name)
 	}
 	for values, err := range e.Rows(t.Context(), sourceOf(table), columns) {
@@ -206,11 +206,10 @@ func rowsOf(t *testing.T, e *sqlite.Export, table string) (list []map[string]any
 }
 
 // columnsOf are the columns of a table that the source has, with those of batches in one place or the other.
-func columnsOf(t *testing.T, table string) string {
+func columnsOf(t *testing.T, conn *pgx.Conn, table string) string {
 	t.Helper()
-	database := migrated(t)
 	var columns string
-	err := connectTo(t, database).QueryRow(t.Context(), `
+	err := conn.QueryRow(t.Context(), `
 SELECT string_agg(CASE WHEN $1 = 'batch_heads' AND attname = 'batch' THEN 'seq' ELSE attname END, ' ')
   FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 AND attname NOT IN ('dispatchable', 'ended')`, table).Scan(&columns)
 	if err != nil {
@@ -323,7 +322,7 @@ func TestImportRefuses(t *testing.T) {
 			database := migrated(t)
 			mustOpen(t, database)
 			return database
-		}, ErrLocked, "process"},
+		}, ErrInUse, ""},
 		{"a role without rights", func(t *testing.T) string { return asReader(t, migrated(t)) }, ErrRights, ""},
 		{"a role without the rights on sequences", func(t *testing.T) string {
 			database := migrated(t)
@@ -420,7 +419,7 @@ CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON events DEFERRABLE INITIALLY DEFERR
 		pgserver.Exec(t, database, `DROP TRIGGER cut ON events`)
 		deadline := time.Now().Add(time.Minute) // the server may still be ending the session
 		err := copyTable(t, path, database)
-		for errors.Is(err, ErrLocked) && time.Now().Before(deadline) {
+		for errors.Is(err, ErrInUse) && time.Now().Before(deadline) {
 			err = copyTable(t, path, database)
 		}
 		if err != nil {

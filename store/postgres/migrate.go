@@ -18,7 +18,7 @@ import (
 )
 
 // schemaVersion is the number of the newest migration.
-const schemaVersion = 5
+const schemaVersion = 6
 
 // minServer is the oldest version of the server, as server_version_num says it.
 const minServer = 15_00_00

@@ -20,15 +20,13 @@ const defaultReaders = 8
 
 // Open opens the job table in the database that a URL names. The schema must be there: see [Migrate].
 //
-// One process at a time may have it open. If another one has, the error is [ErrLocked]; the lease of one that has
-// died ends after some seconds, for which Open waits. If another process takes the table over while it is open, every
-// write from then on fails with [ErrDeposed]; see also [store.Options].
+// Any number of processes may have it open. What one of them at a time may do needs a term: see [store.Store.Campaign].
 //
-// The other errors are [ErrNotMigrated], [ErrNewer], [ErrNotJobTable], [ErrOldServer], [ErrEncoding],
+// The errors are [ErrNotMigrated], [ErrNewer], [ErrNotJobTable], [ErrOldServer], [ErrEncoding],
 // [ErrNotDurable], [ErrReadOnly], [ErrRights], [ErrRefused] and [ErrPooler], and those of a server that cannot be
 // reached. None has the password in it.
 //
-// Of the options, Unsafe, MustExist and AcceptNoLog mean nothing here. The context is for opening only.
+// Of the options, Unsafe, MustExist, AcceptNoLog and OnLost mean nothing here. The context is for opening only.
 func Open(ctx context.Context, url string, o store.Options) (*store.Store, error) {
 	db, err := openDatabase(ctx, url, o, defaultLease)
 	if err != nil {
@@ -42,10 +40,14 @@ type database struct {
 	queries // on the readers' connections
 	log     *slog.Logger
 
-	instance string
-	writer   *writer
-	reader   *reader
-	lease    *lease
+	instance  string
+	connector *connector
+	writer    *writer
+	reader    *reader
+	keeper    *keeper
+	wakeups   *wakeups
+	closing   context.Context //nolint:containedctx // ends when the table is closed
+	close     context.CancelCauseFunc
 }
 
 var _ store.Engine = (*database)(nil)
@@ -64,12 +66,23 @@ func openDatabase(ctx context.Context, url string, o store.Options, times leaseT
 
 func (db *database) open(ctx context.Context, config *pgxpool.Config, o store.Options, times leaseTimes) (err error) {
 	c := &connector{config: config}
-	if db.instance, err = db.inspect(ctx, c); err != nil {
+	listening := c
+	if o.ListenURL != "" {
+		listenConfig, err := parse(o.ListenURL)
+		if err != nil {
+			return fmt.Errorf("--db-listen: %w", err)
+		}
+		listening = &connector{config: listenConfig}
+	}
+	schema, err := db.inspect(ctx, c)
+	if err != nil {
 		return err
 	}
-	db.lease = &lease{
-		connect: c.connect, log: db.log, times: times, onLost: o.OnLost,
-		name: serviceLease, holder: strings.ToLower(rand.Text()), address: ownAddress(),
+	db.connector = c
+	db.closing, db.close = context.WithCancelCause(context.WithoutCancel(ctx))
+	db.keeper = &keeper{
+		connect: c.connect, log: db.log, times: times,
+		holder: strings.ToLower(rand.Text()), address: cmp.Or(o.Address, ownAddress()), version: o.Version,
 	}
 	config.MaxConns = int32(cmp.Or(o.Readers, defaultReaders)) //nolint:gosec // a small number
 	config.AfterConnect = c.check
@@ -77,13 +90,16 @@ func (db *database) open(ctx context.Context, config *pgxpool.Config, o store.Op
 	if err != nil {
 		return interpret(err)
 	}
-	if err := db.lease.gain(ctx); err != nil {
-		pool.Close()
-		return err
-	}
 	db.reader = &reader{pool}
 	db.queries = newQueries(db.reader)
-	db.writer = &writer{connect: c.connect, log: db.log, lease: db.lease, dropAll: pool.Reset}
+	db.writer = &writer{connect: c.connect, log: db.log, keeper: db.keeper, dropAll: pool.Reset}
+	db.wakeups = newWakeups(db.log, db.keeper.holder, channelOf(schema), pool, listening.connect, db.keeper.noteFreed)
+	db.keeper.tell = db.wakeups.tell
+	c.history.onChange = func() {
+		db.keeper.loseAll(fmt.Errorf("%w: %w", store.ErrDeposed, errHistory))
+		db.wakeups.tell(message{Wakeup: store.Wakeup{Everything: true}})
+	}
+	db.keeper.start(ctx)
 	return nil
 }
 
@@ -96,8 +112,8 @@ func ownAddress() string {
 	return fmt.Sprintf("%s, process %d", host, os.Getpid())
 }
 
-// inspect refuses a database that is not for this Stoker. It returns the instance id.
-func (db *database) inspect(ctx context.Context, c *connector) (instance string, err error) {
+// inspect refuses a database that is not for this Stoker, and reads the instance id. It returns the name of the schema.
+func (db *database) inspect(ctx context.Context, c *connector) (schema string, err error) {
 	conn, err := c.connect(ctx)
 	if err != nil {
 		return "", interpret(err)
@@ -112,18 +128,29 @@ func (db *database) inspect(ctx context.Context, c *connector) (instance string,
 	if err := checkRights(ctx, conn.Conn); err != nil {
 		return "", err
 	}
-	timeline, err := readTimeline(ctx, conn.Conn)
-	if err != nil {
-		db.log.WarnContext(ctx, "the server does not say its timeline: a failover that loses what was written last will not be noticed", "err", err)
-		timeline = ""
-	}
-	c.timeline.Store(&timeline)
 	db.reportDurability(ctx, conn.Conn)
-	err = conn.QueryRow(ctx, `SELECT value FROM meta WHERE name = 'instance_id'`).Scan(&instance)
+	err = conn.QueryRow(ctx, `SELECT value, current_schema() FROM meta WHERE name = 'instance_id'`).Scan(&db.instance, &schema)
 	if err != nil {
 		return "", fmt.Errorf("read the name of the instance: %w", interpret(err))
 	}
-	return instance, nil
+	if err := noteOpened(ctx, conn); err != nil {
+		return "", fmt.Errorf("note when the table was last changed: %w", interpret(err))
+	}
+	c.history = &history{log: db.log}
+	return schema, c.history.check(ctx, conn.Conn)
+}
+
+// noteOpened notes when each account was last changed, before this process changes anything: the database may have been
+// restored from a copy. If somebody drives an account it was not restored just now.
+func noteOpened(ctx context.Context, conn *session) error {
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		var driven bool
+		if err := tx.QueryRow(ctx, `SELECT count(*) > 0 FROM leases WHERE expires >= clock_timestamp()`).Scan(&driven); err != nil || driven {
+			return err
+		}
+		_, err := tx.Exec(ctx, noteLastChange)
+		return err
+	})
 }
 
 // reportDurability says in the log what a commit survives.
@@ -147,9 +174,6 @@ func (db *database) reportDurability(ctx context.Context, conn *pgx.Conn) {
 // InstanceID is the random name of this job table.
 func (db *database) InstanceID() string { return db.instance }
 
-// Trusted returns nil while no other process can have taken the table over.
-func (db *database) Trusted() error { return db.lease.trusted() }
-
 // DiskSpace says nothing: the disk is the server's.
 func (db *database) DiskSpace() (free, total int64, err error) { return 0, 0, nil }
 
@@ -159,9 +183,10 @@ func (db *database) TableSize(ctx context.Context) (size, unused int64, err erro
 	return size, 0, err
 }
 
-// Close gives the lease back and closes all connections.
+// Close gives all leases back and closes all connections.
 func (db *database) Close() error {
-	db.lease.close()
+	db.close(errClosed)
+	db.keeper.close()
 	db.writer.close()
 	db.reader.pool.Close()
 	return nil

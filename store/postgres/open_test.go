@@ -218,12 +218,18 @@ func TestOpenCompatible(t *testing.T) {
 }
 
 // quick are the times of a lease for tests.
-var quick = leaseTimes{length: 600 * time.Millisecond, renew: 100 * time.Millisecond, retry: 50 * time.Millisecond, margin: 100 * time.Millisecond}
+var quick = leaseTimes{length: 600 * time.Millisecond, renew: 100 * time.Millisecond, retry: 50 * time.Millisecond, margin: 100 * time.Millisecond, give: 5 * time.Second}
 
 // mustOpen opens a table and closes it when the test ends, unless the test has done so.
 func mustOpen(t testing.TB, database string) *table {
 	t.Helper()
-	s, err := openTable(t.Context(), database, store.Options{}, defaultLease)
+	return openFor(t, database, defaultLease)
+}
+
+// openFor is mustOpen with other times of leases.
+func openFor(t testing.TB, database string, times leaseTimes) *table {
+	t.Helper()
+	s, err := openTable(t.Context(), database, store.Options{}, times)
 	if err != nil {
 		t.Fatal(err)
 	}

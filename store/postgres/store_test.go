@@ -19,6 +19,11 @@ func TestStore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		term, err := s.Campaign(t.Context(), []string{store.Housekeeping})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go s.As(term).Housekeep(term.Context())
 		t.Cleanup(func() {
 			if err := s.Close(); err != nil {
 				t.Error(err)
@@ -34,5 +39,12 @@ func migrated(t testing.TB) string {
 	return pgserver.Prepared(t, func(ctx context.Context, url string) error {
 		_, _, err := Migrate(ctx, url)
 		return err
+	})
+}
+
+func TestShared(t *testing.T) {
+	storetest.RunShared(t, func(t *testing.T) (a, b *store.Store) {
+		database := migrated(t)
+		return mustOpen(t, database).Store, mustOpen(t, database).Store
 	})
 }

@@ -16,8 +16,7 @@ import (
 // else. A Stoker that has the table open reads tokens anew each second.
 type TokenTable struct{ conn *session }
 
-// OpenTokens opens the tokens of the job table in the database that a URL names. The errors are those of [Open],
-// without [ErrLocked].
+// OpenTokens opens the tokens of the job table in the database that a URL names. The errors are those of [Open].
 func OpenTokens(ctx context.Context, url string) (*TokenTable, error) {
 	config, err := parse(url)
 	if err != nil {

@@ -29,10 +29,9 @@ const (
 type writer struct {
 	connect func(context.Context) (*session, error)
 	log     *slog.Logger
-	lease   *lease
+	keeper  *keeper
 	dropAll func()   // drops the connections that read: their server is not the primary any more
 	conn    *session // nil after it was dropped
-	noted   bool     // a transaction has been committed that noted the accounts' last changes
 }
 
 // drop closes the connection for good. What was not committed is gone with it.
@@ -59,15 +58,30 @@ func (w *writer) close() {
 type transaction struct {
 	queries // on the writer's connection
 	w       *writer
+	fences  []*lease
 	begun   bool
 	err     error // the first one of the database
 }
 
 var _ store.Tx = (*transaction)(nil)
 
+// fence begins every transaction with a write of a driver. It finds fewer rows than names if a lease was taken over.
+// FOR KEY SHARE lets renewals through, and has a takeover wait until the transaction has ended.
+const fence = `
+SELECT 1 FROM leases
+ WHERE (name, epoch) IN (SELECT * FROM unnest($1::text[], $2::bigint[])) AND holder = $3 ORDER BY name FOR KEY SHARE`
+
 // Begin makes a transaction, on a new connection if the last one was dropped.
-func (db *database) Begin(ctx context.Context) (store.Tx, error) {
+func (db *database) Begin(ctx context.Context, fences []store.Lease) (store.Tx, error) {
 	w := db.writer
+	t := &transaction{w: w}
+	for _, f := range fences {
+		l, ok := f.(*lease)
+		if !ok {
+			return nil, errors.New("a fence that is not one of this database")
+		}
+		t.fences = append(t.fences, l)
+	}
 	if w.conn != nil && w.conn.IsClosed() {
 		w.drop(errors.New("it was closed"))
 	}
@@ -83,7 +97,6 @@ func (db *database) Begin(ctx context.Context) (store.Tx, error) {
 		}
 		w.conn = conn
 	}
-	t := &transaction{w: w}
 	t.queries = newQueries(t)
 	return t, nil
 }
@@ -106,9 +119,9 @@ func (t *transaction) newStatements() *statements {
 	s.add(`BEGIN`)
 	s.add(`SELECT set_config('idle_in_transaction_session_timeout', $1, true), set_config('lock_timeout', $2, true),
        set_config('plan_cache_mode', 'force_generic_plan', true)`, idleLimit, lockLimit)
-	s.add(fence, t.w.lease.name, t.w.lease.epoch, t.w.lease.holder)
-	if !t.w.noted {
-		s.add(noteLastChange)
+	if len(t.fences) > 0 {
+		names, epochs := namesOf(t.fences)
+		s.add(fence, names, epochs, t.w.keeper.holder)
 	}
 	s.begin = s.batch.Len()
 	return s
@@ -128,9 +141,8 @@ func (t *transaction) send(ctx context.Context, s *statements) (*answers, error)
 	t.begun = true
 	for i := range s.begin {
 		tag, err := a.Exec()
-		if err == nil && i == fencePlace && tag.RowsAffected() == 0 {
-			err = ErrDeposed
-			t.w.lease.end(err)
+		if names, _ := namesOf(t.fences); err == nil && i == fencePlace && tag.RowsAffected() < int64(len(names)) {
+			err = t.deposed()
 		}
 		if err != nil {
 			err = t.fault(err)
@@ -139,6 +151,16 @@ func (t *transaction) send(ctx context.Context, s *statements) (*answers, error)
 		}
 	}
 	return a, nil
+}
+
+// deposed is the error of a transaction that was begun for terms of which one has ended at least. If there was one, it
+// is known which.
+func (t *transaction) deposed() error {
+	if len(t.fences) == 1 {
+		t.w.keeper.lose(t.fences[0], store.ErrDeposed)
+		t.w.keeper.figures.deposedWrites.Add(1)
+	}
+	return store.ErrDeposed
 }
 
 // fencePlace is where the fence is among the statements that begin a transaction.
@@ -223,7 +245,7 @@ func (t *transaction) fault(err error) error {
 	}
 	lost := t.w.conn == nil || t.w.conn.IsClosed()
 	err = interpret(err)
-	if lost && !errors.Is(err, store.ErrAgain) && !errors.Is(err, ErrDeposed) {
+	if lost && !errors.Is(err, store.ErrAgain) && !errors.Is(err, store.ErrDeposed) {
 		err = fmt.Errorf("%w: %w", store.ErrAgain, err)
 	}
 	if t.err == nil {
@@ -272,7 +294,6 @@ func (t *transaction) Commit(ctx context.Context) error {
 		t.err = fmt.Errorf("%w: %w", errUnknown, errors.Join(err))
 		return t.err
 	}
-	t.w.noted = true
 	return nil
 }
 

@@ -37,20 +37,20 @@ func Backup(ctx context.Context, from, to string) (err error) {
 	if err := checkTable(ctx, from); err != nil {
 		return err
 	}
-	return copyTable(ctx, from, to, checkNew)
+	return copyTable(ctx, from, to, createPrivate, checkNew)
 }
 
 // PartialSuffix is what the name of a copy ends in until it is complete.
 const PartialSuffix = ".partial"
 
-// copyTable writes a compact copy of the table at from to a file that is whole or not there. check is asked once
-// more before the file gets its name.
-func copyTable(ctx context.Context, from, to string, check func(path string) error) error {
+// copyTable writes a compact copy of the table at from to a file that is whole or not there. create makes the file, and
+// check is asked once more before it gets its name.
+func copyTable(ctx context.Context, from, to string, create, check func(path string) error) error {
 	partial := to + PartialSuffix
 	if err := ignoreMissing(os.Remove(partial)); err != nil {
 		return err
 	}
-	if err := createPrivate(partial); err != nil {
+	if err := create(partial); err != nil {
 		return err
 	}
 	err := vacuumInto(ctx, from, partial)

@@ -72,8 +72,14 @@ func SameDisk(a, b string) bool {
 	return err == nil && sameDevice(first, second)
 }
 
+// createForService makes an empty file of a job table for the service, and nobody else, unless there is a file.
+func createForService(path string) error { return create(path, giveToOwner) }
+
 // createPrivate makes an empty file that nobody else may read, unless there is a file.
-func createPrivate(path string) error {
+func createPrivate(path string) error { return create(path, func(*os.File) error { return nil }) }
+
+// create makes an empty private file, unless there is a file, and calls give with it.
+func create(path string, give func(*os.File) error) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, privateMode)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
@@ -84,7 +90,7 @@ func createPrivate(path string) error {
 	case err != nil:
 		return fmt.Errorf("%w: %w", job.ErrUnavailable, err)
 	}
-	return errors.Join(f.Chmod(privateMode), f.Close())
+	return errors.Join(f.Chmod(privateMode), give(f), f.Close())
 }
 
 // warnOfReaders says which files of the table at path others may read or write. Files of an older Stoker may have

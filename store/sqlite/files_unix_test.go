@@ -47,6 +47,45 @@ func TestFilesArePrivate(t *testing.T) {
 	}
 }
 
+// What root restores, or makes beside a table, belongs to the owner of the directory: the service can open it.
+func TestRootLeavesFilesToTheService(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+	const service = 65532
+	dir := t.TempDir()
+	original, copied := filepath.Join(dir, "stoker.db"), filepath.Join(dir, "copy.db")
+	mustOpenAndClose(t, original)
+	if err := sqlite.Backup(t.Context(), original, copied); err != nil {
+		t.Fatal(err)
+	}
+	home := filepath.Join(dir, "home")
+	if err := errors.Join(os.Mkdir(home, 0o700), os.Chown(home, service, service)); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(home, "stoker.db")
+	if _, err := sqlite.Restore(t.Context(), copied, path); err != nil {
+		t.Fatal(err)
+	}
+	mustOpenAndClose(t, path)
+	entries, err := os.ReadDir(home)
+	if err != nil || len(entries) < 3 {
+		t.Fatalf("%v, %v: want the table, the lock and the note", entries, err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, ok := info.Sys().(*syscall.Stat_t); !ok || s.Uid != service || s.Gid != service {
+			t.Errorf("%s belongs to %d", e.Name(), s.Uid)
+		}
+	}
+	if info, err := os.Stat(copied); err != nil || info.Sys().(*syscall.Stat_t).Uid != 0 {
+		t.Errorf("the copy was given away: %v", err)
+	}
+}
+
 func TestReadableFilesAreSaid(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "stoker.db")
 	mustOpenAndClose(t, path)

@@ -55,7 +55,7 @@ func writeIdentity(path, instance string) (err error) {
 		}
 	}()
 	_, err = f.WriteString(identityNote + instance + "\n")
-	if err := errors.Join(err, f.Chmod(privateMode), f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(err, f.Chmod(privateMode), giveToOwner(f), f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	if err := os.Rename(f.Name(), name); err != nil {

@@ -18,7 +18,7 @@ type fileLock struct {
 
 // lockFile takes the lock of the table at path, or returns [ErrLocked] at once.
 func lockFile(ctx context.Context, path string) (_ *fileLock, err error) {
-	if err := createPrivate(path + ".lock"); err != nil {
+	if err := createForService(path + ".lock"); err != nil {
 		return nil, err
 	}
 	db, err := sql.Open("sqlite", dsn(path+".lock", "busy_timeout(0)"))

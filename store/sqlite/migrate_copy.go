@@ -49,7 +49,7 @@ func (db *database) copyBefore(ctx context.Context, pool *sql.DB, version int64)
 	db.log.InfoContext(ctx, "the schema of the job table is older than this Stoker; copying the table before it is changed",
 		"file", to, "schema", version, "new_schema", schemaVersion)
 	overwrite := func(string) error { return nil }
-	if err := copyTable(ctx, db.path, to, overwrite); err != nil {
+	if err := copyTable(ctx, db.path, to, createForService, overwrite); err != nil {
 		return fmt.Errorf("copy the job table to %s before its schema is changed: %w", to, err)
 	}
 	return nil

@@ -104,7 +104,7 @@ func (db *database) open(ctx context.Context, o store.Options, identity string) 
 	case empty && identity != "":
 		return fmt.Errorf("%w: the file is empty, and %s%s says that it was not", ErrMissing, db.path, identitySuffix)
 	}
-	if err := createPrivate(db.path); err != nil {
+	if err := createForService(db.path); err != nil {
 		return err
 	}
 	if empty {
@@ -166,8 +166,10 @@ func (db *database) keepIdentity(identity string) error {
 // InstanceID is the random name of this file.
 func (db *database) InstanceID() string { return db.instance }
 
-// Trusted returns nil: the lock of the file lasts as long as this process has it open.
-func (db *database) Trusted() error { return nil }
+// Campaign has nobody to wait for: the lock of the file lasts as long as this process has it open.
+func (db *database) Campaign(context.Context, []string) (store.Lease, error) {
+	return store.UnendingLease(), nil
+}
 
 // Snapshot calls read with one view of the table.
 func (db *database) Snapshot(ctx context.Context, read func(store.Reader) error) error {

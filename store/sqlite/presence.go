@@ -66,7 +66,7 @@ func (db *database) rescue() {
 		return
 	}
 	to := db.path + rescuedSuffix + time.Now().UTC().Format(timeInName)
-	err := createPrivate(to)
+	err := createForService(to)
 	if err == nil {
 		_, err = db.writer.conn.ExecContext(context.Background(), `VACUUM INTO $1`, to)
 		err = interpret(err)

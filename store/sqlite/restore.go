@@ -21,7 +21,7 @@ import (
 //
 // What was done at the platform since the copy was made is not in it. The next process to open the table
 // compares it with the platform before it starts anything that may have been started already: see
-// [store.Store.ReconcileSince].
+// [store.Store.ReconcileSince]. What root restores belongs to the owner of the directory.
 func Restore(ctx context.Context, from, to string) (c Content, err error) {
 	defer func() {
 		if err != nil {
@@ -60,7 +60,7 @@ func Restore(ctx context.Context, from, to string) (c Content, err error) {
 	if err := renameLeftLog(to); err != nil {
 		return c, err
 	}
-	if err := copyTable(ctx, from, to, checkNew); err != nil {
+	if err := copyTable(ctx, from, to, createForService, checkNew); err != nil {
 		return c, err
 	}
 	if identity == "" && c.InstanceID != "" {

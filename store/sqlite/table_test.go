@@ -66,8 +66,8 @@ type hookedDatabase struct {
 // hooksAccount is the account of orphans that are hooks.
 const hooksAccount = "the account of hooks"
 
-func (db *hookedDatabase) Begin(ctx context.Context) (store.Tx, error) {
-	tx, err := db.database.Begin(ctx)
+func (db *hookedDatabase) Begin(ctx context.Context, fences []store.Lease) (store.Tx, error) {
+	tx, err := db.database.Begin(ctx, fences)
 	if err != nil {
 		return nil, err
 	}

@@ -104,7 +104,7 @@ var _ store.Tx = (*transaction)(nil)
 // Begin begins a transaction, on a new connection if the last one was dropped. The first one of
 // the process notes what the table knew when it was opened, before anything is written: see
 // [store.Store.ReconcileSince].
-func (db *database) Begin(ctx context.Context) (store.Tx, error) {
+func (db *database) Begin(ctx context.Context, _ []store.Lease) (store.Tx, error) {
 	w := db.writer
 	if err := db.presence.check(); err != nil {
 		return nil, err

@@ -5,9 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -24,6 +26,9 @@ type Content struct {
 	// LastChange is when a batch of each account was last changed: what has been done at the platform since is
 	// not in the table.
 	LastChange map[string]time.Time
+	// NotificationKeys are the fingerprints of the keys from which the secrets of notification endpoints are made.
+	// The keys themselves are not in a job table.
+	NotificationKeys []string
 }
 
 // Verify reads everything in the job table at path, and returns what is in it. The table may be in use.
@@ -171,12 +176,39 @@ SELECT account, state, count(*), sum(waiting), sum(starting), sum(queued), sum(r
 	if err := rows.Err(); err != nil {
 		return c, interpret(err)
 	}
-	var remembers bool // a table of an older Stoker does not
-	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE name = 'results'`).Scan(&remembers); err != nil || !remembers {
-		return c, interpret(err)
+	tables, err := readLines(ctx, tx, `SELECT name FROM sqlite_schema WHERE type = 'table'`)
+	if err != nil {
+		return c, err
 	}
-	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM results`).Scan(&c.Results)
-	return c, interpret(err)
+	if slices.Contains(tables, "results") { // a table of an older Stoker has none
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM results`).Scan(&c.Results); err != nil {
+			return c, interpret(err)
+		}
+	}
+	if slices.Contains(tables, "notification_endpoints") {
+		c.NotificationKeys, err = readNotificationKeys(ctx, tx)
+	}
+	return c, err
+}
+
+// readNotificationKeys reads from which keys the secrets of endpoints are made.
+func readNotificationKeys(ctx context.Context, tx *sql.Tx) (fingerprints []string, err error) {
+	lists, err := readLines(ctx, tx, `SELECT keys FROM notification_endpoints WHERE keys <> '' ORDER BY name`)
+	if err != nil {
+		return nil, err
+	}
+	for _, list := range lists {
+		var keys []notification.SecretKey
+		if err := text(list).decode(&keys); err != nil {
+			return nil, fmt.Errorf("%w: the keys of an endpoint: %w", ErrDamaged, err)
+		}
+		for _, k := range notification.ValidKeys(keys, time.Now()) {
+			if !slices.Contains(fingerprints, k.Fingerprint) {
+				fingerprints = append(fingerprints, k.Fingerprint)
+			}
+		}
+	}
+	return fingerprints, nil
 }
 
 // instanceOf reads the random name of a table; empty if it was never opened.

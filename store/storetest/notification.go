@@ -105,7 +105,7 @@ func batchEventsAreWritten(f *fixture) {
 	paused := f.deliveries("all")
 	f.same("deliveries", len(paused), 1)
 	f.same("paused", paused[0].Content, notification.Content{
-		State: "PAUSED", Reason: "1 jobs failed, the failure limit is 1", Counts: &job.Counts{Waiting: 1, Failed: 1},
+		State: "PAUSED", Reason: "failure limit of 1 reached", Counts: &job.Counts{Waiting: 1, Failed: 1},
 	})
 	f.same("about", []any{paused[0].BatchID, paused[0].BatchSeq, paused[0].AccountID, paused[0].State}, []any{b.ID, b.Seq, "default", notification.Pending})
 	f.same("revision", paused[0].Revision, f.batch(b.ID).Revision)

@@ -82,8 +82,8 @@ export async function until(batch, is) {
 
 export const ended = (batch) => until(batch, (b) => /SUCCEEDED|FAILED|CANCELLED/.test(b.state));
 
-/** test is one test of at most a minute. */
-export const test = (name, run) => nodeTest(name, { timeout: 60_000 }, run);
+/** test is one test, of at most a minute unless it says otherwise. */
+export const test = (name, run, { minutes = 1 } = {}) => nodeTest(name, { timeout: 60_000 * minutes }, run);
 
 /** What closes the pages of a test. */
 const opened = new WeakMap();

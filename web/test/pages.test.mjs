@@ -27,6 +27,15 @@ test("the list shows what runs, what failed and of what, and why the rest waits"
   await other.waitFor();
 });
 
+test("the list says of what jobs of an active batch fail", async (t) => {
+  const batch = await submit(t, "failing on", ["broken/f1.mov", "missing/f2.mov", "long/f3.mov"]);
+  await until(batch, (b) => b.counts?.failed === "2" && b.counts?.running === "1");
+  const page = await open(t);
+  const row = page.getByRole("row", { name: /failing on/ });
+  await row.getByText("active").waitFor();
+  await row.getByText(/^1 × .*, and 1 more cause$/).waitFor();
+});
+
 test("a new batch waits until it is asked for, and rows keep their place", async (t) => {
   const first = await submit(t, "first", ["long/f1.mov"]);
   const page = await open(t);
@@ -81,6 +90,25 @@ test("a job says its error first, then its attempts and history", async (t) => {
   await page.getByRole("button", { name: "Copy the job id" }).click();
   await seen(page, "Copied the job id");
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), job.id);
+});
+
+test("a job leads to its encoding at Bitmovin, but not at a simulator", async (t) => {
+  const batch = await submit(t, "elsewhere", ["broken/e.mov"]);
+  await ended(batch);
+  const page = await open(t, `#/batches/${batch.number}/jobs/1`);
+  await seen(page, "simulated, not at Bitmovin");
+  const link = page.getByRole("link", { name: "Open at Bitmovin" });
+  assert.equal(await link.count(), 0);
+  // The same with accounts that are not simulated: field 33 is false.
+  await page.route("**/stoker.v1.AccountService/ListAccounts", async (route) => {
+    const answer = await route.fetch({ headers: { ...route.request().headers(), "sec-fetch-site": "same-origin" } });
+    const body = Buffer.from((await answer.body()).toString("latin1").replaceAll("\x88\x02\x01", "\x88\x02\x00"), "latin1");
+    await route.fulfill({ response: answer, body });
+  });
+  await page.reload();
+  const { job } = await call("BatchService/GetJob", { job_id: `${batch.number}/1` });
+  await link.waitFor();
+  assert.equal(await link.getAttribute("href"), `https://dashboard.bitmovin.com/encoding/encodings/${job.encoding_id}`);
 });
 
 test("an account shows queue, target and calls", async (t) => {

@@ -1,5 +1,5 @@
 // A list is checked by the server's own rules, and its mistakes stand at their lines.
-import { assert, call, ended, open, seen, test } from "./harness.mjs";
+import { assert, call, ended, open, seen, submit, test, until } from "./harness.mjs";
 
 const drop = (page, name, text) =>
   page.getByLabel("List of jobs").setInputFiles({ name, mimeType: "text/plain", buffer: Buffer.from(text) });
@@ -114,6 +114,17 @@ test("a plan says that its account starts nothing", async (t) => {
   await seen(page, "Account archive is paused.");
   await seen(page, /New contract\. .*Nothing starts until somebody resumes it\./);
   await page.getByRole("button", { name: "Submit 1 job" }).and(page.locator(":enabled")).waitFor();
+});
+
+test("a plan names the batches that go first and those that share", async (t) => {
+  const paths = (n) => Array.from({ length: n }, (_, i) => `long/p${i}.mov`);
+  const beside = await submit(t, "beside it", paths(9));
+  await until(beside, (b) => b.counts?.running === "4" && b.counts?.queued === "3");
+  const urgent = await submit(t, "urgent", paths(5), { priority: 90 });
+  const page = await open(t, "#/submit");
+  await drop(page, "later.csv", "key,input_path\na,ok/a.mov\n");
+  await seen(page, /^Its jobs wait behind “urgent” \(5 jobs\), of a higher priority\. They share the encoders with “beside it” \(2 jobs\), of the same priority\.$/);
+  assert.match(await page.getByRole("link", { name: "“urgent”" }).getAttribute("href"), new RegExp(`/${urgent.number}$`));
 });
 
 test("a list with more jobs than a submission takes is answered with the way that takes them", async (t) => {

@@ -338,7 +338,10 @@ type Account struct {
 	WaitingCount int64 `protobuf:"varint,31,opt,name=waiting_count,json=waitingCount,proto3" json:"waiting_count,omitempty"`
 	// What kept the account from starting jobs in the last 24 hours, the latest first; at most 100. It
 	// is lost when the server restarts. Only GetAccount sets it.
-	Problems      []*AccountProblem `protobuf:"bytes,32,rep,name=problems,proto3" json:"problems,omitempty"`
+	Problems []*AccountProblem `protobuf:"bytes,32,rep,name=problems,proto3" json:"problems,omitempty"`
+	// A simulator answers in place of Bitmovin: nothing is encoded, nothing is billed, and Bitmovin does not know
+	// the encodings. False before the first answer.
+	Simulated     bool `protobuf:"varint,33,opt,name=simulated,proto3" json:"simulated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -595,6 +598,13 @@ func (x *Account) GetProblems() []*AccountProblem {
 		return x.Problems
 	}
 	return nil
+}
+
+func (x *Account) GetSimulated() bool {
+	if x != nil {
+		return x.Simulated
+	}
+	return false
 }
 
 // QueueTargetSetting is how the queue target of an account is set.
@@ -2080,7 +2090,7 @@ var File_stoker_v1_account_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16stoker/v1/access.proto\x1a\x1fstoker/v1/account_history.proto\x1a\x15stoker/v1/batch.proto\x1a\x14stoker/v1/wait.proto\"\xdc\f\n" +
+	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16stoker/v1/access.proto\x1a\x1fstoker/v1/account_history.proto\x1a\x15stoker/v1/batch.proto\x1a\x14stoker/v1/wait.proto\"\xfa\f\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fqueue_target\x18\x02 \x01(\x05R\vqueueTarget\x124\n" +
@@ -2115,7 +2125,8 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\x17configured_queue_target\x18\x1d \x01(\v2\x1d.stoker.v1.QueueTargetSettingR\x15configuredQueueTarget\x12Q\n" +
 	"\x16automatic_queue_target\x18\x1e \x01(\v2\x1b.stoker.v1.QueueTargetRangeR\x14automaticQueueTarget\x12#\n" +
 	"\rwaiting_count\x18\x1f \x01(\x03R\fwaitingCount\x125\n" +
-	"\bproblems\x18  \x03(\v2\x19.stoker.v1.AccountProblemR\bproblemsB\x18\n" +
+	"\bproblems\x18  \x03(\v2\x19.stoker.v1.AccountProblemR\bproblems\x12\x1c\n" +
+	"\tsimulated\x18! \x01(\bR\tsimulatedB\x18\n" +
 	"\x16_platform_queued_count\"f\n" +
 	"\x12QueueTargetSetting\x128\n" +
 	"\x04mode\x18\x01 \x01(\x0e2\x1a.stoker.v1.QueueTargetModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\x12\x16\n" +

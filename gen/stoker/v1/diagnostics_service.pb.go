@@ -83,7 +83,7 @@ func (CheckOutcome) EnumDescriptor() ([]byte, []int) {
 type CheckResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What was looked at: service, configuration, job-table, key, rights, limits, account, sharing, output, webhooks,
-	// clock, disk, memory, descriptors, file-mode, certificate or port.
+	// clock, disk, backup, memory, descriptors, file-mode, certificate or port.
 	Check string `protobuf:"bytes,1,opt,name=check,proto3" json:"check,omitempty"`
 	// The account, output, file or listener that was looked at; empty if there is only one.
 	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`

@@ -328,7 +328,9 @@ type BatchAhead struct {
 	// The priority of the batch.
 	Priority int32 `protobuf:"varint,2,opt,name=priority,proto3" json:"priority,omitempty"`
 	// How many of its jobs go first.
-	JobCount      int64 `protobuf:"varint,3,opt,name=job_count,json=jobCount,proto3" json:"job_count,omitempty"`
+	JobCount int64 `protobuf:"varint,3,opt,name=job_count,json=jobCount,proto3" json:"job_count,omitempty"`
+	// What people call the batch; empty if nobody has named it.
+	DisplayName   string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -384,6 +386,13 @@ func (x *BatchAhead) GetJobCount() int64 {
 	return 0
 }
 
+func (x *BatchAhead) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
 var File_stoker_v1_wait_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_wait_proto_rawDesc = "" +
@@ -401,12 +410,13 @@ const file_stoker_v1_wait_proto_rawDesc = "" +
 	"\asubject\x18\t \x01(\tR\asubject\x12\x12\n" +
 	"\x04text\x18\n" +
 	" \x01(\tR\x04text\x12+\n" +
-	"\x05ahead\x18\v \x03(\v2\x15.stoker.v1.BatchAheadR\x05ahead\"h\n" +
+	"\x05ahead\x18\v \x03(\v2\x15.stoker.v1.BatchAheadR\x05ahead\"\x8b\x01\n" +
 	"\n" +
 	"BatchAhead\x12!\n" +
 	"\fbatch_number\x18\x01 \x01(\x03R\vbatchNumber\x12\x1a\n" +
 	"\bpriority\x18\x02 \x01(\x05R\bpriority\x12\x1b\n" +
-	"\tjob_count\x18\x03 \x01(\x03R\bjobCount*\x9a\x05\n" +
+	"\tjob_count\x18\x03 \x01(\x03R\bjobCount\x12!\n" +
+	"\fdisplay_name\x18\x04 \x01(\tR\vdisplayName*\x9a\x05\n" +
 	"\bWaitCode\x12\x19\n" +
 	"\x15WAIT_CODE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11WAIT_CODE_IN_LINE\x10\x01\x12\x16\n" +

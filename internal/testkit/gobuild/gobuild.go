@@ -16,7 +16,7 @@ var Race = []string{
 // Program builds the package pkg, a path in this module such as cmd/stoker, to a file. flags are passed to
 // go build.
 func Program(ctx context.Context, file, pkg string, flags ...string) error {
-	args := append([]string{"build", "-o", file}, flags...)
+	args := append([]string{"build", "-tags=grpcnotrace", "-o", file}, flags...)
 	out, err := exec.CommandContext(ctx, "go", append(args, "github.com/stokerd/stoker/"+pkg)...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build %s: %w: %s", pkg, err, out)

@@ -217,9 +217,15 @@ func (h *Host) Promote(t testing.TB) {
 // Await returns when a query of one boolean answers true.
 func (h *Host) Await(t testing.TB, query string) {
 	t.Helper()
+	Await(t, h.URL("postgres"), query)
+}
+
+// Await returns when a query of one boolean answers true in a database.
+func Await(t testing.TB, database, query string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errors.New("it takes too long"))
 	defer cancel()
-	if err := await(ctx, h.URL("postgres"), query); err != nil {
+	if err := await(ctx, database, query); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
 }

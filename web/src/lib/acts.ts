@@ -4,6 +4,7 @@
 import { create } from "@bufbuild/protobuf";
 import { BatchSchema, BatchState, JobState, type Batch, type Job } from "../gen/stoker/v1/batch_pb";
 import type { CancelJobsRequest, FailureCause, RetryJobsRequest } from "../gen/stoker/v1/batch_service_pb";
+import type { BatchAhead } from "../gen/stoker/v1/wait_pb";
 import { batches } from "./api";
 import { asking } from "./ask.svelte";
 import { count, plural } from "./format";
@@ -17,6 +18,11 @@ export function titleOf(b: { displayName: string; id: string; number?: bigint })
 /** nameOf is how addresses name a batch: its number, or its id. */
 export function nameOf(b: { id: string; number?: bigint }): string {
   return b.number ? String(b.number) : b.id;
+}
+
+/** aheadName is what people call a batch that goes first, or shares. */
+export function aheadName(b: BatchAhead): string {
+  return b.displayName ? `“${b.displayName}”` : `batch ${b.batchNumber}`;
 }
 
 export const may = {
@@ -149,7 +155,7 @@ export async function cancelJobs(b: Batch, chosen: Chosen): Promise<number | und
 /** chosenCause selects the jobs that failed of a cause. */
 export function chosenCause(b: Batch, cause: FailureCause): Chosen {
   return {
-    words: `Those of “${titleOf(b)}” that failed with ${cause.failure ? failureLine(cause.failure) : "this cause"}.`,
+    words: `Those of “${titleOf(b)}” that failed with ${cause.failure ? `“${failureLine(cause.failure)}”` : "this cause"}.`,
     causes: [cause],
     retry: { batchId: b.id, causes: [cause.cause] },
     cancel: { batchId: b.id, causes: [cause.cause] },

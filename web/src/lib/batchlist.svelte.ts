@@ -4,7 +4,7 @@
 import { BatchState, type Batch } from "../gen/stoker/v1/batch_pb";
 import { batches } from "./api";
 import { live, longStream } from "./live.svelte";
-import { batchEnded, failureLine, finished } from "./words";
+import { batchEnded, failureLine } from "./words";
 import { count } from "./format";
 
 export const unfinishedStates = [BatchState.OPEN, BatchState.ACTIVE, BatchState.PAUSED, BatchState.CANCELLING];
@@ -28,6 +28,8 @@ export const shows: Record<string, { word: string; states: BatchState[] }> = {
 
 const pageSize = 50;
 const mostUnfinished = 200;
+/** restlessness is how often the causes of a batch are asked for while its jobs fail, in milliseconds. */
+const restlessness = 5000;
 
 /** BatchList has the batches that match a choice. */
 export class BatchList {
@@ -50,7 +52,9 @@ export class BatchList {
   #latest = new Map<string, Batch>();
   /** Those that ended while they were shown. */
   #gone = new Map<string, Batch>();
-  #asked = new Map<string, number>();
+  /** Of which batches the causes were asked for: how many jobs had failed, and when. */
+  #asked = new Map<string, { failed: bigint; at: number }>();
+  #later: ReturnType<typeof setTimeout> | undefined;
 
   constructor(choice: Choice) {
     this.#choice = choice;
@@ -160,14 +164,17 @@ export class BatchList {
     this.totals = Object.fromEntries(totals);
   }
 
-  /** Asks why the batches failed, for some of them at a time. */
+  /** Asks why jobs of the batches failed, for some batches at a time. */
   async #explain() {
-    const wanted = [...this.unfinished, ...this.ended]
-      .filter((b) => b.counts && b.counts.failed > 0n && this.#asked.get(b.id) !== finished(b.counts))
-      .filter((b) => batchEnded(b.state) || b.state === BatchState.PAUSED)
-      .slice(0, 8);
+    const now = Date.now();
+    const changed = [...this.unfinished, ...this.ended].filter((b) => {
+      const failed = b.counts?.failed ?? 0n;
+      return failed !== (this.#asked.get(b.id)?.failed ?? 0n);
+    });
+    const wanted = changed.filter((b) => now - (this.#asked.get(b.id)?.at ?? 0) >= restlessness).slice(0, 8);
+    if (wanted.length < changed.length) this.#later ??= setTimeout(() => ((this.#later = undefined), void this.#explain()), restlessness);
     if (wanted.length === 0) return;
-    for (const b of wanted) this.#asked.set(b.id, finished(b.counts));
+    for (const b of wanted) this.#asked.set(b.id, { failed: b.counts!.failed, at: now });
     const found = await Promise.all(
       wanted.map(async (b) => {
         const { causes } = await batches.listFailures({ batchId: b.id }).catch(() => ({ causes: [] }));

@@ -96,7 +96,12 @@ export function span(duration: number): string {
   return `${Math.floor(h / 24)} d ${h % 24} h`;
 }
 
-/** about is a long span without seconds, for forecasts: 18 min, 6 h 18, 13 h. */
+/** roughly is a span as people tell it: 31 s, 18 min, 6 h 18, 13 h. */
+export function roughly(duration: number): string {
+  return duration < 60_000 ? span(duration) : about(duration);
+}
+
+/** about is a span in minutes at least, for forecasts: 18 min, 6 h 18, 13 h. */
 export function about(duration: number): string {
   const m = Math.max(1, Math.round(duration / 60_000));
   if (m < 60) return `${m} min`;

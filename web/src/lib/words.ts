@@ -154,6 +154,7 @@ export function why(wait: Wait | undefined, text: string, now: number): Why {
         more: `Those of class ${wait.subject}; somebody else may use this key.`,
       };
     case WaitCode.BREAKER:
+      if (/\bHTTP 401\b/.test(wait.text)) return { lead: "Key refused (401)", more: join(next, "Put a valid key where the configuration reads it; no job loses an attempt.") };
       return { lead: "Bitmovin cannot be used", more: join(sentence(said), since && `Since ${since}.`, next, "No job loses an attempt.") };
     case WaitCode.STORAGE:
       return { lead: "A storage or the recipe is refused", more: join(sentence(said), next) };

@@ -1,0 +1,110 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// errHistory says that a standby was promoted, or a backup was restored. The server may not know what was written last.
+var errHistory = errors.New("the database goes on from another history: a standby was promoted, or a backup was restored")
+
+// history is the line of changes that the database goes on from. A promotion of a standby begins another one, in which
+// the latest changes of the one before may be missing. The server numbers its timelines; the table keeps the number that
+// it has seen last, and a random word, which watchers have in their cursors.
+type history struct {
+	log      *slog.Logger
+	onChange func() // nil until the table is open
+
+	mu       sync.Mutex
+	word     string
+	timeline string // empty: the server does not say
+	silent   bool   // that was logged
+}
+
+// read returns the word.
+func (h *history) read() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.word
+}
+
+// check finds out on a new connection whether the database goes on from another history. The first process that
+// notices ends all terms and has every account be compared with the platform, in one transaction.
+func (h *history) check(ctx context.Context, conn *pgx.Conn) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	timeline, err := readTimeline(ctx, conn)
+	if err != nil {
+		if !h.silent {
+			h.log.WarnContext(ctx, "the server does not say its timeline: a failover that loses what was written last will not be noticed", "err", err)
+		}
+		h.silent, timeline = true, ""
+	}
+	var known, word string
+	const read = `
+SELECT coalesce((SELECT value FROM meta WHERE name = 'timeline'), ''), coalesce((SELECT value FROM meta WHERE name = 'history'), '')`
+	if err := conn.QueryRow(ctx, read).Scan(&known, &word); err != nil {
+		return fmt.Errorf("read the history of the table: %w", interpret(err))
+	}
+	if word == "" || timeline != "" && timeline != known {
+		if word, err = begin(ctx, conn, timeline); err != nil {
+			return fmt.Errorf("note that the database goes on from another history: %w", interpret(err))
+		}
+	}
+	before := h.word
+	h.word, h.timeline = word, timeline
+	if before != "" && before != word {
+		h.log.WarnContext(ctx, "the database goes on from another history; all accounts are compared with the platform", "timeline", timeline)
+		if h.onChange != nil {
+			h.onChange()
+		}
+	}
+	return nil
+}
+
+// begin begins a history, unless another process has done so, and returns its word.
+func begin(ctx context.Context, conn *pgx.Conn, timeline string) (word string, err error) {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		const limits = `SELECT set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`
+		if _, err := tx.Exec(ctx, limits, lockLimit, idleLimit); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO meta (name, value) VALUES ('timeline', ''), ('history', '') ON CONFLICT DO NOTHING`); err != nil {
+			return err
+		}
+		var known string
+		if err := tx.QueryRow(ctx, `SELECT value FROM meta WHERE name = 'timeline' FOR UPDATE`).Scan(&known); err != nil {
+			return err
+		}
+		if err := tx.QueryRow(ctx, `SELECT value FROM meta WHERE name = 'history'`).Scan(&word); err != nil {
+			return err
+		}
+		first := word == ""
+		if !first && (timeline == "" || known == timeline) {
+			return nil // another process was faster
+		}
+		word = strings.ToLower(rand.Text()[:4])
+		if _, err := tx.Exec(ctx, `UPDATE meta SET value = CASE name WHEN 'timeline' THEN $1 ELSE $2 END WHERE name IN ('timeline', 'history')`, timeline, word); err != nil || first {
+			return err
+		}
+		if _, err := tx.Exec(ctx, noteLastChange); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `UPDATE leases SET epoch = epoch + 1, holder = '', expires = 'epoch'`)
+		return err
+	})
+	return word, err
+}
+
+// readTimeline reads the number of the server's timeline, which a promotion changes.
+func readTimeline(ctx context.Context, conn *pgx.Conn) (timeline string, err error) {
+	err = conn.QueryRow(ctx, `SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)`).Scan(&timeline)
+	return timeline, err
+}

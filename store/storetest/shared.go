@@ -1,0 +1,617 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stokerd/stoker/internal/access"
+	"github.com/stokerd/stoker/internal/notification"
+	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/store"
+)
+
+// RunShared holds two stores of one job table, as two processes have them, to what concerns both. open returns two
+// stores of a new table and closes them when the test ends. Nobody drives an account.
+func RunShared(t *testing.T, open func(t *testing.T) (a, b *store.Store)) {
+	for _, guarantee := range []struct {
+		name  string
+		check func(*sharedFixture)
+	}{
+		{"no change is lost, whoever makes it", sharedChanges},
+		{"watchers see every change in order, whoever makes it", sharedWatches},
+		{"a repeated submission gets the first answer from anybody", sharedSubmissions},
+		{"jobs are added once per key, whoever adds them", sharedKeys},
+		{"no two jobs write to one place, whoever adds them", sharedPaths},
+		{"a batch that one deletes is gone for the other", sharedDeletion},
+		{"places in line follow the changes of others", sharedRanks},
+		{"settings are changed one after the other", sharedSettings},
+		{"starts are counted by all", sharedStarts},
+		{"an endpoint is made once", sharedEndpoints},
+		{"an endpoint that one has made is told of what the other does", sharedNotifications},
+		{"no job is lost between two notifications", sharedJoining},
+		{"a token is revoked for all", sharedTokens},
+		{"everybody is told of a change", sharedWakeups},
+		{"the status of an account is seen by all, with who drives it", sharedStatus},
+		{"a term that is over writes nothing", sharedTerms},
+	} {
+		t.Run(guarantee.name, func(t *testing.T) {
+			a, b := open(t)
+			guarantee.check(&sharedFixture{fixture: &fixture{T: t, store: a}, other: &fixture{T: t, store: b}})
+		})
+	}
+}
+
+// sharedFixture is a fixture for each of two stores of one table.
+type sharedFixture struct {
+	*fixture
+	other *fixture
+}
+
+// both runs f with each of the stores at the same time, some times over.
+func (f *sharedFixture) both(times int, do func(s *store.Store, n int)) {
+	var group sync.WaitGroup
+	for i, s := range []*store.Store{f.store, f.other.store} {
+		group.Go(func() {
+			for n := range times {
+				do(s, 2*n+i)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// eventually waits until ok returns true.
+func (f *sharedFixture) eventually(what string, ok func() bool) {
+	f.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); {
+		if time.Now().After(end) {
+			f.Fatalf("not seen: %s", what)
+		}
+		<-time.After(5 * time.Millisecond) // the other one needs the processor as well
+	}
+}
+
+// giveBack moves a job to STARTING, or back.
+func giveBack(u *job.Update) error {
+	switch {
+	case u.Job.State == job.Starting:
+		return u.StartNotMade("given back", now)
+	case u.Job.Prepared():
+		return u.BeginStart(now)
+	}
+	return u.Configured(encodingOf(u.Job.ID), nil, now)
+}
+
+func sharedChanges(f *sharedFixture) {
+	const callers, rounds, jobs = 4, 20, 5
+	first, second := f.submit(jobs, nil), f.submit(jobs, nil)
+	batches := []job.Batch{first, second}
+	var group sync.WaitGroup
+	for c := range 2 * callers {
+		s := []*store.Store{f.store, f.other.store}[c%2]
+		group.Go(func() {
+			for r := range rounds {
+				id := job.ID{Batch: batches[(c/2+r)%2].ID, Number: int64((c*7+r)%jobs) + 1}
+				if _, err := s.UpdateJob(f.Context(), id, now, giveBack); err != nil {
+					f.Errorf("%s: %v", id, err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	var revisions, versions int64
+	for _, b := range batches {
+		got, list := f.batch(b.ID), []job.Job(nil)
+		f.same("the other store's batch", f.other.batch(b.ID), got)
+		list, err := f.store.Jobs(f.Context(), job.Filter{BatchID: b.ID})
+		f.ok(err)
+		var counts job.Counts
+		for _, j := range list {
+			versions += j.Version - 1
+			counts.Move("", j.State)
+		}
+		revisions += got.Revision - b.Revision
+		f.same("counts", got.Counts, counts)
+	}
+	f.same("revisions", revisions, int64(2*callers*rounds))
+	f.same("versions", versions, int64(2*callers*rounds))
+}
+
+func sharedWatches(f *sharedFixture) {
+	const jobs, rounds = 8, 40
+	b := f.submit(jobs, nil)
+	done := make(chan struct{})
+	var watchers sync.WaitGroup
+	for _, s := range []*store.Store{f.store, f.other.store} {
+		watchers.Go(func() {
+			latest := map[int64]int64{} // revisions by number
+			after := b.Revision
+			for ended := false; ; {
+				batch, changed, err := s.Changes(f.Context(), b.ID, after, 100)
+				if err != nil {
+					f.Error(err)
+					return
+				}
+				for _, j := range changed {
+					if j.Revision <= after || j.Revision > batch.Revision {
+						f.Errorf("job %s: revision %d is not in (%d, %d]", j.ID, j.Revision, after, batch.Revision)
+					}
+					after, latest[j.ID.Number] = j.Revision, j.Revision
+				}
+				if ended {
+					break
+				}
+				select {
+				case <-done:
+					ended = true
+				default:
+				}
+			}
+			list, err := s.Jobs(f.Context(), job.Filter{BatchID: b.ID})
+			if err != nil {
+				f.Error(err)
+			}
+			for _, j := range list {
+				if latest[j.ID.Number] != j.Revision {
+					f.Errorf("job %d: seen at revision %d, and it is at %d", j.ID.Number, latest[j.ID.Number], j.Revision)
+				}
+			}
+		})
+	}
+	f.both(rounds, func(s *store.Store, n int) {
+		if _, err := s.UpdateJob(f.Context(), job.ID{Batch: b.ID, Number: int64(n%jobs) + 1}, now, giveBack); err != nil {
+			f.Error(err)
+		}
+	})
+	close(done)
+	watchers.Wait()
+}
+
+func sharedSubmissions(f *sharedFixture) {
+	const submissions = 15
+	var mu sync.Mutex
+	ids, made := map[string][]string{}, 0
+	f.both(submissions, func(s *store.Store, n int) {
+		request := fmt.Sprint("request-", n/2)
+		sub := job.Submission{Batch: job.Batch{AccountID: "default"}, Jobs: specs(3), RequestID: request, PayloadHash: []byte("one")}
+		b, created, err := s.Submit(f.Context(), sub, now)
+		if err != nil {
+			f.Error(err)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		ids[request] = append(ids[request], b.ID)
+		if created {
+			made++
+		}
+	})
+	f.same("created", made, submissions)
+	for request, list := range ids {
+		if len(list) != 2 || list[0] != list[1] {
+			f.Errorf("%s: answers %v", request, list)
+		}
+	}
+	n, err := f.store.CountBatches(f.Context(), job.BatchFilter{})
+	f.ok(err)
+	f.same("batches", n, int64(submissions))
+	sub := job.Submission{Batch: job.Batch{AccountID: "default"}, Jobs: specs(1), RequestID: "request-0", PayloadHash: []byte("another")}
+	if _, _, err := f.other.store.Submit(f.Context(), sub, now); !errors.Is(err, job.ErrExists) {
+		f.Errorf("another payload: %v, want %v", err, job.ErrExists)
+	}
+}
+
+func sharedKeys(f *sharedFixture) {
+	const rounds, jobs = 10, 5
+	b := f.submit(0, func(b *job.Batch) { b.Open = true })
+	var mu sync.Mutex
+	var added, duplicates int64
+	f.both(rounds, func(s *store.Store, n int) {
+		list := make([]job.Spec, jobs)
+		for i := range list {
+			list[i] = job.Spec{Key: fmt.Sprint("k", n/2*jobs+i), OutputPath: fmt.Sprint("out/", n/2*jobs+i)}
+		}
+		_, new, old, err := s.AddJobs(f.Context(), b.ID, list, now)
+		if err != nil {
+			f.Error(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		added, duplicates = added+new, duplicates+old
+	})
+	f.same("added and duplicates", []int64{added, duplicates}, []int64{rounds * jobs, rounds * jobs})
+	f.same("counts", f.other.batch(b.ID).Counts, job.Counts{Waiting: rounds * jobs})
+}
+
+func sharedPaths(f *sharedFixture) {
+	b := f.submit(1, func(b *job.Batch) { b.Open, b.SkipSucceeded = true, true })
+	add := func(g *fixture, key, path string) error {
+		_, _, _, err := g.store.AddJobs(f.Context(), b.ID, []job.Spec{{Key: key, InputPath: "in/" + key, OutputPath: path}}, now)
+		return err
+	}
+	refused := func(what string, err error) {
+		f.Helper()
+		if _, ok := errors.AsType[*job.InvalidError](err); !ok {
+			f.Errorf("%s: %v, want an InvalidError", what, err)
+		}
+	}
+	f.ok(add(f.fixture, "a", "out/a"))
+	f.ok(add(f.other, "b", "out/b"))
+	refused("the path of a job that the other has added", add(f.fixture, "c", "out/b"))
+	refused("the path of a job of the submission", add(f.other, "c", "out/1"))
+	f.ok(add(f.fixture, "c", "out/c"))
+	refused("the path of a job that the other has just added", add(f.other, "d", "out/c"))
+
+	// What has succeeded is skipped, and its path is taken all the same.
+	earlier := f.submit(3, func(b *job.Batch) { b.SkipSucceeded = true })
+	f.update(earlier, 3, append(started, finished)...)
+	done := specs(3)[2]
+	_, added, _, err := f.store.AddJobs(f.Context(), b.ID, []job.Spec{done}, now)
+	f.ok(err)
+	f.same("added of what has succeeded", added, int64(0))
+	refused("the path of a job that the other has skipped", add(f.other, "e", done.OutputPath))
+	refused("and so for the one itself", add(f.fixture, "e", done.OutputPath))
+}
+
+func sharedDeletion(f *sharedFixture) {
+	b := f.submit(3, nil)
+	cancelAll := func(u *job.Update) error { return u.Cancel("", now) }
+	if _, err := f.store.UpdateJobs(f.Context(), job.Filter{BatchID: b.ID, Limit: 10}, now, cancelAll); err != nil {
+		f.Fatal(err)
+	}
+	f.ok(f.other.store.DeleteBatch(f.Context(), b.ID, now))
+	if _, err := f.store.Batch(f.Context(), b.ID); !errors.Is(err, job.ErrNotFound) {
+		f.Errorf("the batch: %v, want %v", err, job.ErrNotFound)
+	}
+	if _, err := f.store.UpdateJob(f.Context(), job.ID{Batch: b.ID, Number: 1}, now, retry); !errors.Is(err, job.ErrNotFound) {
+		f.Errorf("a job of it: %v, want %v", err, job.ErrNotFound)
+	}
+	term, err := f.store.Campaign(f.Context(), []string{store.Housekeeping})
+	f.ok(err)
+	var house sync.WaitGroup
+	defer house.Wait()
+	defer term.Release()
+	house.Go(func() { f.store.As(term).Housekeep(term.Context()) })
+	f.eventually("the removal of the rows", func() bool {
+		list, err := f.other.store.Jobs(f.Context(), job.Filter{BatchID: b.ID})
+		f.ok(err)
+		return len(list) == 0
+	})
+}
+
+func sharedRanks(f *sharedFixture) {
+	b := f.submit(3000, nil)
+	rank := func(g *fixture) int64 {
+		list, err := g.store.JobRanks(f.Context(), b.Seq, now, []int64{2999})
+		f.ok(err)
+		return list[0]
+	}
+	f.same("rank", []int64{rank(f.fixture), rank(f.other)}, []int64{2998, 2998})
+	for n := range int64(10) {
+		f.update(b, n+1, cancel)
+		f.same("rank after a cancellation by one", rank(f.other), 2997-n)
+	}
+}
+
+func sharedSettings(f *sharedFixture) {
+	const rounds = 20
+	f.both(rounds, func(s *store.Store, _ int) {
+		_, err := s.UpdateAccountSettings(f.Context(), "default", now, func(a *job.AccountSettings) error {
+			a.Target.Number++
+			return nil
+		})
+		if err != nil {
+			f.Error(err)
+		}
+	})
+	got, err := f.other.store.AccountSettings(f.Context(), "default")
+	f.ok(err)
+	f.same("changes of the target", got.Target.Number, 2*rounds)
+}
+
+func sharedStarts(f *sharedFixture) {
+	const rounds = 10
+	batches := []job.Batch{
+		f.submit(2*rounds, func(b *job.Batch) { b.CreatedBy = "alice" }), f.submit(2*rounds, func(b *job.Batch) { b.AccountID, b.CreatedBy = "other", "alice" }),
+	}
+	f.both(rounds, func(s *store.Store, n int) {
+		for i := range batches {
+			b := batches[(i+n)%2]
+			for _, fact := range []func(*job.Update) error{configured, begin} {
+				if _, err := s.UpdateJob(f.Context(), job.ID{Batch: b.ID, Number: int64(n + 1)}, now, fact); err != nil {
+					f.Error(err)
+				}
+			}
+		}
+	})
+	for _, account := range []string{"default", "other"} {
+		starts, err := f.other.store.DailyStarts(f.Context(), account, now)
+		f.ok(err)
+		f.same("starts of "+account, starts.Made, 2*rounds)
+	}
+	starts, err := f.store.PrincipalStarts(f.Context(), "alice", now)
+	f.ok(err)
+	f.same("starts of the principal", starts.Made, 4*rounds)
+}
+
+func sharedEndpoints(f *sharedFixture) {
+	const rounds = 10
+	var mu sync.Mutex
+	made := 0
+	f.both(rounds, func(s *store.Store, n int) {
+		table := store.NewNotificationTable(s)
+		name := fmt.Sprint("e", n/2)
+		err := table.CreateEndpoint(f.Context(), notification.Endpoint{Name: name, URL: fmt.Sprint("https://example.com/", n), Events: notification.DefaultEvents(), CreatedBy: "local", CreateTime: now, UpdateTime: now})
+		if err != nil && !errors.Is(err, job.ErrExists) {
+			f.Error(err)
+		}
+		_, err2 := table.UpdateEndpoint(f.Context(), name, func(e *notification.Endpoint) error {
+			e.Accounts = append(e.Accounts, fmt.Sprint("account-", n))
+			return nil
+		})
+		if err2 != nil {
+			f.Error(err2)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if err == nil {
+			made++
+		}
+	})
+	f.same("made", made, rounds)
+	list, err := store.NewNotificationTable(f.other.store).Endpoints(f.Context())
+	f.ok(err)
+	for _, e := range list {
+		if len(e.Accounts) != 2 {
+			f.Errorf("endpoint %s: a change was lost: %v", e.Name, e.Accounts)
+		}
+	}
+}
+
+func sharedNotifications(f *sharedFixture) {
+	events := []notification.Event{notification.BatchFinished, notification.JobFailed}
+	for n := range 5 {
+		b := f.submit(1, nil)
+		g, h := f.fixture, f.other
+		if n%2 == 1 {
+			g, h = h, g
+		}
+		name := fmt.Sprint("e", n)
+		h.endpoint(name, events)
+		g.update(b, 1, append(started, failed)...)
+		told := h.told(name)
+		f.same("told", len(told), 2)
+		// One that is deleted is told of nothing.
+		f.ok(store.NewNotificationTable(h.store).DeleteEndpoint(f.Context(), name, now, func(notification.Endpoint) error { return nil }))
+	}
+	b := f.submit(1, nil)
+	f.update(b, 1, append(started, failed)...)
+	backlogs, err := store.NewNotificationTable(f.store).Backlogs(f.Context())
+	f.ok(err)
+	f.same("deliveries to deleted endpoints", backlogs, []notification.Backlog(nil))
+}
+
+func sharedJoining(f *sharedFixture) {
+	const jobs = 40
+	b := f.submit(jobs, nil)
+	table := f.endpoint("ops", []notification.Event{notification.JobFailed})
+	done := make(chan struct{})
+	var sealing sync.WaitGroup
+	sealing.Go(func() {
+		for ended := false; !ended; {
+			select {
+			case <-done:
+				ended = true
+			default:
+			}
+			list, err := table.DueDeliveries(f.Context(), "ops", now.Add(time.Hour), now.Add(time.Hour), 10)
+			if err != nil {
+				f.Error(err)
+			}
+			for _, d := range list {
+				if _, err := table.SealDelivery(f.Context(), d.Seq); err != nil {
+					f.Error(err)
+				}
+			}
+		}
+	})
+	f.both(jobs/2, func(s *store.Store, n int) {
+		for _, fact := range append(slices.Clone(started), failed) {
+			if _, err := s.UpdateJob(f.Context(), job.ID{Batch: b.ID, Number: int64(n + 1)}, now, fact); err != nil {
+				f.Error(err)
+			}
+		}
+	})
+	close(done)
+	sealing.Wait()
+	var told []int64
+	for _, d := range f.other.deliveries("ops") {
+		told = append(told, d.JobNumbers...)
+		f.same("count", d.JobCount, int64(len(d.JobNumbers)))
+	}
+	slices.Sort(told)
+	f.same("jobs that were told of", len(slices.Compact(told)), jobs)
+}
+
+func sharedTokens(f *sharedFixture) {
+	mine, theirs := store.NewAccessTable(f.store), store.NewAccessTable(f.other.store)
+	var last int64
+	for range 5 {
+		token, _, err := access.NewToken("ci", access.Operator, nil, time.Hour, "local", now)
+		f.ok(err)
+		f.ok(mine.CreateToken(f.Context(), token))
+		list, err := theirs.Tokens(f.Context(), last)
+		f.ok(err)
+		f.same("new tokens", len(list), 1)
+		last = list[0].Change
+		_, err = mine.RevokeToken(f.Context(), token.ID, now)
+		f.ok(err)
+		list, err = theirs.Tokens(f.Context(), last)
+		f.ok(err)
+		f.same("revoked tokens", len(list), 1)
+		f.same("revoked", list[0].RevokeTime, now)
+		last = list[0].Change
+	}
+	// One who reads by change misses none, though two make them.
+	seen := map[string]bool{}
+	done := make(chan struct{})
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		for ended := false; !ended; {
+			select {
+			case <-done:
+				ended = true
+			default:
+			}
+			list, err := theirs.Tokens(f.Context(), last)
+			if err != nil {
+				f.Error(err)
+			}
+			for _, t := range list {
+				seen[t.ID], last = true, t.Change
+			}
+		}
+	})
+	f.both(20, func(s *store.Store, _ int) {
+		token, _, err := access.NewToken("ci", access.Operator, nil, time.Hour, "local", now)
+		if err == nil {
+			err = store.NewAccessTable(s).CreateToken(f.Context(), token)
+		}
+		if err != nil {
+			f.Error(err)
+		}
+	})
+	close(done)
+	reader.Wait()
+	f.same("tokens that were seen", len(seen), 40)
+}
+
+func sharedWakeups(f *sharedFixture) {
+	heard := make(chan job.Change, 1000)
+	f.other.store.SetOnChange(func(changes []job.Change) {
+		for _, c := range changes {
+			heard <- c
+		}
+	})
+	f.eventually("that wakeups arrive", func() bool { return f.store.Listening() && f.other.store.Listening() })
+	await := func(what string, ok func(job.Change) bool) {
+		f.Helper()
+		limit := time.After(20 * time.Second)
+		for {
+			select {
+			case c := <-heard:
+				if ok(c) {
+					return
+				}
+			case <-limit:
+				f.Fatalf("not told of %s", what)
+			}
+		}
+	}
+	b := f.submit(3, nil)
+	await("a submission", func(c job.Change) bool { return c.BatchID == b.ID && c.AccountID == "default" && c.Dispatch })
+	f.update(b, 2, cancel)
+	await("a cancellation", func(c job.Change) bool { return c.BatchID == b.ID && slices.Equal(c.Numbers, []int64{2}) })
+	f.update(b, 1, started...)
+	await("a start", func(c job.Change) bool { return c.BatchID == b.ID && c.Starts == 1 })
+	f.store.HintEncoding("default", "encoding-1")
+	await("a hint", func(c job.Change) bool { return c.EncodingID == "encoding-1" && c.AccountID == "default" })
+	_, err := f.store.UpdateAccountSettings(f.Context(), "default", now, func(a *job.AccountSettings) error { a.Pause("", now); return nil })
+	f.ok(err)
+	await("a pause", func(c job.Change) bool { return c.BatchID == "" && c.AccountID == "default" && c.Dispatch })
+}
+
+func sharedStatus(f *sharedFixture) {
+	for _, g := range []*fixture{f.fixture, f.other} {
+		g.store.PublishAccountStatus(job.AccountStatus{ID: "default", QueueTarget: 3, PlatformQueuedCount: -1})
+	}
+	driver := func(g *fixture) job.Driver {
+		a, ok := g.store.AccountStatus("default")
+		if !ok || a.Driver == nil {
+			f.Fatalf("status %+v, %t", a, ok)
+		}
+		return *a.Driver
+	}
+	f.same("driver at first", driver(f.other), job.Driver{})
+	term, err := f.store.Campaign(f.Context(), []string{"default"})
+	f.ok(err)
+	id := job.ID{Batch: "b", Number: 7}
+	status := job.AccountStatus{
+		ID: "default", QueueTarget: 5, RunningCount: 4, PlatformQueuedCount: 6, Problem: "none", Settle: time.Minute,
+		Notes: map[job.ID]job.Note{id: {}}, Waits: map[job.ID]job.Wait{id: {}}, Webhooks: &job.Webhooks{UsedCount: 2},
+	}
+	f.store.As(term).PublishAccountStatus(status)
+	var seen job.AccountStatus
+	f.eventually("the status with its driver", func() bool {
+		seen, _ = f.other.store.AccountStatus("default")
+		return seen.QueueTarget == 5 && driver(f.other).Epoch == 1 && driver(f.fixture).Epoch == 1
+	})
+	if d := driver(f.other); d.Address == "" || d.Since.IsZero() {
+		f.Errorf("driver %+v", d)
+	}
+	seen.Driver = nil
+	f.same("status", seen, status)
+	if history, ok := f.other.store.AccountHistory("default", time.Now().Add(-time.Hour), job.HistoryStep); !ok || len(history.Samples) == 0 {
+		f.Errorf("history %+v, %t", history, ok)
+	}
+	_, err = f.other.store.UpdateAccountSettings(f.Context(), "default", now, func(a *job.AccountSettings) error { a.Pause("by the other", now); return nil })
+	f.ok(err)
+	f.eventually("a pause by the other", func() bool {
+		a, _ := f.store.AccountStatus("default")
+		return a.Paused && a.PausedReason == "by the other"
+	})
+	_, err = f.store.UpdateAccountSettings(f.Context(), "default", now, func(a *job.AccountSettings) error { a.Resume(); return nil })
+	f.ok(err)
+	f.eventually("that it is resumed", func() bool {
+		a, _ := f.other.store.AccountStatus("default")
+		return !a.Paused
+	})
+	term.Release()
+	f.eventually("that nobody drives it", func() bool { return driver(f.other) == job.Driver{} })
+}
+
+func sharedTerms(f *sharedFixture) {
+	b := f.submit(3, nil)
+	term, err := f.store.Campaign(f.Context(), []string{"default"})
+	f.ok(err)
+	view := f.store.As(term)
+	f.ok(view.Trusted())
+	if err := f.store.Trusted(); err == nil {
+		f.Error("trusted without a term")
+	}
+	_, err = view.UpdateJob(f.Context(), job.ID{Batch: b.ID, Number: 1}, now, configured)
+	f.ok(err)
+	gained := make(chan *store.Term, 1)
+	go func() {
+		term, err := f.other.store.Campaign(f.Context(), []string{"default"})
+		if err != nil {
+			f.Error(err)
+		}
+		gained <- term
+	}()
+	term.Release()
+	next := <-gained
+	f.ok(next.Trusted())
+	if cause := context.Cause(term.Context()); !errors.Is(cause, store.ErrReleased) {
+		f.Errorf("cause %v", cause)
+	}
+	if err := view.Trusted(); err == nil {
+		f.Error("trusted after the term")
+	}
+	if _, err := view.UpdateJob(f.Context(), job.ID{Batch: b.ID, Number: 2}, now, configured); !errors.Is(err, store.ErrDeposed) {
+		f.Errorf("a write after the term: %v, want %v", err, store.ErrDeposed)
+	}
+	if err := view.SaveResource(f.Context(), "default", "input", "h", "remote", now); !errors.Is(err, store.ErrDeposed) {
+		f.Errorf("another one: %v, want %v", err, store.ErrDeposed)
+	}
+	_, err = f.other.store.As(next).UpdateJob(f.Context(), job.ID{Batch: b.ID, Number: 2}, now, configured)
+	f.ok(err)
+	if _, err := f.store.UpdateJob(f.Context(), job.ID{Batch: b.ID, Number: 3}, now, cancel); err != nil {
+		f.Errorf("a caller's write: %v", err)
+	}
+}
