@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/stokerd/stoker/internal/testkit/loopback"
 )
 
@@ -228,4 +230,15 @@ func Await(t testing.TB, database, query string) {
 	if err := await(ctx, database, query); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
+}
+
+// Read runs a query for one text; empty if there is no row or no server.
+func Read(ctx context.Context, database, query string) (text string) {
+	conn, err := pgx.Connect(ctx, database)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = conn.Close(ctx) }() // nothing was changed
+	_ = conn.QueryRow(ctx, query).Scan(&text)
+	return text
 }

@@ -21,6 +21,7 @@ type Relay struct {
 	refuses bool
 	frozen  bool
 	drops   func(fromServer bool, data []byte) bool
+	freezes func(fromServer bool, data []byte) bool
 	closed  bool
 }
 
@@ -101,6 +102,9 @@ func (r *Relay) mayPass(fromServer bool, data []byte) bool {
 	for r.frozen && !r.closed {
 		r.resumed.Wait()
 	}
+	if r.freezes != nil && r.freezes(fromServer, data) {
+		r.frozen, r.freezes = true, nil
+	}
 	return r.drops == nil || !r.drops(fromServer, data)
 }
 
@@ -151,10 +155,18 @@ func (r *Relay) Freeze() {
 	r.frozen = true
 }
 
-// Thaw ends [Relay.Freeze].
+// FreezeAfter has nothing be passed on from when data was passed on for which freezes returns true: of the server, or
+// of the program.
+func (r *Relay) FreezeAfter(freezes func(fromServer bool, data []byte) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.freezes = freezes
+}
+
+// Thaw ends [Relay.Freeze] and [Relay.FreezeAfter].
 func (r *Relay) Thaw() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.frozen = false
+	r.frozen, r.freezes = false, nil
 	r.resumed.Broadcast()
 }
