@@ -187,6 +187,7 @@ func (s *Service) metricSources() metrics.Sources {
 		Accounts: s.store, Server: server.NewFigures(s.server), ConnectionsRefused: s.connectionsRefused.Load, Version: Version(), Log: s.log,
 		Notifications: &metrics.Notifications{Table: s.notifier.table, Counts: s.notifier.Counts},
 		Housekeeping:  metrics.Housekeeping{Space: store.NewKeeper(s.store).ReadSpace, State: s.housekeeper.ReadState},
+		Database:      func(ctx context.Context) (store.Database, bool, error) { return store.ReadDatabase(ctx, s.store) },
 		Writable:      s.readiness.writable,
 		Configuration: s.reloader,
 	}

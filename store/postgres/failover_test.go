@@ -13,6 +13,7 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/pgserver"
 	"github.com/stokerd/stoker/internal/testkit/relay"
 	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/store"
 )
 
 // pair is a primary with a standby, and a migrated database.
@@ -202,6 +203,10 @@ func TestCommitNotConfirmed(t *testing.T) {
 	}
 	if err := term.Trusted(); err == nil {
 		t.Error("a call that costs money may be made")
+	}
+	d, _, err := store.ReadDatabase(t.Context(), s.Store)
+	if err != nil || !d.Synchronous || d.Figures.UnknownCommits == 0 || d.Timeline != "00000001" || d.Version == "" || d.ClockOffset.Abs() > 2*time.Second {
+		t.Errorf("the database stands as %+v, %v", d, err)
 	}
 	const waiting = `SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query = 'COMMIT'`
 	p.primary.Await(t, waiting) // it was not cancelled

@@ -5,9 +5,11 @@ import (
 	"time"
 )
 
-// figures are what a process tells of its terms.
+// figures are what a process tells of its terms and transactions.
 type figures struct {
 	deposedWrites atomic.Int64
+	// unknownCommits are transactions of which nobody knows whether they were committed.
+	unknownCommits atomic.Int64
 	takeovers     atomic.Int64
 	renewals      atomic.Int64
 	renewalTime   atomic.Int64 // of all renewals, in nanoseconds

@@ -283,6 +283,7 @@ func (t *transaction) Commit(ctx context.Context) error {
 			<-done //nolint:errcheck // nobody asks any more
 			conn.abandon()
 		}()
+		t.w.keeper.figures.unknownCommits.Add(1)
 		t.err = errUnknown
 		return errUnknown
 	}
@@ -290,6 +291,7 @@ func (t *transaction) Commit(ctx context.Context) error {
 		return t.fault(err)
 	}
 	if err != nil || conn.unsynced.Load() {
+		t.w.keeper.figures.unknownCommits.Add(1)
 		t.w.drop(errors.Join(errUnknown, err))
 		t.err = fmt.Errorf("%w: %w", errUnknown, errors.Join(err))
 		return t.err
