@@ -180,7 +180,7 @@ var rules = []rule{
 		is: "Reads the configuration of the service.",
 	},
 	{
-		pkg: "internal/doctor", imports: []string{"job", "bitmovin", "internal/config", "internal/provision", "webhook"},
+		pkg: "internal/doctor", imports: []string{"job", "bitmovin", "store", "internal/config", "internal/provision", "webhook"},
 		is: "Looks at all that a service depends on, and says what is wrong and what to do.",
 	},
 	{
