@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"compress/gzip"
 	"cmp"
 	"errors"
 	"fmt"
@@ -22,6 +23,10 @@ const listField = "list"
 
 // maxListBytes is the size of the largest list in a request, in bytes.
 const maxListBytes = 24 << 20
+
+// maxUnpackedBytes is the size of the largest list in a request that was packed by gzip, in bytes. Without this bound a few
+// megabytes would become gigabytes.
+const maxUnpackedBytes = 64 << 20
 
 // submittedList is the list of a submission.
 type submittedList struct {
@@ -67,6 +72,8 @@ func openList(req *stokerv1.SubmitBatchRequest) (*submittedList, error) {
 		found.add(listField, "is empty: set text or data")
 	case n > maxListBytes:
 		found.add(listField, "has %d bytes: want at most %d; send the jobs in parts with AddJobs, as stoker submit does", n, maxListBytes)
+	case unpacksBeyond(m.GetData(), maxUnpackedBytes):
+		found.add(listField, "unpacks to more than %d bytes; send the jobs in parts with AddJobs, as stoker submit does", maxUnpackedBytes)
 	}
 	var columns []string
 	for _, theirs := range slices.Sorted(maps.Keys(m.GetColumns())) {
@@ -80,6 +87,16 @@ func openList(req *stokerv1.SubmitBatchRequest) (*submittedList, error) {
 		found.add(listField+".charset", "%s", err.Error())
 	}
 	return l, found.err()
+}
+
+// unpacksBeyond reports whether data are a gzip file with more than limit bytes in it.
+func unpacksBeyond(data []byte, limit int64) bool {
+	unpacked, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return false // no gzip file, or one that the reader of lists refuses
+	}
+	n, _ := io.Copy(io.Discard, io.LimitReader(unpacked, limit+1)) // an error is the reader's too
+	return n > limit
 }
 
 func listFormat(f stokerv1.ListFormat) joblist.Format {

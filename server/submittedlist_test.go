@@ -169,6 +169,20 @@ func TestCheckList(t *testing.T) {
 	}
 }
 
+// packedBlanks packs n blanks by gzip.
+func packedBlanks(t *testing.T, n int) []byte {
+	t.Helper()
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write(bytes.Repeat([]byte(" "), n)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return packed.Bytes()
+}
+
 // What is wrong besides the list is an error of the call.
 func TestCheckListRefuses(t *testing.T) {
 	w := newWorld(t, nil)
@@ -180,6 +194,10 @@ func TestCheckListRefuses(t *testing.T) {
 		{"nothing", &stokerv1.CheckListRequest{}, "submission: value is required\n"},
 		{"no list", &stokerv1.CheckListRequest{Submission: &stokerv1.SubmitBatchRequest{}}, "submission.list: is empty: set text or data\n"},
 		{"jobs", &stokerv1.CheckListRequest{Submission: &stokerv1.SubmitBatchRequest{List: textList("input_path\na\n"), Jobs: specs(1, 1)}}, "submission.list: excludes jobs\n"},
+		{
+			"unpacks to too much", &stokerv1.CheckListRequest{Submission: &stokerv1.SubmitBatchRequest{List: dataList(packedBlanks(t, 65<<20))}},
+			"submission.list: unpacks to more than 67108864 bytes; send the jobs in parts with AddJobs, as stoker submit does\n",
+		},
 		{
 			"a column and a charset", &stokerv1.CheckListRequest{Submission: &stokerv1.SubmitBatchRequest{List: &stokerv1.JobList{
 				Content: &stokerv1.JobList_Text{Text: "a"}, Charset: "klingon", Columns: map[string]string{"File": "inputpath"},

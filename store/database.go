@@ -25,13 +25,8 @@ type Database struct {
 
 // DatabaseFigures are what a process has counted since its start.
 type DatabaseFigures struct {
-	Readers, ReadersInUse int64    // connections that read
-	Listening             bool     // wakeups of other replicas arrive
-	Drives                []string // the accounts that this process drives
-	TermsGained           int64
-	DeposedWrites         int64 // that the database has refused because another process drives the account
-	Renewals              int64 // of leases
-	RenewalTime           time.Duration
+	Readers, ReadersInUse int64 // connections that read
+	Listening             bool  // wakeups of other replicas arrive
 	UnknownCommits        int64 // that were not confirmed
 }
 

@@ -54,10 +54,11 @@ func newCallHandler(grpc http.Handler, services []string) (*callHandler, error) 
 			vanguard.WithTargetProtocols(vanguard.ProtocolGRPC),
 			vanguard.WithTargetCodecs(vanguard.CodecProto),
 			vanguard.WithMaxMessageBufferBytes(maxMessage),
+			vanguard.WithNoTargetCompression(),
 		))
 	}
 	var err error
-	h.transcoder, err = vanguard.NewTranscoder(served, vanguard.WithCodec(newCodec))
+	h.transcoder, err = vanguard.NewTranscoder(served, vanguard.WithCodec(newCodec), vanguard.WithCompression("gzip", newPacker, newUnpacker))
 	return h, err
 }
 
@@ -77,9 +78,12 @@ func (h *callHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", http.MethodPost)
 		writeError(w, http.StatusMethodNotAllowed, connect.CodeUnimplemented, "want POST, with the request as JSON")
 	case media != jsonType && !strings.HasPrefix(media, "application/grpc") && !strings.HasPrefix(media, "application/connect+") && media != "application/proto":
-		writeError(w, http.StatusUnsupportedMediaType, connect.CodeInvalidArgument, "want Content-Type: "+jsonType)
+		writeError(w, http.StatusUnsupportedMediaType, connect.CodeInvalidArgument, "want Content-Type: "+jsonType+", which curl sends with --json")
+	case !isTimeout(r.Header.Get("Connect-Timeout-Ms")):
+		writeError(w, http.StatusBadRequest, connect.CodeInvalidArgument, "Connect-Timeout-Ms: want a whole number of milliseconds")
 	case media == jsonType && r.ContentLength == 0:
 		writeError(w, http.StatusBadRequest, connect.CodeInvalidArgument, "the request is empty: want JSON, {} at least")
+	case media == jsonType && !openBody(w, r): // has answered
 	case media == jsonType && method.IsStreamingServer():
 		h.serveLines(w, r)
 	case media == jsonType:
@@ -90,6 +94,17 @@ func (h *callHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		h.transcoder.ServeHTTP(w, r)
 	}
+}
+
+// isTimeout reports whether a text is a time in milliseconds as Connect has it, or nothing.
+func isTimeout(text string) bool {
+	return len(text) <= 10 && strings.Trim(text, "0123456789") == ""
+}
+
+// writeNoCall answers a POST to a path that no call has.
+func (h *callHandler) writeNoCall(w http.ResponseWriter, path string) {
+	writeError(w, http.StatusNotFound, connect.CodeUnimplemented, fmt.Sprintf("there is no call %s%s",
+		path, cmp.Or(spelling.Hint(path, h.paths), "; calls have paths such as /stoker.v1.BatchService/ListBatches, and /openapi.yaml describes them")))
 }
 
 // mediaType is the media type of a request, in lower case and without parameters; empty if there is none.

@@ -210,6 +210,7 @@ func TestDecodingErrors(t *testing.T) {
 		{"SubmitBatch", `{"retry_policy": {"initial_backoff": 10}}`, `retry_policy.initial_backoff: want a duration in seconds, such as "90s"`},
 		{"SubmitBatch", `{"retry_policy": {"initial_backoff": "ten"}}`, `retry_policy.initial_backoff: want a duration in seconds, such as "90s"`},
 		{"SubmitBatch", `{"keep_open": "yes"}`, `keep_open: want true or false`},
+		{"SubmitBatch", `{"profile": "hd", "template": "ladder"}`, `template: is given beside another of these: profile, template, recipe, inline_template; give one`},
 		{"WatchBatch", `{"include_job": true}`, `include_job: is no field of the request; did you mean "include_jobs"?`},
 		{"ListBatches", ``, ``},
 	} {
@@ -271,11 +272,13 @@ func TestNoCalls(t *testing.T) {
 		{"POST", "/stoker.v1.Nothing/AtAll", "application/json", 404, "this server has no method /stoker.v1.Nothing/AtAll; is it older than the client?"},
 		{"POST", "/stoker.v1.BatchService/", "application/json", 404, ""},
 		{"GET", "/stoker.v1.BatchService/ListBatches", "", 405, "want POST, with the request as JSON"},
-		{"POST", "/stoker.v1.BatchService/ListBatches", "", 415, "want Content-Type: application/json"},
-		{"POST", "/stoker.v1.BatchService/ListBatches", "application/x-www-form-urlencoded", 415, "want Content-Type: application/json"},
-		{"POST", "/stoker.v1.BatchService/ListBatches", "text/plain", 415, "want Content-Type: application/json"},
-		{"POST", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "application/json", 405, ""},
-		{"POST", "/grpc.health.v1.Health/Check", "application/json", 405, ""},
+		{"POST", "/stoker.v1.BatchService/ListBatches", "", 415, "want Content-Type: application/json, which curl sends with --json"},
+		{"POST", "/stoker.v1.BatchService/ListBatches", "application/x-www-form-urlencoded", 415, "want Content-Type: application/json, which curl sends with --json"},
+		{"POST", "/stoker.v1.BatchService/ListBatches", "text/plain", 415, "want Content-Type: application/json, which curl sends with --json"},
+		{"POST", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "application/json", 404, ""},
+		{"POST", "/grpc.health.v1.Health/Check", "application/json", 404, ""},
+		{"POST", "/stoker.v1/BatchService/ListBatches", "application/json", 404, `there is no call /stoker.v1/BatchService/ListBatches; did you mean "/stoker.v1.BatchService/ListBatches"?`},
+		{"POST", "/batches", "application/json", 404, "there is no call /batches; calls have paths such as /stoker.v1.BatchService/ListBatches, and /openapi.yaml describes them"},
 		{"GET", "/nothing", "", 404, ""},
 		{"GET", "/../gateway.go", "", 404, ""},
 	} {
@@ -299,7 +302,7 @@ func TestLargeRequests(t *testing.T) {
 	if got.StatusCode != http.StatusOK || got.json(t)["job_count"] != "1" {
 		t.Errorf("20 MiB: %s %.300s", got.Status, got.body)
 	}
-	if got := f.call("SubmissionService/CheckList", list(40<<20)); got.StatusCode != http.StatusTooManyRequests || got.failure(t).Code != "resource_exhausted" {
+	if got := f.call("SubmissionService/CheckList", list(40<<20)); got.StatusCode != http.StatusRequestEntityTooLarge || got.failure(t).Code != "resource_exhausted" {
 		t.Errorf("40 MiB: %s %.300s, want resource_exhausted", got.Status, got.body)
 	}
 }

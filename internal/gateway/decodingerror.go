@@ -150,6 +150,13 @@ func (p place) explain(err error) string {
 		return "want " + kindText(p.field)
 	case strings.HasPrefix(text, "unexpected token"):
 		return "want a JSON object"
+	case p.field != nil && p.field.ContainingOneof() != nil && strings.HasSuffix(text, "is already set"):
+		var names []string
+		others := p.field.ContainingOneof().Fields()
+		for i := range others.Len() {
+			names = append(names, string(others.Get(i).Name()))
+		}
+		return "is given beside another of these: " + strings.Join(names, ", ") + "; give one"
 	case strings.HasPrefix(text, "duplicate field"):
 		return "is given twice"
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"connectrpc.com/connect"
@@ -17,6 +18,19 @@ func writeError(w http.ResponseWriter, status int, code connect.Code, text strin
 	w.Header().Set("Content-Type", jsonType)
 	w.WriteHeader(status)
 	_, _ = w.Write(append(body, '\n')) // the caller may have hung up
+}
+
+// writeFailure answers a request whose body was refused before it became a call.
+func writeFailure(w http.ResponseWriter, err error) {
+	failure, ok := errors.AsType[*connect.Error](err)
+	switch {
+	case !ok:
+		writeError(w, http.StatusBadRequest, connect.CodeInvalidArgument, "the request could not be read")
+	case failure.Code() == connect.CodeResourceExhausted:
+		writeError(w, http.StatusRequestEntityTooLarge, failure.Code(), failure.Message())
+	default:
+		writeError(w, httpStatus(failure.Code().String()), failure.Code(), failure.Message())
+	}
 }
 
 // httpStatus is the HTTP status of an error of a call, by the name of its code. It is that of Connect.

@@ -52,6 +52,10 @@ func New(c Config) (http.Handler, error) {
 			packedCalls.ServeHTTP(w, r)
 			return
 		}
+		if _, ok := page[r.URL.Path]; !ok && r.Method == http.MethodPost {
+			calls.writeNoCall(w, r.URL.Path)
+			return
+		}
 		page.ServeHTTP(w, r)
 	})
 	return withDeadlines(withPolicy(own.require(origins.require(withLogin(calls, route))))), nil

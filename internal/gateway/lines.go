@@ -34,7 +34,7 @@ func (h *callHandler) serveLines(w http.ResponseWriter, r *http.Request) {
 			writeError(w, http.StatusRequestEntityTooLarge, connect.CodeResourceExhausted, fmt.Sprintf("the request is larger than %d bytes", maxStreamRequest))
 			return
 		}
-		writeError(w, http.StatusBadRequest, connect.CodeInvalidArgument, "the request could not be read")
+		writeFailure(w, err)
 		return
 	}
 	framed := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(body)))

@@ -76,7 +76,7 @@ func (h pageHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	file, ok := h[r.URL.Path]
 	if !ok {
-		http.Error(w, "the page has no such file", http.StatusNotFound)
+		http.Error(w, "the page has no such file; /openapi.yaml describes the calls", http.StatusNotFound)
 		return
 	}
 	header, content, tag := w.Header(), file.content, file.digest

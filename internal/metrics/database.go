@@ -14,31 +14,24 @@ const databaseTimeout = 2 * time.Second
 
 // databaseCollector asks the database of the job table at each scrape.
 type databaseCollector struct {
-	accounts closedSet
-	read     func(context.Context) (store.Database, bool, error)
+	read func(context.Context) (store.Database, bool, error)
 }
 
 var (
-	syncDesc      = prometheus.NewDesc("stoker_database_synchronous", "1 if a commit waits for a standby: then a failover loses nothing that was acknowledged.", nil, nil)
-	offsetDesc    = prometheus.NewDesc("stoker_database_clock_offset_seconds", "By how much the clock of this machine is ahead of the server's.", nil, nil)
-	snapshotDesc  = prometheus.NewDesc("stoker_database_oldest_xmin_age", "How many transactions ago the oldest snapshot was taken that is still open in the server.", nil, nil)
-	serverDesc    = prometheus.NewDesc("stoker_database_connections", "Connections of the server, of everybody.", nil, nil)
-	serverMaxDesc = prometheus.NewDesc("stoker_database_max_connections", "Connections that the server takes.", nil, nil)
-	readersDesc   = prometheus.NewDesc("stoker_database_readers", "Connections on which this process may read.", nil, nil)
-	inUseDesc     = prometheus.NewDesc("stoker_database_readers_in_use", "Connections on which this process reads just now.", nil, nil)
-	listenDesc    = prometheus.NewDesc("stoker_database_listening", "1 while the wakeups of other replicas arrive; without them they are asked for.", nil, nil)
-	drivesDesc    = prometheus.NewDesc("stoker_drives", "1 while this process drives the account.", []string{"account"}, nil)
-	termsDesc     = prometheus.NewDesc("stoker_terms_gained_total", "Accounts that this process began to drive.", nil, nil)
-	deposedDesc   = prometheus.NewDesc("stoker_deposed_writes_total", "Writes that the database refused because another process drives the account.", nil, nil)
-	renewalsDesc  = prometheus.NewDesc("stoker_lease_renewals_total", "Renewals of leases.", nil, nil)
-	renewTimeDesc = prometheus.NewDesc("stoker_lease_renewal_seconds_total", "How long renewals of leases took, all together.", nil, nil)
-	unconfirmedDesc   = prometheus.NewDesc("stoker_unknown_commits_total", "Commits that the server did not confirm.", nil, nil)
+	syncDesc        = prometheus.NewDesc("stoker_database_synchronous", "1 if a commit waits for a standby: then a failover loses nothing that was acknowledged.", nil, nil)
+	offsetDesc      = prometheus.NewDesc("stoker_database_clock_offset_seconds", "By how much the clock of this machine is ahead of the server's.", nil, nil)
+	snapshotDesc    = prometheus.NewDesc("stoker_database_oldest_xmin_age", "How many transactions ago the oldest snapshot was taken that is still open in the server.", nil, nil)
+	serverDesc      = prometheus.NewDesc("stoker_database_connections", "Connections of the server, of everybody.", nil, nil)
+	serverMaxDesc   = prometheus.NewDesc("stoker_database_max_connections", "Connections that the server takes.", nil, nil)
+	readersDesc     = prometheus.NewDesc("stoker_database_readers", "Connections on which this process may read.", nil, nil)
+	inUseDesc       = prometheus.NewDesc("stoker_database_readers_in_use", "Connections on which this process reads just now.", nil, nil)
+	unconfirmedDesc = prometheus.NewDesc("stoker_unknown_commits_total", "Commits that the server did not confirm.", nil, nil)
 )
 
 // Describe sends the description of every metric. Those of a job table in a file are not collected.
 func (databaseCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
-		syncDesc, offsetDesc, snapshotDesc, serverDesc, serverMaxDesc, readersDesc, inUseDesc, listenDesc, drivesDesc, termsDesc, deposedDesc, renewalsDesc, renewTimeDesc, unconfirmedDesc,
+		syncDesc, offsetDesc, snapshotDesc, serverDesc, serverMaxDesc, readersDesc, inUseDesc, unconfirmedDesc,
 	} {
 		ch <- desc
 	}
@@ -52,11 +45,8 @@ func (c databaseCollector) Collect(ch chan<- prometheus.Metric) {
 	if !ok {
 		return
 	}
-	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
-	}
-	counter := func(desc *prometheus.Desc, value float64) {
-		ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, value)
+	gauge := func(desc *prometheus.Desc, value float64) {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value)
 	}
 	if err == nil {
 		gauge(syncDesc, indicator(d.Synchronous))
@@ -68,17 +58,5 @@ func (c databaseCollector) Collect(ch chan<- prometheus.Metric) {
 	f := d.Figures
 	gauge(readersDesc, float64(f.Readers))
 	gauge(inUseDesc, float64(f.ReadersInUse))
-	gauge(listenDesc, indicator(f.Listening))
-	drives := map[string]bool{}
-	for _, account := range f.Drives {
-		drives[c.accounts.label(account)] = true
-	}
-	for account := range c.accounts {
-		gauge(drivesDesc, indicator(drives[account]), account)
-	}
-	counter(termsDesc, float64(f.TermsGained))
-	counter(deposedDesc, float64(f.DeposedWrites))
-	counter(renewalsDesc, float64(f.Renewals))
-	counter(renewTimeDesc, f.RenewalTime.Seconds())
-	counter(unconfirmedDesc, float64(f.UnknownCommits))
+	ch <- prometheus.MustNewConstMetric(unconfirmedDesc, prometheus.CounterValue, float64(f.UnknownCommits))
 }

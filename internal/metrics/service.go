@@ -35,6 +35,8 @@ type Sources struct {
 	Housekeeping       Housekeeping
 	// Database asks the database of the job table how it stands; ok is false if the table is in a file.
 	Database func(context.Context) (d store.Database, ok bool, err error)
+	// Terms says what the service has of terms; false if it has no replicas.
+	Terms func() (store.TermFigures, bool)
 	// Writable says whether the job table can be written.
 	Writable func() bool
 	Version  string
@@ -48,7 +50,8 @@ func (m *Metrics) Read(s Sources) {
 		waitingCollector{m.accounts, s},
 		refusalCollector{newClosedSet(server.LimitNames()...), s.Server.RefusedByLimit},
 		housekeepingCollector{s.Housekeeping},
-		databaseCollector{m.accounts, s.Database},
+		databaseCollector{s.Database},
+		termCollector{m.accounts, s.Terms},
 		counterFunc("connections_refused_total", "Connections that were closed at once because there were too many.", func() float64 { return float64(s.ConnectionsRefused()) }),
 		counterFunc("callers_refused_total", "Calls without a valid proof of who calls.", func() float64 { return float64(s.Server.RefusedCallers()) }),
 		gaugeFunc("config_taken_up_seconds", "When the configuration in force was taken up, in Unix time.", func() float64 { return unix(s.Configuration.ReadTakenTime()) }),

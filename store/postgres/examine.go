@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,18 +19,11 @@ func (db *database) ReadDatabase(ctx context.Context) (store.Database, error) {
 
 // CountDatabase returns what this process has counted.
 func (db *database) CountDatabase() store.DatabaseFigures {
-	f, pool := &db.keeper.figures, db.reader.pool.Stat()
-	d := store.DatabaseFigures{
-		Readers: int64(pool.MaxConns()), ReadersInUse: int64(pool.AcquiredConns()), Listening: db.wakeups.up.Load(),
-		TermsGained: f.takeovers.Load(), DeposedWrites: f.deposedWrites.Load(), UnknownCommits: f.unknownCommits.Load(),
-		Renewals: f.renewals.Load(), RenewalTime: time.Duration(f.renewalTime.Load()),
+	pool := db.reader.pool.Stat()
+	return store.DatabaseFigures{
+		Readers: int64(pool.MaxConns()), ReadersInUse: int64(pool.AcquiredConns()), Listening: db.Listening(),
+		UnknownCommits: db.keeper.figures.unknownCommits.Load(),
 	}
-	for _, l := range db.keeper.list() {
-		d.Drives = append(d.Drives, l.names...)
-	}
-	d.Drives = slices.DeleteFunc(d.Drives, func(name string) bool { return name == store.Housekeeping })
-	slices.Sort(d.Drives)
-	return d
 }
 
 // Examine connects to the database that a URL names, for a service that does not run, and returns how it stands. The

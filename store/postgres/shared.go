@@ -14,10 +14,10 @@ import (
 var _ store.Shared = (*database)(nil)
 
 // Tell wakes the other processes.
-func (db *database) Tell(w store.Wakeup) { db.wakeups.tell(message{Wakeup: w}) }
+func (db *database) Tell(w store.Wakeups) { db.wakeups.tell(message{Wakeups: w}) }
 
 // Listen calls hear for the wakeups of others.
-func (db *database) Listen(ctx context.Context, hear func(store.Wakeup)) {
+func (db *database) Listen(ctx context.Context, hear func(store.Wakeups)) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -29,6 +29,9 @@ func (db *database) Listen(ctx context.Context, hear func(store.Wakeup)) {
 
 // Listening reports whether wakeups arrive.
 func (db *database) Listening() bool { return db.wakeups.up.Load() }
+
+// History is the word of the history.
+func (db *database) History() string { return db.connector.history.read() }
 
 // Revisions returns the revisions of batches.
 func (db *database) Revisions(ctx context.Context, batchIDs []string) (map[string]int64, error) {

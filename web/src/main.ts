@@ -10,11 +10,14 @@ import "./styles/parts.css";
 onRefused(() => (session.needed = true));
 // Who looks at the page decides what it offers.
 const done = live.keep(
-  async (_, alive) => {
-    await session.load();
+  async (signal, alive) => {
+    await session.load(signal);
     alive();
     return undefined;
   },
-  () => done(),
+  (message) => {
+    done();
+    session.problem = message;
+  },
 );
 mount(App, { target: document.getElementById("page")! });

@@ -8,11 +8,20 @@ const setHidden = (page, hidden) =>
     document.dispatchEvent(new Event("visibilitychange"));
   }, hidden);
 
+/** tryNow presses the button while the page waits for its next try: with the clock stopped, it does not come first. */
+async function tryNow(page, before) {
+  await page.clock.pauseAt(await page.evaluate(() => Date.now() + 1));
+  await before();
+  await page.getByRole("button", { name: "Try now" }).click();
+  await page.clock.resume();
+}
+
 test("a server that cannot be reached, and comes back", async (t) => {
   const batch = await submit(t, "through the gap", ["long/g1.mov", "long/g2.mov"]);
   await until(batch, (b) => b.counts?.running === "2");
   const page = await open(t, `#/batches/${batch.number}`, { lost: true });
   await page.getByRole("row", { name: /long\/g1/ }).getByText("running").waitFor();
+  await page.clock.install();
   await act("shut");
   t.after(() => act("open"));
   await page.getByRole("alert").getByText(/The server cannot be reached since/).waitFor();
@@ -20,8 +29,7 @@ test("a server that cannot be reached, and comes back", async (t) => {
   await page.getByRole("row", { name: /long\/g1/ }).waitFor();
   assert.ok(await page.getByRole("button", { name: "Cancel…", exact: true }).isDisabled(), "actions wait while nobody answers");
   await call("BatchService/CancelBatch", { batch_id: batch.id });
-  await act("open");
-  await page.getByRole("button", { name: "Try now" }).click();
+  await tryNow(page, () => act("open"));
   await page.getByRole("heading", { level: 1, name: /cancelled/ }).waitFor();
   await page.getByRole("alert").waitFor({ state: "detached" });
   await page.getByRole("status").getByText("Live").waitFor();
@@ -50,6 +58,7 @@ test("a restart: the page says that the server stops, and goes on afterwards", a
 test("a server that was upgraded under the page", async (t) => {
   const page = await open(t, "#/batches", { lost: true });
   await page.getByRole("status").getByText("Live").waitFor();
+  await page.clock.install();
   t.after(() => act("open"));
   await act("shut");
   await page.getByRole("alert").waitFor();
@@ -57,8 +66,7 @@ test("a server that was upgraded under the page", async (t) => {
     const answer = await route.fetch();
     await route.fulfill({ response: answer, body: (await answer.text()).replace(/assets\/[\w-]+\.js/, "assets/index-another.js") });
   });
-  await act("open");
-  await page.getByRole("button", { name: "Try now" }).click();
+  await tryNow(page, () => act("open"));
   await seen(page, "Stoker was upgraded.");
   await page.getByRole("button", { name: "Load the new page" }).waitFor();
 });
@@ -72,6 +80,34 @@ test("a server that does not answer is not taken for a live one", async (t) => {
   await seen(page, "The server has not answered for 5 s.");
   await act("release");
   await page.getByRole("status").getByText("Live").waitFor();
+});
+
+test("a server that is not there at first is waited for", async (t) => {
+  const page = await open(t, "", { lost: true });
+  await isLive(page);
+  await page.route("**/stoker.v1.**", (route) => route.abort());
+  await page.reload();
+  await seen(page, "There is nothing to show yet");
+  await page.getByRole("alert").getByText(/The server cannot be reached since/).waitFor();
+  await page.unroute("**/stoker.v1.**");
+  await page.getByRole("list", { name: "Accounts" }).waitFor();
+  await isLive(page);
+});
+
+test("a connection that is gone without a word is noticed", async (t) => {
+  const batch = await submit(t, "gone quiet", ["long/q1.mov", "long/q2.mov"]);
+  await until(batch, (b) => b.counts?.running === "2");
+  const page = await open(t, `#/batches/${batch.number}`, { lost: true });
+  await isLive(page);
+  await page.clock.install();
+  await call("BatchService/CancelJob", { job_id: `${batch.number}/1` });
+  await page.getByRole("row", { name: /long\/q1/ }).getByText("cancelled", { exact: true }).waitFor();
+  const ended = page.waitForEvent("requestfailed", (r) => r.url().endsWith("/WatchBatch"));
+  const again = page.waitForRequest((r) => r.url().endsWith("/WatchBatch"));
+  await page.clock.fastForward(41_000);
+  await ended;
+  await again;
+  await isLive(page);
 });
 
 test("a hidden tab has no stream, and goes on when it is shown", async (t) => {

@@ -183,8 +183,9 @@ type SubmitBatchRequest struct {
 	// out such jobs too. Jobs of batches that were deleted count as long as keep_results says, by
 	// default for ever.
 	SkipSucceeded bool `protobuf:"varint,20,opt,name=skip_succeeded,json=skipSucceeded,proto3" json:"skip_succeeded,omitempty"`
-	// The jobs as a list, instead of `jobs`: at most 100,000, and the list at most 24 MiB. CheckList says
-	// what is wrong with a list. Violations name its lines: `list:17` is line 17.
+	// The jobs as a list, instead of `jobs`: at most 100,000, and the list at most 24 MiB, or 64 MiB
+	// once it is unpacked. CheckList says what is wrong with a list. Violations name its lines:
+	// `list:17` is line 17.
 	List *JobList `protobuf:"bytes,21,opt,name=list,proto3" json:"list,omitempty"`
 	// Directory on the output storage into which all jobs of the request write: it and a slash are put
 	// before the output path of each job, be that given or derived. Default: none.

@@ -177,7 +177,12 @@ export class BatchList {
     for (const b of wanted) this.#asked.set(b.id, { failed: b.counts!.failed, at: now });
     const found = await Promise.all(
       wanted.map(async (b) => {
-        const { causes } = await batches.listFailures({ batchId: b.id }).catch(() => ({ causes: [] }));
+        const answer = await batches.listFailures({ batchId: b.id }).catch(() => undefined);
+        if (!answer) {
+          this.#asked.set(b.id, { failed: -1n, at: now }); // asked again in time
+          return [b.id, this.causes[b.id] ?? ""] as const;
+        }
+        const { causes } = answer;
         const first = causes[0];
         if (!first?.failure) return [b.id, ""] as const;
         const others = causes.length > 1 ? `, and ${count(causes.length - 1)} more ${causes.length === 2 ? "cause" : "causes"}` : "";

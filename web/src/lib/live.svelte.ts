@@ -9,6 +9,8 @@ export type Freshness = "connecting" | "live" | "held" | "reconnecting" | "stopp
 
 /** patience is how long a first message may take before the page says that it is not live. */
 const patience = 5000;
+/** silence is how long a call may say nothing before it is given up: a server that watches sends something each 15 s. */
+const silence = 40_000;
 const longestPause = 5_000;
 /** longStream is after how many messages a stream is opened anew: connect holds on to each until the stream ends. */
 export const longStream = 2000;
@@ -58,10 +60,21 @@ class Live {
     let stopped = false;
     let call = new AbortController();
     let pause = 0;
+    let broken = false;
+    let quiet: ReturnType<typeof setTimeout> | undefined;
     this.state = "connecting";
     this.changes = 0;
 
+    // A connection that is gone without a word shows only by the silence.
+    const listen = () => {
+      clearTimeout(quiet);
+      quiet = setTimeout(() => {
+        broken = true;
+        call.abort();
+      }, silence);
+    };
     const alive = () => {
+      listen();
       pause = 0;
       if (this.lost) void this.#checkVersion();
       if (this.state !== "held") this.state = "live";
@@ -95,6 +108,8 @@ class Live {
         await visible();
         if (stopped) return;
         call = new AbortController();
+        broken = false;
+        listen();
         const impatient = setTimeout(() => {
           if (!stopped && this.state === "connecting") this.state = "silent";
         }, patience);
@@ -103,6 +118,7 @@ class Live {
             clearTimeout(impatient);
             if (!stopped) alive();
           });
+          clearTimeout(quiet);
           if (delay === undefined) {
             // Nothing more will change; what is shown stays true.
             return;
@@ -110,9 +126,10 @@ class Live {
           if (!stopped) await sleep(delay);
         } catch (err) {
           if (stopped) return;
-          if (call.signal.aborted) continue;
+          clearTimeout(quiet); // not while it sleeps
+          if (call.signal.aborted && !broken) continue;
           noticeRefusal(err);
-          if (!unreachable(err) && ![Code.Unknown, Code.Internal, Code.DeadlineExceeded, Code.Canceled].includes(codeOf(err))) {
+          if (!broken && !unreachable(err) && ![Code.Unknown, Code.Internal, Code.DeadlineExceeded, Code.Canceled].includes(codeOf(err))) {
             this.state = "live";
             fail(explain(err), codeOf(err));
             return;
@@ -130,6 +147,7 @@ class Live {
     void run();
     return () => {
       stopped = true;
+      clearTimeout(quiet);
       call.abort();
       this.#wake?.();
       document.removeEventListener("visibilitychange", hide);

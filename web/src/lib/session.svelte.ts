@@ -17,6 +17,8 @@ class Session {
   needed = $state(false);
   /** The server has said who looks at the page. */
   known = $state(false);
+  /** Why the server does not say it. */
+  problem = $state("");
   name = $state("");
   #role = $state<Role>(Role.UNSPECIFIED);
   #kind = $state<PrincipalKind>(PrincipalKind.UNSPECIFIED);
@@ -49,8 +51,8 @@ class Session {
   }
 
   /** Asks the server who looks at the page. */
-  async load() {
-    const { principal } = await access.whoAmI({});
+  async load(signal?: AbortSignal) {
+    const { principal } = await access.whoAmI({}, { signal });
     this.name = principal?.name ?? "";
     this.#role = principal?.role ?? Role.UNSPECIFIED;
     this.#kind = principal?.kind ?? PrincipalKind.UNSPECIFIED;

@@ -168,8 +168,9 @@ export type SubmitBatchRequest = Message<"stoker.v1.SubmitBatchRequest"> & {
   skipSucceeded: boolean;
 
   /**
-   * The jobs as a list, instead of `jobs`: at most 100,000, and the list at most 24 MiB. CheckList says
-   * what is wrong with a list. Violations name its lines: `list:17` is line 17.
+   * The jobs as a list, instead of `jobs`: at most 100,000, and the list at most 24 MiB, or 64 MiB
+   * once it is unpacked. CheckList says what is wrong with a list. Violations name its lines:
+   * `list:17` is line 17.
    *
    * @generated from field: stoker.v1.JobList list = 21;
    */

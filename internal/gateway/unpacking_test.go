@@ -1,0 +1,92 @@
+package gateway_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// pack packs a text by gzip.
+func pack(t *testing.T, text string) string {
+	t.Helper()
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := io.WriteString(w, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return packed.String()
+}
+
+// A request may be packed. Its answer is packed only if the client says that it takes that.
+func TestPackedRequests(t *testing.T) {
+	f := newFace(t, false)
+	id := f.submit(`{"input_path": "a.mov"}`)
+	for _, method := range []string{"GetBatch", "WatchBatch"} {
+		got := f.open(http.MethodPost, "/stoker.v1.BatchService/"+method, pack(t, `{"batch_id": "`+id+`"}`),
+			"Content-Type", "application/json", "Content-Encoding", "gzip", "Accept-Encoding", "identity")
+		begin := make([]byte, 1)
+		if _, err := io.ReadFull(got.Body, begin); err != nil || string(begin) != "{" || got.Header.Get("Content-Encoding") != "" {
+			t.Errorf("%s: %s begins with %q, %v; %v", method, got.Status, begin, err, got.Header)
+		}
+	}
+}
+
+// What is too large, or not packed as it says, is refused before it takes memory: some bytes may unpack to gigabytes.
+func TestBodiesAreBounded(t *testing.T) {
+	f := newFace(t, false)
+	const large = "the request is larger than 32 MiB: submit fewer jobs, and send the others by AddJobs"
+	const notPacked = "the request is not gzip, as its Content-Encoding says: pack it, or leave out the header"
+	blanks := strings.Repeat(" ", 40<<20)
+	for name, tt := range map[string]struct {
+		method, body, encoding string
+		status                 int
+		want                   string
+	}{
+		"large":                     {"GetBatch", `{"batch_id": "1"}` + blanks, "", 413, large},
+		"unpacks to large":          {"GetBatch", pack(t, `{"batch_id": "1"}`+blanks), "gzip", 413, large},
+		"unpacks to a large stream": {"WatchBatch", pack(t, `{"batch_id": "1"}`+blanks), "gzip", 413, large},
+		"is not gzip":               {"GetBatch", `{"batch_id": "1"}`, "gzip", 400, notPacked},
+		"is cut off":                {"GetBatch", pack(t, `{"batch_id": "1"}`)[:20], "gzip", 400, notPacked},
+		"is a stream and cut off":   {"WatchBatch", pack(t, `{"batch_id": "1"}`)[:20], "gzip", 400, notPacked},
+		"is of another kind":        {"GetBatch", "{}", "br", 415, "Content-Encoding br: want gzip, or none"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := f.do(http.MethodPost, "/stoker.v1.BatchService/"+tt.method, tt.body, "Content-Type", "application/json", "Content-Encoding", tt.encoding)
+			if e := got.failure(t); got.StatusCode != tt.status || e.Message != tt.want {
+				t.Errorf("%s %.200s, want %d %q", got.Status, got.body, tt.status, tt.want)
+			}
+		})
+	}
+	t.Run("Connect", func(t *testing.T) {
+		got := f.do(http.MethodPost, "/stoker.v1.BatchService/GetBatch", pack(t, blanks), "Content-Type", "application/proto", "Content-Encoding", "gzip", "Connect-Protocol-Version", "1")
+		if e := got.failure(t); e.Code != "resource_exhausted" {
+			t.Errorf("unary: %s %.200s", got.Status, got.body)
+		}
+		packed := pack(t, `{"batch_id": "1"}`+blanks)
+		frame := binary.BigEndian.AppendUint32([]byte{1}, uint32(len(packed)))
+		got = f.do(http.MethodPost, "/stoker.v1.BatchService/WatchBatch", string(frame)+packed, "Content-Type", "application/connect+json", "Connect-Content-Encoding", "gzip")
+		if !strings.Contains(got.body, `"code":"resource_exhausted"`) {
+			t.Errorf("stream: %s %.200s", got.Status, got.body)
+		}
+	})
+}
+
+func TestTimeouts(t *testing.T) {
+	f := newFace(t, false)
+	for _, text := range []string{"soon", "-1", "1.5", "12345678901"} {
+		got := f.do(http.MethodPost, "/stoker.v1.BatchService/ListBatches", "{}", "Content-Type", "application/json", "Connect-Timeout-Ms", text)
+		if e := got.failure(t); got.StatusCode != 400 || e.Message != "Connect-Timeout-Ms: want a whole number of milliseconds" {
+			t.Errorf("%s: %s %s", text, got.Status, got.body)
+		}
+	}
+	if got := f.do(http.MethodPost, "/stoker.v1.BatchService/ListBatches", "{}", "Content-Type", "application/json", "Connect-Timeout-Ms", "5000"); got.StatusCode != 200 {
+		t.Errorf("%s %s", got.Status, got.body)
+	}
+}
