@@ -47,7 +47,7 @@ Exit codes: 0 copied; 1 could not copy; 2 wrong usage, or no job table to copy.`
 			case !postgres.IsURL(to):
 				return usagef("--to: want postgres://USER@HOST:PORT/DATABASE; a file is copied by stoker backup create")
 			}
-			return c.copyTable(cmd.Context(), from, to)
+			return copyTable(cmd.Context(), c, from, to)
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "", "the `FILE` with the job table")
@@ -56,7 +56,7 @@ Exit codes: 0 copied; 1 could not copy; 2 wrong usage, or no job table to copy.`
 }
 
 // copyTable copies the job table in a file into a database.
-func (c *cli) copyTable(ctx context.Context, from, to string) (err error) {
+func copyTable(ctx context.Context, c *cli, from, to string) (err error) {
 	if have, want, err := postgres.Check(ctx, to); err != nil || have < want {
 		if err == nil {
 			err = fmt.Errorf("%s: %w", postgres.Name(to), postgres.ErrNotMigrated)
