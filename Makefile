@@ -82,6 +82,7 @@ bench: ## Print the figures of docs/figures.md, except the load test's, and draw
 	go test -count=1 -v -timeout=30m -run='^TestFigures$$' ./server
 	go test -count=1 -v -timeout=30m -run='^TestFigures$$' ./store/sqlite
 	go test -count=1 -v -timeout=30m -run='^TestMillion$$' ./internal/e2e
+	go test -count=1 -v -timeout=30m -run='^Test(Replicas|Failover)$$' ./internal/e2e ./store/postgres
 	go test -run='^$$' -bench=. -benchmem $(or $(ARGS),./...)
 
 .PHONY: fuzz
@@ -95,6 +96,11 @@ fuzz: ## Run each fuzz target for FUZZTIME (20s)
 .PHONY: torture
 torture: ## Kill the service again and again on a faulty platform, for TORTURE_TIME (1h)
 	@STOKER_TORTURE_TIME=$(TORTURE_TIME) go test -count=1 -timeout=0 -v -run='^TestTorture$$' ./internal/e2e
+
+.PHONY: torture-replicas
+torture-replicas: ## Do every fault to two services on one PostgreSQL, one after the other, for TORTURE_TIME (1h)
+	@STOKER_EXHAUSTIVE=1 go test -count=1 -timeout=30m -run='^Test(Template)?Takeovers$$' ./dispatcher
+	STOKER_TORTURE_REPLICAS=$(TORTURE_TIME) go test -count=1 -timeout=0 -v -run='^Test(Torture)?Replicas$$' ./internal/e2e
 
 .PHONY: load
 load: ## Measure the service with 2,000 jobs on 50 encoders; takes seven minutes

@@ -18,6 +18,9 @@ var (
 	ErrUnavailable       = errors.New("the job table cannot be reached")
 )
 
+// ErrUnconfirmed says that nobody knows whether a change was made. It matches [ErrUnavailable].
+var ErrUnconfirmed = fmt.Errorf("%w: the commit is not confirmed, and may have happened", ErrUnavailable)
+
 // A StateError says that the state of a batch or job does not allow a call. It matches
 // [ErrIllegalTransition].
 type StateError struct {

@@ -29,6 +29,7 @@ func TestToStatus(t *testing.T) {
 	}{
 		{fmt.Errorf("read job: %w: %w", job.ErrNotFound, sql.ErrNoRows), codes.NotFound, "NOT_FOUND", `job "b/1" was not found`},
 		{fmt.Errorf("write: %w: %w", job.ErrFull, driver), codes.ResourceExhausted, "DISK_FULL", "the server's disk is full; nothing was stored"},
+		{fmt.Errorf("write: %w: %w", job.ErrUnconfirmed, driver), codes.Unavailable, "OUTCOME_UNKNOWN", "the job table has not confirmed the change, which may have been made; look before you try again"},
 		{fmt.Errorf("write: %w: %w", job.ErrUnavailable, driver), codes.Unavailable, "JOB_TABLE_UNAVAILABLE", "the job table cannot be reached; try again"},
 		{fmt.Errorf("write: %w: %w", job.ErrConflict, driver), codes.Aborted, "CONFLICT", `job "b/1" was changed by another call at the same moment; try again`},
 		{fmt.Errorf("write: %w: %w", job.ErrIllegalTransition, driver), codes.FailedPrecondition, "WRONG_STATE", `job "b/1" is in a state that does not allow this`},

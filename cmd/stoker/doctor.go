@@ -19,6 +19,7 @@ import (
 	"github.com/stokerd/stoker/internal/doctor"
 	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/service"
+	"github.com/stokerd/stoker/store/postgres"
 )
 
 func doctorCommand(c *cli) *cobra.Command {
@@ -29,8 +30,8 @@ func doctorCommand(c *cli) *cobra.Command {
 		Use:   "doctor",
 		Short: "Look at the service and all that it needs, and say what to do.",
 		Long: `Asks the service to look at itself: the platform with each key, rights, outputs,
-webhooks, clock, disk, memory, descriptors, modes of files, certificates, and who else
-uses the keys. If nothing answers, that is a FAIL, and the configuration is looked at,
+webhooks, clock, disk or database, memory, descriptors, modes of files, certificates,
+and who else uses the keys. If nothing answers, that is a FAIL, and the configuration is looked at,
 as stoker serve reads it.
 
 --bundle writes the checks, the configuration without secrets, the latest lines of the
@@ -131,6 +132,9 @@ type examination struct {
 	cfg  *config.Config // nil while it has not been read, or has mistakes
 }
 
+// databaseTime is how long the database may take to say how it stands.
+const databaseTime = 15 * time.Second
+
 // runningTime is how long the service may take for its checks.
 const runningTime = 75 * time.Second
 
@@ -195,7 +199,8 @@ func (d *examination) examineConfiguration(ctx context.Context, ports bool) []do
 		return findings
 	}
 	d.cfg = cfg
-	findings := append([]doctor.Finding{doctor.Loaded(cfg), doctor.CheckDisk(cfg), doctor.FindBackups(cfg.Backup, instanceOf(cfg), time.Now())}, doctor.CheckSecrets(cfg)...)
+	findings := append([]doctor.Finding{doctor.Loaded(cfg)}, doctor.CheckSecrets(cfg)...)
+	findings = append(findings, examineTable(ctx, cfg)...)
 	findings = append(findings, doctor.CheckFileModes(cfg)...)
 	findings = append(findings, doctor.CheckCertificates(cfg, false, time.Now())...)
 	findings = append(findings, doctor.CheckListeners(cfg)...)
@@ -212,6 +217,20 @@ func (d *examination) examineConfiguration(ctx context.Context, ports bool) []do
 func instanceOf(cfg *config.Config) string {
 	instance, _ := os.ReadFile(cfg.DB + ".id")
 	return strings.TrimSpace(string(instance))
+}
+
+// examineTable looks at what the job table of a service that does not run is kept on.
+func examineTable(ctx context.Context, cfg *config.Config) []doctor.Finding {
+	if !postgres.IsURL(cfg.DB) {
+		return []doctor.Finding{doctor.CheckDisk(cfg), doctor.FindBackups(cfg.Backup, instanceOf(cfg), time.Now())}
+	}
+	ctx, cancel := context.WithTimeout(ctx, databaseTime)
+	defer cancel()
+	database, err := postgres.Examine(ctx, cfg.DB)
+	if err != nil {
+		err = explainJobTable(cfg.DB, "--db", err)
+	}
+	return doctor.CheckDatabase(database, cfg.DB, false, err)
 }
 
 // examinePlatform asks the platform with each key of a configuration.

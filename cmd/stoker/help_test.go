@@ -161,7 +161,7 @@ func TestExamplesOfHelp(t *testing.T) {
 
 // runElsewhere are the commands whose examples are only read by the flag parser: other tests run them, on a
 // service of their own.
-var runElsewhere = []string{"serve", "simulate", "demo", "plan", "backup", "migrate", "token", "audit", "whoami", "notifications", "config", "doctor"}
+var runElsewhere = []string{"serve", "simulate", "demo", "plan", "backup", "migrate", "copy", "token", "audit", "whoami", "notifications", "config", "doctor"}
 
 // runExample runs a line of the shell whose commands are stoker or print a list.
 func runExample(t *testing.T, cmd *cobra.Command, env map[string]string, line string) {

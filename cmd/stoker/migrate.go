@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/stokerd/stoker/internal/config"
@@ -40,7 +42,7 @@ usage.`,
 				return usagef("--db: want postgres://USER@HOST:PORT/DATABASE; a job table in a file is brought up to date when the service starts")
 			}
 			if check {
-				return c.checkMigrated(cmd, cfg.DB)
+				return checkMigrated(cmd.Context(), c, cfg.DB)
 			}
 			before, after, err := postgres.Migrate(cmd.Context(), cfg.DB)
 			if err != nil {
@@ -65,8 +67,8 @@ usage.`,
 }
 
 // checkMigrated says whether the schema of a database is the one that this Stoker needs.
-func (c *cli) checkMigrated(cmd *cobra.Command, url string) error {
-	have, want, err := postgres.Check(cmd.Context(), url)
+func checkMigrated(ctx context.Context, c *cli, url string) error {
+	have, want, err := postgres.Check(ctx, url)
 	if err == nil && have < want {
 		err = postgres.ErrNotMigrated
 	}

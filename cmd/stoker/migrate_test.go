@@ -72,4 +72,24 @@ func TestDatabase(t *testing.T) {
 		t.Errorf("batches: exit code %d: %s", got.code, got.stderr)
 	}
 	check(exitOK, "token:ci", "token", "create", "ci", "--role", "viewer", "--db", db) // beside the service
+	// What is told of the database is told without the password, and the log has it nowhere.
+	for _, tt := range []struct{ args, text string }{
+		{"doctor --stopped", "commits wait for no standby: a failover loses what was acknowledged last"},
+		{"doctor --server " + s.grpc, "PostgreSQL 1"},
+		{"doctor --server " + s.grpc + " --bundle " + filepath.Join(t.TempDir(), "report.tar.gz"), "timeline 00000001"},
+		{"config show", "postgres://postgres@/"},
+	} {
+		got := command{env: env}.run(t.Context(), strings.Fields(tt.args)...)
+		if !strings.Contains(got.stdout, tt.text) || strings.Contains(got.stdout+got.stderr, "hunter2") {
+			t.Errorf("stoker %s: want %q without the password:\n%s%s", tt.args, tt.text, got.stdout, got.stderr)
+		}
+	}
+	s.stop()
+	if strings.Contains(s.log.String(), "hunter2") {
+		t.Errorf("the password is in the log:\n%s", s.log)
+	}
+	env["STOKER_DB"] = strings.Replace(db, "/stoker_test", "/no_test", 1)
+	if got := (command{env: env}).run(t.Context(), "doctor", "--stopped"); !strings.Contains(got.stdout, "the server refused the connection") || strings.Contains(got.stdout, "hunter2") {
+		t.Errorf("doctor of a database that does not exist:\n%s%s", got.stdout, got.stderr)
+	}
 }

@@ -44,7 +44,7 @@ func rootCommand(c *cli) *cobra.Command {
 		// What can be changed.
 		pauseCommand(c), resumeCommand(c), retryCommand(c), cancelCommand(c), updateCommand(c), deleteCommand(c),
 		// The service, and its stand-ins.
-		serveCommand(c), migrateCommand(c), configCommand(c), doctorCommand(c), backupCommand(c), tokenCommand(c), auditCommand(c), notificationsCommand(c), demoCommand(c), simulateCommand(c),
+		serveCommand(c), migrateCommand(c), copyCommand(c), configCommand(c), doctorCommand(c), backupCommand(c), tokenCommand(c), auditCommand(c), notificationsCommand(c), demoCommand(c), simulateCommand(c),
 		// The command line itself.
 		contextCommand(c), whoamiCommand(c), completionCommand(c), versionCommand(c),
 	)

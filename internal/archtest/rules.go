@@ -180,7 +180,7 @@ var rules = []rule{
 		is: "Reads the configuration of the service.",
 	},
 	{
-		pkg: "internal/doctor", imports: []string{"job", "bitmovin", "internal/config", "internal/provision", "webhook"},
+		pkg: "internal/doctor", imports: []string{"job", "bitmovin", "store", "internal/config", "internal/provision", "webhook"},
 		is: "Looks at all that a service depends on, and says what is wrong and what to do.",
 	},
 	{
@@ -286,8 +286,12 @@ var rules = []rule{
 		is: "A proxy that breaks gRPC calls in chosen ways.",
 	},
 	{
-		pkg: "internal/testkit/pgserver", uses: []string{pgx}, testSupport: true,
-		is: "Runs a PostgreSQL server, with a database for each test.",
+		pkg: "internal/testkit/relay", testSupport: true,
+		is: "Relays TCP connections to a server, and cuts or freezes them.",
+	},
+	{
+		pkg: "internal/testkit/pgserver", imports: []string{"internal/testkit/loopback"}, uses: []string{pgx}, testSupport: true,
+		is: "Runs PostgreSQL servers, with a database for each test, and standbys.",
 	},
 	{
 		pkg: "internal/testkit/platform", imports: []string{"bitmovin/simulator"}, testSupport: true,

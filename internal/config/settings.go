@@ -54,6 +54,17 @@ const maxStartsPerDay = 1_000_000
 // maxAuditDays bounds how long entries of the audit log are kept, in days.
 const maxAuditDays = 36_500
 
+// isTable reports whether a text names a job table: a file, or a database by its URL. What was probably meant to be a
+// database is no file: a password may be in it.
+func isTable(text string) bool {
+	scheme, rest, has := strings.Cut(text, ":")
+	if has && strings.HasPrefix(rest, "//") {
+		return scheme == "postgres" || scheme == "postgresql"
+	}
+	isDatabase := strings.HasPrefix(scheme, "postgres") && has || strings.Contains(text, "dbname=") || strings.Contains(text, "password=")
+	return text != "" && !isDatabase
+}
+
 // Settings returns all settings in the order of the help text.
 func Settings() []Setting {
 	return slices.Concat(serviceSettings(), retentionSettings(), logSettings())
@@ -122,8 +133,7 @@ func serviceSettings() []Setting {
 		}},
 		{"db", "path", "stoker.db", "the job table: a file, created if there is none, or a database, as postgres://USER@HOST/DATABASE", func(c *Config, v string) error {
 			c.DB = v
-			scheme, _, isURL := strings.Cut(v, "://")
-			if v == "" || isURL && scheme != "postgres" && scheme != "postgresql" {
+			if !isTable(v) {
 				return errors.New("want the path of a file, or postgres://USER@HOST:PORT/DATABASE")
 			}
 			return nil

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +34,9 @@ func (l *loader) collectValues() {
 		}
 		if s.Name == authSetting && value == "" {
 			value = string(l.config.Auth) // follows from the listeners and the proofs
+		}
+		if s.Name == "db" {
+			value = WithoutPassword(value)
 		}
 		l.addValue(s.key(), value, from)
 	}
@@ -132,4 +136,27 @@ func (l *loader) apiKeySource(i int) string {
 		return where
 	}
 	return fromDefault
+}
+
+// WithoutPassword is the value of the setting db as people may see it: the URL of a database without the password.
+func WithoutPassword(db string) string {
+	scheme, _, isURL := strings.Cut(db, "://")
+	if !isURL {
+		return db
+	}
+	u, err := url.Parse(db)
+	if err != nil { // nobody can tell where the password is
+		return scheme + "://..."
+	}
+	if u.User != nil {
+		u.User = url.User(u.User.Username())
+	}
+	query := u.Query()
+	for name := range query {
+		if strings.Contains(strings.ToLower(name), "password") {
+			query.Del(name)
+		}
+	}
+	u.RawQuery = query.Encode()
+	return u.String()
 }

@@ -10,7 +10,9 @@ import (
 	"testing"
 
 	"github.com/stokerd/stoker/internal/testkit/gobuild"
+	"github.com/stokerd/stoker/internal/testkit/pgserver"
 	"github.com/stokerd/stoker/internal/testkit/transcript"
+	"github.com/stokerd/stoker/store/postgres"
 )
 
 // TestPages runs the console blocks of the pages that have any. The cookbook is run twice: as it is, and with each
@@ -33,6 +35,21 @@ func TestPages(t *testing.T) {
 func TestCookbookOverTLS(t *testing.T) {
 	t.Parallel()
 	runPage(t, newSecureSession(t), "docs/cookbook.md")
+}
+
+// TestDatabasePage runs the page about PostgreSQL, with a database and with a job table in a file that moves there.
+func TestDatabasePage(t *testing.T) {
+	t.Parallel()
+	database := pgserver.Empty(t)
+	s := newSession(t, false)
+	s.address["postgres://stoker@db.example/stoker"] = "'" + database + "'" // there is a question mark in it
+	s.says = map[string]string{postgres.Name(database): "postgres://stoker@db.example:5432/stoker"}
+	for _, command := range []string{"stoker submit examples/open-movies.csv", "stoker backup create stoker.db --db service.db"} {
+		if printed, code, err := s.run(command); code != "0" || err != nil {
+			t.Fatalf("%s: exit code %s, %v:\n%s", command, code, err, strings.Join(printed, "\n"))
+		}
+	}
+	runPage(t, s, "docs/postgresql.md")
 }
 
 // runPage runs the console blocks of a page.

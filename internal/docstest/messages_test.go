@@ -13,17 +13,27 @@ import (
 	"testing"
 )
 
-// TestMessages finds every message that docs/troubleshooting.md quotes in the texts of the program. "..." in a quote
-// stands for what differs.
+// TestMessages finds every message that docs/troubleshooting.md and docs/postgresql.md quote in the texts of the
+// program. "..." in a quote stands for what differs.
 func TestMessages(t *testing.T) {
 	texts := programTexts(t)
-	page, err := os.ReadFile(filepath.Join(root, "docs/troubleshooting.md"))
+	for page, enough := range map[string]int{"docs/troubleshooting.md": 20, "docs/postgresql.md": 15} {
+		if n := checkMessages(t, page, texts); n < enough {
+			t.Errorf("found %d quotes: the pattern no longer fits %s", n, page)
+		}
+	}
+}
+
+// checkMessages finds the messages that a page quotes in tables whose first column is what "it says".
+func checkMessages(t *testing.T, name, texts string) (quotes int) {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(root, name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	quote := regexp.MustCompile("`([^`]+)`")
 	between := regexp.MustCompile(` *\.\.\.[ ,;]*|: `) // an error is a path of texts with colons between them
-	inTable, n := false, 0
+	inTable := false
 	for line := range strings.Lines(string(page)) {
 		cells := strings.Split(line, " | ")
 		if !strings.HasPrefix(line, "|") {
@@ -37,17 +47,15 @@ func TestMessages(t *testing.T) {
 			continue
 		}
 		for _, m := range quote.FindAllStringSubmatch(cells[0], -1) {
-			n++
+			quotes++
 			for _, part := range between.Split(m[1], -1) {
 				if !strings.Contains(texts, part) {
-					t.Errorf("docs/troubleshooting.md quotes %q: no text of the program has %q", m[1], part)
+					t.Errorf("%s quotes %q: no text of the program has %q", name, m[1], part)
 				}
 			}
 		}
 	}
-	if n < 20 {
-		t.Errorf("found %d quotes: the pattern no longer fits the page", n)
-	}
+	return quotes
 }
 
 // programTexts are all string literals of the program, without those of tests. Those that are added are one text.

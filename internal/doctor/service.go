@@ -60,6 +60,7 @@ func CheckSecrets(cfg *config.Config) (findings []Finding) {
 
 // JobTable is the finding of a job table that was read with the given result.
 func JobTable(db string, err error) Finding {
+	db = config.WithoutPassword(db)
 	if err != nil {
 		return fail(AboutJobTable, db, "see docs/operations/backup.md", "cannot be used: %v", err)
 	}

@@ -33,6 +33,8 @@ type Sources struct {
 	// ConnectionsRefused is how many connections were closed at once because there were too many.
 	ConnectionsRefused func() int64
 	Housekeeping       Housekeeping
+	// Database asks the database of the job table how it stands; ok is false if the table is in a file.
+	Database func(context.Context) (d store.Database, ok bool, err error)
 	// Terms says what the service has of terms; false if it has no replicas.
 	Terms func() (store.TermFigures, bool)
 	// Writable says whether the job table can be written.
@@ -48,6 +50,7 @@ func (m *Metrics) Read(s Sources) {
 		waitingCollector{m.accounts, s},
 		refusalCollector{newClosedSet(server.LimitNames()...), s.Server.RefusedByLimit},
 		housekeepingCollector{s.Housekeeping},
+		databaseCollector{s.Database},
 		termCollector{m.accounts, s.Terms},
 		counterFunc("connections_refused_total", "Connections that were closed at once because there were too many.", func() float64 { return float64(s.ConnectionsRefused()) }),
 		counterFunc("callers_refused_total", "Calls without a valid proof of who calls.", func() float64 { return float64(s.Server.RefusedCallers()) }),

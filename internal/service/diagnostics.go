@@ -16,6 +16,7 @@ import (
 	"github.com/stokerd/stoker/internal/doctor"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
+	"github.com/stokerd/stoker/store"
 )
 
 const (
@@ -64,7 +65,8 @@ func (d *diagnostics) RunChecks(ctx context.Context) ([]server.Finding, time.Tim
 func (d *diagnostics) check(ctx context.Context) []server.Finding {
 	s, cfg := d.service, d.service.reloader.current.Load()
 	found := slices.Concat(
-		[]doctor.Finding{doctor.Service(Version(), s.started), s.reloader.finding(), d.jobTable(ctx), doctor.CheckDisk(cfg), d.backups(cfg), doctor.CheckMemory(), doctor.CheckDescriptors()},
+		[]doctor.Finding{doctor.Service(Version(), s.started), s.reloader.finding(), doctor.CheckMemory(), doctor.CheckDescriptors()},
+		d.jobTable(ctx, cfg),
 		doctor.CheckSecrets(cfg), doctor.CheckFileModes(cfg), doctor.CheckCertificates(cfg, s.certificates != nil && s.certificates.Failed(), time.Now()), doctor.CheckListeners(cfg),
 	)
 	var mu sync.Mutex
@@ -123,10 +125,14 @@ func (d *diagnostics) backups(cfg *config.Config) doctor.Finding {
 	return doctor.CheckBackups(cfg.Backup, doctor.BackupState{Age: b.Age(time.Now()), None: b.Last.IsZero(), Failed: b.Failed})
 }
 
-// jobTable looks whether the job table can be read and written.
-func (d *diagnostics) jobTable(ctx context.Context) doctor.Finding {
-	_, err := d.service.store.CountBatches(ctx, job.BatchFilter{States: []job.BatchState{job.BatchActive}})
-	return doctor.JobTable(d.service.reloader.current.Load().DB, err)
+// jobTable looks whether the job table can be read, and at what it is kept on.
+func (d *diagnostics) jobTable(ctx context.Context, cfg *config.Config) []doctor.Finding {
+	database, is, err := store.ReadDatabase(ctx, d.service.store)
+	if is {
+		return doctor.CheckDatabase(database, cfg.DB, true, err)
+	}
+	_, err = d.service.store.CountBatches(ctx, job.BatchFilter{States: []job.BatchState{job.BatchActive}})
+	return []doctor.Finding{doctor.JobTable(cfg.DB, err), doctor.CheckDisk(cfg), d.backups(cfg)}
 }
 
 // convertFindings converts findings to the server's type.

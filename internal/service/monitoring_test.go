@@ -25,7 +25,9 @@ import (
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/service"
 	"github.com/stokerd/stoker/internal/testkit/certs"
+	"github.com/stokerd/stoker/internal/testkit/pgserver"
 	"github.com/stokerd/stoker/internal/testkit/platform"
+	"github.com/stokerd/stoker/store/postgres"
 )
 
 // The files for monitoring, from here.
@@ -61,16 +63,20 @@ func TestAlertRules(t *testing.T) {
 }
 
 // scrape runs a service with a batch of two jobs, and returns what /metrics tells when they have ended.
-func scrape(t *testing.T) string {
+func scrape(t *testing.T, db string) string {
 	t.Helper()
 	ca := certs.NewCA(t, "test")
 	pair := ca.Server(t)
 	sim := &simulator.Simulator{Duration: 20 * time.Millisecond, Unlimited: true}
 	env := platform.Env(platform.Serve(t, sim))
-	env["STOKER_DB"] = filepath.Join(t.TempDir(), "stoker.db")
+	env["STOKER_DB"], env["STOKER_MIGRATE"] = db, "true"
 	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"], env["STOKER_WEB_LISTEN"], env["STOKER_ADMIN_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	file := filepath.Join(t.TempDir(), "stoker.yaml")
-	if err := os.WriteFile(file, []byte("tls: {cert_file: "+pair.Cert+", key_file: "+pair.Key+"}\nbackup: {every: 6h, dir: "+t.TempDir()+"}\n"), 0o600); err != nil {
+	backup := ""
+	if !postgres.IsURL(db) {
+		backup = "backup: {every: 6h, dir: " + t.TempDir() + "}\n"
+	}
+	if err := os.WriteFile(file, []byte("tls: {cert_file: "+pair.Cert+", key_file: "+pair.Key+"}\n"+backup), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cfg, err := config.Load(config.Sources{File: file, Getenv: func(name string) string { return env[name] }})
@@ -128,13 +134,8 @@ func scrape(t *testing.T) string {
 // metricName finds the names of metrics in texts of many kinds; those with a colon are made by rules.
 var metricName = regexp.MustCompile(`(?:[a-z]+:)?(?:stoker|grpc_server)_[a-z0-9_:]*[a-z0-9]`)
 
-// occasional are metrics that a healthy service on a file does not tell.
-var occasional = map[string]bool{
-	"stoker_account_faulty_parameter": true,
-	// Of replicas.
-	"stoker_drives": true, "stoker_epoch": true, "stoker_takeovers_total": true, "stoker_deposed_writes_total": true,
-	"stoker_renewals_total": true, "stoker_renew_seconds_total": true, "stoker_listen_up": true,
-}
+// occasional are metrics that a healthy service does not tell.
+var occasional = map[string]bool{"stoker_account_faulty_parameter": true}
 
 // alertRules are what the tests read of the rules.
 type alertRules struct {
@@ -145,10 +146,13 @@ type alertRules struct {
 
 // TestMonitoring holds rules, dashboard and documentation to what a running service tells.
 func TestMonitoring(t *testing.T) {
-	text := scrape(t)
-	promtool(t, text, "check", "metrics")
+	file := scrape(t, filepath.Join(t.TempDir(), "stoker.db"))
+	database := scrape(t, pgserver.Empty(t))
 	told := map[string]bool{}
-	for line := range strings.Lines(text) {
+	for _, text := range []string{file, database} {
+		promtool(t, text, "check", "metrics")
+	}
+	for line := range strings.Lines(file + database) {
 		if name, _, ok := strings.Cut(strings.TrimPrefix(line, "# TYPE "), " "); ok && strings.HasPrefix(line, "# TYPE ") {
 			told[name] = true
 		}
@@ -202,8 +206,8 @@ func TestMonitoring(t *testing.T) {
 		}
 	}
 	var dashboard struct{ Panels []struct{ Title string } }
-	if err := json.Unmarshal([]byte(mustRead(t, dashboardFile)), &dashboard); err != nil || len(dashboard.Panels) != 12 {
-		t.Errorf("%s: %v, %d panels, want 12", dashboardFile, err, len(dashboard.Panels))
+	if err := json.Unmarshal([]byte(mustRead(t, dashboardFile)), &dashboard); err != nil || len(dashboard.Panels) != 14 {
+		t.Errorf("%s: %v, %d panels, want 14", dashboardFile, err, len(dashboard.Panels))
 	}
 }
 

@@ -21,17 +21,21 @@ type readiness struct {
 	probe func(context.Context) error
 	// degraded says why no submissions are taken; empty if they are. Nil: they always are.
 	degraded func(context.Context) string
+	// quiet is how long there may be no transaction before one is made, and patience how long the job table may be
+	// away before the service is not ready: a database fails over meanwhile.
+	quiet, patience time.Duration
 
 	mu       sync.Mutex
 	latest   time.Time // of the latest transaction
 	broken   error     // why it was not written; nil if it was
+	since    time.Time // when the first transaction was not written since the latest one that was
 	probeDue time.Time // no probe before
 }
 
 const (
-	// quietTime is how long there may be no transaction before one is made, so that a job table that cannot be
-	// written is noticed on a quiet service as well.
-	quietTime = time.Minute
+	// A job table in a file that cannot be written is noticed on a quiet service as well, after fileQuiet. A database
+	// is away more often, and comes back by itself.
+	fileQuiet, databaseQuiet, databasePatience = time.Minute, 2 * time.Second, 5 * time.Second
 	// probeInterval is the shortest time between two probes, and probeTime how long one may take.
 	probeInterval, probeTime = time.Second, 3 * time.Second
 )
@@ -45,9 +49,30 @@ func (r *readiness) noteCommit(err error) {
 	if err != nil && !errors.Is(err, job.ErrFull) && !errors.Is(err, job.ErrUnavailable) {
 		return
 	}
+	r.note(err)
+}
+
+// note notes whether the job table could be written just now.
+func (r *readiness) note(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.latest, r.broken = time.Now(), err
+	switch {
+	case err == nil:
+		r.since = time.Time{}
+	case r.since.IsZero():
+		r.since = r.latest
+	}
+}
+
+// awayTooLong returns why the job table cannot be written, once that has been so for longer than the patience.
+func (r *readiness) awayTooLong() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.broken != nil && time.Since(r.since) >= r.patience {
+		return r.broken
+	}
+	return nil
 }
 
 // check reports whether the service is ready, and why not.
@@ -55,7 +80,7 @@ func (r *readiness) check(ctx context.Context) (ready bool, text string) {
 	if r.stopping.Load() {
 		return false, "stopping"
 	}
-	why, quiet := r.whyDegraded(ctx), quietTime
+	why, quiet := r.whyDegraded(ctx), r.quiet
 	if why != "" {
 		quiet = probeInterval // the disk may be full by now
 	}
@@ -78,16 +103,21 @@ func (r *readiness) check(ctx context.Context) (ready bool, text string) {
 // failed, or was made longer ago than quiet.
 func (r *readiness) checkTable(ctx context.Context, quiet time.Duration) error {
 	r.mu.Lock()
-	now, err := time.Now(), r.broken
-	if err == nil && now.Sub(r.latest) < quiet || now.Before(r.probeDue) {
-		r.mu.Unlock()
-		return err
+	now := time.Now()
+	known := r.broken == nil && now.Sub(r.latest) < quiet || now.Before(r.probeDue)
+	if !known {
+		r.probeDue = now.Add(probeInterval)
 	}
-	r.probeDue = now.Add(probeInterval)
 	r.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	if known {
+		return r.awayTooLong()
+	}
+	probing, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	return r.probe(ctx)
+	if err := r.probe(probing); err != nil && ctx.Err() == nil { // one that was made is noted by noteCommit
+		r.note(err)
+	}
+	return r.awayTooLong()
 }
 
 // writable reports whether the latest transaction of the job table was written.

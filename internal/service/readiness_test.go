@@ -16,7 +16,7 @@ func TestReadiness(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		var broken error
 		probes, floor := 0, ""
-		r := &readiness{degraded: func(context.Context) string { return floor }}
+		r := &readiness{degraded: func(context.Context) string { return floor }, quiet: fileQuiet}
 		r.probe = func(context.Context) error {
 			probes++
 			r.noteCommit(broken) // as the job table does
@@ -68,5 +68,59 @@ func TestReadiness(t *testing.T) {
 		want("below the floor again", true, "degraded")
 		r.stopping.Store(true)
 		want("stopping", false, "stopping")
+	})
+}
+
+// TestReadinessOfDatabase has a database be away: for a moment, as while it fails over, and for longer.
+func TestReadinessOfDatabase(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		answers := func(context.Context) error { return nil }
+		r := &readiness{quiet: databaseQuiet, patience: databasePatience}
+		r.probe = func(ctx context.Context) error {
+			err := answers(ctx)
+			if !errors.Is(err, context.DeadlineExceeded) { // a transaction that still waits is not over
+				r.noteCommit(err)
+			}
+			return err
+		}
+		// ask asks once a second for a while, and returns for how long of it the service was not ready.
+		ask := func(seconds int) (away int) {
+			for range seconds {
+				if ready, _ := r.check(t.Context()); !ready {
+					away++
+				}
+				time.Sleep(time.Second)
+			}
+			return away
+		}
+		if n := ask(10); n != 0 {
+			t.Errorf("not ready for %d seconds", n)
+		}
+		answers = func(context.Context) error { return job.ErrUnavailable }
+		if n := ask(4); n != 0 {
+			t.Errorf("not ready for %d seconds while the database fails over", n)
+		}
+		answers = func(context.Context) error { return nil }
+		if n := ask(10); n != 0 {
+			t.Errorf("not ready for %d seconds after the database was back", n)
+		}
+		for name, down := range map[string]func(context.Context) error{
+			"it refuses": func(context.Context) error { return job.ErrUnavailable },
+			"it hangs": func(ctx context.Context) error {
+				<-ctx.Done()
+				return ctx.Err()
+			},
+		} {
+			answers = down
+			ask(7)
+			if ready, why := r.check(t.Context()); ready || !strings.Contains(why, "cannot be written") {
+				t.Errorf("%s: ready %t, %q", name, ready, why)
+			}
+			answers = func(context.Context) error { return nil }
+			time.Sleep(time.Second)
+			if ready, why := r.check(t.Context()); !ready {
+				t.Errorf("%s: not ready when it is back: %q", name, why)
+			}
+		}
 	})
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/postgres"
 	"github.com/stokerd/stoker/store/sqlite"
 	"github.com/stokerd/stoker/web"
 	"github.com/stokerd/stoker/webhook"
@@ -113,7 +114,10 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 	s.keys.set(cfg.Accounts)
 	s.housekeeper = s.newHousekeeper(cfg)
 	s.readiness.probe = func(ctx context.Context) error { return store.CheckWritable(ctx, s.store) }
-	s.readiness.degraded = s.whyDegraded
+	s.readiness.degraded, s.readiness.quiet = s.whyDegraded, fileQuiet
+	if postgres.IsURL(cfg.DB) {
+		s.readiness.quiet, s.readiness.patience = databaseQuiet, databasePatience
+	}
 	accounts, err := s.connectAccounts(cfg)
 	if err != nil {
 		return nil, err
@@ -184,6 +188,7 @@ func (s *Service) metricSources() metrics.Sources {
 		Accounts: drivenAccounts{s.store}, Terms: s.store.ReadTermFigures, Server: server.NewFigures(s.server), ConnectionsRefused: s.connectionsRefused.Load, Version: Version(), Log: s.log,
 		Notifications: &metrics.Notifications{Table: s.notifier.table, Counts: s.notifier.Counts},
 		Housekeeping:  metrics.Housekeeping{Space: store.NewKeeper(s.store).ReadSpace, State: s.housekeeper.ReadState},
+		Database:      func(ctx context.Context) (store.Database, bool, error) { return store.ReadDatabase(ctx, s.store) },
 		Writable:      s.readiness.writable,
 		Configuration: s.reloader,
 	}

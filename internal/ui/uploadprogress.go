@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"time"
@@ -10,13 +11,14 @@ import (
 	"github.com/stokerd/stoker/internal/output"
 )
 
-// Upload is the progress of uploading a list. The server checks the whole list before it stores the first
-// part.
+// Upload is the progress of uploading a list, or of something else that has parts. The server checks the whole
+// list before it stores the first part.
 type Upload struct {
-	Sending  bool  // the check is over, jobs are being sent
-	Done     int64 // jobs checked; if Sending, jobs sent
-	Total    int64 // jobs of the list
-	Complete bool  // all jobs are sent
+	Verb     string // what is being done; empty: checking or sending
+	Sending  bool   // the check is over, jobs are being sent
+	Done     int64  // jobs checked; if Sending, jobs sent
+	Total    int64  // jobs of the list
+	Complete bool   // all jobs are sent
 }
 
 // UploadProgress shows an upload: on a terminal as a bar that is redrawn in place and removed at the
@@ -68,7 +70,7 @@ func (p *UploadProgress) facts(u Upload, now time.Time) string {
 	if u.Sending {
 		verb = "sending"
 	}
-	text := fmt.Sprintf("%s %s of %s", verb, output.Number(u.Done), output.Number(u.Total))
+	text := fmt.Sprintf("%s %s of %s", cmp.Or(u.Verb, verb), output.Number(u.Done), output.Number(u.Total))
 	passed, done := now.Sub(p.began), u.Done-p.doneAtBeginning
 	if passed <= 0 || done <= 0 {
 		return text

@@ -1,10 +1,12 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -33,6 +35,9 @@ func IsURL(text string) bool {
 // errURL does not say what is wrong with a URL: a part of it, which may be part of the password, would be in that.
 var errURL = errors.New("want postgres://USER@HOST:PORT/DATABASE; a password belongs into the file that PGPASSFILE names, or into the URL with its special characters as %XX")
 
+// errParameter begins what is wrong with a parameter of a URL.
+var errParameter = errors.New("a parameter of the URL of the database, or a variable such as PGSSLMODE, is wrong")
+
 // Name names the database of a URL for people, without the password.
 func Name(url string) string {
 	config, err := parse(url)
@@ -56,15 +61,23 @@ func nameOf(c *pgx.ConnConfig) string {
 }
 
 // parse reads a URL, and the variables and files that PostgreSQL's own clients read.
-func parse(url string) (*pgxpool.Config, error) {
-	if !IsURL(url) {
+func parse(text string) (*pgxpool.Config, error) {
+	if !IsURL(text) {
 		return nil, errURL
 	}
-	config, err := pgxpool.ParseConfig(url)
+	config, err := pgxpool.ParseConfig(text)
 	if err != nil {
-		return nil, errURL
+		return nil, explainURL(text, err)
 	}
 	c := config.ConnConfig
+	if validate := c.ValidateConnect; validate != nil { // target_session_attrs
+		c.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+			if err := validate(ctx, conn); err != nil {
+				return fmt.Errorf("%w: %w", ErrReadOnly, err)
+			}
+			return nil
+		}
+	}
 	c.DialFunc = newDialer().DialContext
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = defaultConnectLimit
@@ -76,6 +89,23 @@ func parse(url string) (*pgxpool.Config, error) {
 		c.Database = c.User
 	}
 	return config, nil
+}
+
+// explainURL says which parameter of a URL is wrong, if that can be said without a part of the password.
+func explainURL(text string, err error) error {
+	u, parseErr := url.Parse(text)
+	wrong, is := errors.AsType[*pgconn.ParseConfigError](err)
+	if parseErr != nil || !is || wrong.Unwrap() == nil {
+		return errURL
+	}
+	password, _ := u.User.Password()
+	for _, secret := range append(u.Query()["password"], u.Query()["sslpassword"]...) {
+		password = cmp.Or(password, secret)
+	}
+	if said := wrong.Unwrap(); password == "" || !strings.Contains(said.Error(), password) {
+		return fmt.Errorf("%w: %w", errParameter, said)
+	}
+	return errURL
 }
 
 func newDialer() *net.Dialer {
@@ -142,7 +172,7 @@ SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on', c
 	case readOnly:
 		return fmt.Errorf("%w: %w", job.ErrUnavailable, ErrReadOnly)
 	case synchronous == "off":
-		return ErrNotDurable
+		return fmt.Errorf("%w: %w", job.ErrUnavailable, ErrNotDurable)
 	}
 	if c.history == nil {
 		return nil

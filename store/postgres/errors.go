@@ -27,11 +27,13 @@ var (
 	ErrReadOnly    = errors.New("the database can only be read")
 	ErrRights      = errors.New("the role may not do this")
 	ErrRefused     = errors.New("the server refused the connection")
+	ErrConnections = errors.New("the server has no connection left for this role")
+	ErrTables      = errors.New("a table of the job table is missing")
 	ErrPooler      = errors.New("prepared statements do not work here, as behind a pooler in transaction mode")
 )
 
 // errUnknown says that nobody knows whether a transaction was committed.
-var errUnknown = fmt.Errorf("%w: the commit is not confirmed, and may have happened", job.ErrUnavailable)
+var errUnknown = job.ErrUnconfirmed
 
 // Codes of errors, see appendix A of the manual of PostgreSQL.
 const (
@@ -45,6 +47,10 @@ const (
 	codeDeadlock       = "40P01"
 	codeRights         = "42501"
 	codeNoTable        = "42P01"
+	codeNoColumn       = "42703"
+	codeNoSchema       = "3F000"
+	codeNoConnection   = "53300"
+	codeNoParameter    = "42704"
 	codeNoLock         = "55P03"
 	codeDiskFull       = "53100"
 	codeQueryCanceled  = "57014"
@@ -78,15 +84,22 @@ func interpret(err error) error {
 		return fmt.Errorf("%w: %w: %w", job.ErrUnavailable, ErrReadOnly, err)
 	case codeRights:
 		return fmt.Errorf("%w: %w: %s", job.ErrUnavailable, ErrRights, e.Message)
+	case codeNoConnection:
+		return fmt.Errorf("%w: %w: %s", job.ErrUnavailable, ErrConnections, e.Message)
+	case codeNoTable, codeNoColumn, codeNoSchema:
+		return fmt.Errorf("%w: %w: %s", job.ErrUnavailable, ErrTables, e.Message)
 	case codeNoStatement, codeSameStatement:
 		return fmt.Errorf("%w: %w", job.ErrUnavailable, ErrPooler)
 	case codeQueryCanceled:
 		return as(job.ErrUnavailable)
-	case codeWrongPassword, codeWrongRole, codeNoDatabase:
+	case codeWrongPassword, codeWrongRole, codeNoDatabase, codeNoParameter:
 		return fmt.Errorf("%w: %w: %s", job.ErrUnavailable, ErrRefused, e.Message)
 	}
 	switch e.Code[:2] {
 	case "08", "53", "57", "58", "XX": // connection, resources, operator, system, corrupted data
+		return as(job.ErrUnavailable)
+	}
+	if _, isConnect := errors.AsType[*pgconn.ConnectError](err); isConnect {
 		return as(job.ErrUnavailable)
 	}
 	return err
@@ -97,6 +110,8 @@ func interpretConnection(err error) error {
 	netErr, isNet := errors.AsType[net.Error](err)
 	connectErr, isConnect := errors.AsType[*pgconn.ConnectError](err)
 	switch {
+	case isConnect && errors.Is(err, ErrReadOnly):
+		return fmt.Errorf("%w: %w: %w", job.ErrUnavailable, ErrReadOnly, attemptsError{connectErr})
 	case isConnect:
 		return fmt.Errorf("%w: %w", job.ErrUnavailable, attemptsError{connectErr})
 	case errors.Is(err, context.Canceled):
@@ -140,4 +155,10 @@ func isLost(err error) bool {
 func isCode(err error, code string) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && e.Code == code
+}
+
+// isRefused reports whether the server says with err, which is that of a COMMIT, that it did not commit.
+func isRefused(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.SeverityUnlocalized == "ERROR" || errors.Is(err, pgx.ErrTxCommitRollback)
 }

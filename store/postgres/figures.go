@@ -3,6 +3,7 @@ package postgres
 import (
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stokerd/stoker/store"
@@ -15,10 +16,12 @@ const (
 	gainedExpired  = "expired"  // the driver before has died, or was cut off
 )
 
-// figures are what a process tells of its terms.
+// figures are what a process tells of its terms and transactions.
 type figures struct {
 	mu   sync.Mutex
 	seen store.TermFigures
+
+	unknownCommits atomic.Int64 // transactions of which nobody knows whether they were committed
 }
 
 func (f *figures) change(change func(*store.TermFigures)) {

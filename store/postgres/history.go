@@ -103,8 +103,10 @@ func begin(ctx context.Context, conn *pgx.Conn, timeline string) (word string, e
 	return word, err
 }
 
+const queryTimeline = `SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)`
+
 // readTimeline reads the number of the server's timeline, which a promotion changes.
 func readTimeline(ctx context.Context, conn *pgx.Conn) (timeline string, err error) {
-	err = conn.QueryRow(ctx, `SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)`).Scan(&timeline)
+	err = conn.QueryRow(ctx, queryTimeline).Scan(&timeline)
 	return timeline, err
 }

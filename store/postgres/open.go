@@ -92,7 +92,7 @@ func (db *database) open(ctx context.Context, config *pgxpool.Config, o store.Op
 	}
 	db.reader = &reader{pool}
 	db.queries = newQueries(db.reader)
-	db.writer = &writer{connect: c.connect, log: db.log, keeper: db.keeper}
+	db.writer = &writer{connect: c.connect, log: db.log, keeper: db.keeper, dropAll: pool.Reset}
 	db.wakeups = newWakeups(db.log, db.keeper.holder, channelOf(schema), pool, listening.connect, db.keeper.noteFreed)
 	db.keeper.tell = db.wakeups.tell
 	c.history.onChange = func() {

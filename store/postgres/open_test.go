@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stokerd/stoker/internal/testkit/loopback"
 	"github.com/stokerd/stoker/internal/testkit/pgserver"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
@@ -41,6 +42,21 @@ func TestOpenRefuses(t *testing.T) {
 		{"nobody listens", func(t *testing.T) string {
 			return as(t, "postgres:///stoker?host="+url.QueryEscape(t.TempDir()), withPassword)
 		}, job.ErrUnavailable, "no such file"},
+		{"nobody listens on the port", func(t *testing.T) string {
+			return "postgres://postgres:hunter2@" + loopback.Addresses(t, 1)[0] + "/stoker"
+		}, job.ErrUnavailable, "connection refused"},
+		{"a host that does not exist", func(*testing.T) string { return "postgres://postgres:hunter2@nowhere.invalid/stoker" }, job.ErrUnavailable, "nowhere.invalid"},
+		{"no port", func(*testing.T) string { return "postgres://postgres:hunter2@h:port/d" }, errURL, ""},
+		{"an sslmode that does not exist", func(*testing.T) string { return "postgres://postgres:hunter2@h/d?sslmode=always" }, errParameter, "sslmode"},
+		{"a file of certificates that does not exist", func(*testing.T) string {
+			return "postgres://postgres:hunter2@h/d?sslmode=verify-full&sslrootcert=/nowhere/ca.pem"
+		}, errParameter, "/nowhere/ca.pem"},
+		{"a file of certificates named like the password", func(*testing.T) string {
+			return "postgres://postgres:hunter2@h/d?sslmode=verify-full&sslrootcert=/hunter2"
+		}, errURL, ""},
+		{"a parameter that the server does not know", func(t *testing.T) string {
+			return as(t, pgserver.Empty(t), withPassword) + "&favourite_colour=blue"
+		}, ErrRefused, "favourite_colour"},
 		{"another name of the database", func(t *testing.T) string {
 			return as(t, strings.Replace(pgserver.Empty(t), "stoker_test", "no_test", 1), withPassword)
 		}, ErrRefused, "does not exist"},
@@ -92,16 +108,25 @@ func TestOpenRefuses(t *testing.T) {
 		{"a database that can only be read", func(t *testing.T) string {
 			return configured(t, migrated(t), `SET default_transaction_read_only = on`)
 		}, ErrReadOnly, ""},
-		{"a role without rights", func(t *testing.T) string {
+		{"a role without rights", func(t *testing.T) string { return asReader(t, migrated(t)) }, ErrRights, "no right to DELETE in the table"},
+		{"a role without rights on the schema", func(t *testing.T) string {
 			database := migrated(t)
-			pgserver.Exec(t, database, `CREATE ROLE stoker_reader LOGIN`)
-			pgserver.Exec(t, database, `GRANT SELECT ON ALL TABLES IN SCHEMA public TO stoker_reader`)
-			t.Cleanup(func() {
-				pgserver.Exec(t, database, `DROP OWNED BY stoker_reader`)
-				pgserver.Exec(t, database, `DROP ROLE stoker_reader`)
-			})
-			return as(t, database, url.User("stoker_reader"))
-		}, ErrRights, "no right to DELETE in the table"},
+			as := asReader(t, database)
+			pgserver.Exec(t, database, `REVOKE ALL ON SCHEMA public FROM PUBLIC, stoker_reader`)
+			return as
+		}, ErrRights, "no schema"},
+		{"a role without connections", func(t *testing.T) string {
+			database := migrated(t)
+			as := asReader(t, database)
+			pgserver.Exec(t, database, `ALTER ROLE stoker_reader CONNECTION LIMIT 0`)
+			return as
+		}, ErrConnections, "too many connections for role"},
+		{"a server of an older version", func(t *testing.T) string {
+			database := migrated(t)
+			pgserver.Exec(t, database, `CREATE FUNCTION current_setting(text) RETURNS text LANGUAGE sql AS
+			    $$ SELECT CASE $1 WHEN 'server_version_num' THEN '140011' ELSE pg_catalog.current_setting($1) END $$`)
+			return configured(t, database, `SET search_path = public, pg_catalog`)
+		}, ErrOldServer, "it has version 14, and Stoker needs 15 or later"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			database := tt.url(t)
@@ -118,6 +143,18 @@ func TestOpenRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// asReader is the URL of a database for a role that may only read.
+func asReader(t *testing.T, database string) string {
+	t.Helper()
+	pgserver.Exec(t, database, `CREATE ROLE stoker_reader LOGIN`)
+	pgserver.Exec(t, database, `GRANT SELECT ON ALL TABLES IN SCHEMA public TO stoker_reader`)
+	t.Cleanup(func() {
+		pgserver.Exec(t, database, `DROP OWNED BY stoker_reader`)
+		pgserver.Exec(t, database, `DROP ROLE stoker_reader`)
+	})
+	return as(t, database, url.User("stoker_reader"))
 }
 
 // configured has a database begin its sessions with a setting.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
@@ -31,11 +30,15 @@ type writer struct {
 	connect func(context.Context) (*session, error)
 	log     *slog.Logger
 	keeper  *keeper
+	dropAll func()   // drops the connections that read: their server is not the primary any more
 	conn    *session // nil after it was dropped
 }
 
 // drop closes the connection for good. What was not committed is gone with it.
 func (w *writer) drop(why error) {
+	if errors.Is(why, ErrReadOnly) {
+		w.dropAll()
+	}
 	if w.conn == nil {
 		return
 	}
@@ -86,6 +89,9 @@ func (db *database) Begin(ctx context.Context, fences []store.Lease) (store.Tx, 
 		ctx, cancel := context.WithTimeout(ctx, roundTripLimit)
 		defer cancel()
 		conn, err := w.connect(ctx)
+		if errors.Is(err, ErrReadOnly) {
+			w.dropAll()
+		}
 		if err != nil {
 			return nil, fmt.Errorf("connect the writer: %w", interpret(err))
 		}
@@ -277,13 +283,15 @@ func (t *transaction) Commit(ctx context.Context) error {
 			<-done //nolint:errcheck // nobody asks any more
 			conn.abandon()
 		}()
+		t.w.keeper.figures.unknownCommits.Add(1)
 		t.err = errUnknown
 		return errUnknown
 	}
-	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Severity == "ERROR" || errors.Is(err, store.ErrAgain) {
-		return t.fault(err) // the server says that it did not commit
+	if isRefused(err) || errors.Is(err, store.ErrAgain) {
+		return t.fault(err)
 	}
 	if err != nil || conn.unsynced.Load() {
+		t.w.keeper.figures.unknownCommits.Add(1)
 		t.w.drop(errors.Join(errUnknown, err))
 		t.err = fmt.Errorf("%w: %w", errUnknown, errors.Join(err))
 		return t.err

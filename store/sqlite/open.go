@@ -27,13 +27,21 @@ import (
 // changes are missing, and with an error of package job one that cannot be written.
 //
 // A file beside the table keeps its identity. If that is there and the table is
-// not, the error is [ErrMissing], and with another table [ErrOtherTable].
+// not, the error is [ErrMissing], and with another table [ErrOtherTable]. Another one
+// says that the table was copied to a database; then the error is a [CopiedError].
 //
 // If a file of the table is moved, deleted or replaced while it is open, every
 // write from then on fails with [ErrMoved]; see also [store.Options].
 //
 // The context is for opening only.
 func Open(ctx context.Context, path string, o store.Options) (*store.Store, error) {
+	path, err := resolvePath(path)
+	if err == nil {
+		err = checkCopied(path, "")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open job table: %w", err)
+	}
 	db, err := openDatabase(ctx, path, o)
 	if err != nil {
 		return nil, err

@@ -58,12 +58,20 @@ func Verify(ctx context.Context, path string) (c Content, err error) {
 		return c, interpret(err)
 	}
 	defer tx.Rollback()
-	for _, check := range []func(context.Context, *sql.Tx) error{checkIntegrity, checkReferences, checkCounts} {
-		if err := check(ctx, tx); err != nil {
-			return c, err
-		}
+	if err := verify(ctx, tx); err != nil {
+		return c, err
 	}
 	return readContent(ctx, tx)
+}
+
+// verify reads everything, and returns [ErrDamaged] if a part cannot be read or contradicts another.
+func verify(ctx context.Context, tx *sql.Tx) error {
+	for _, check := range []func(context.Context, *sql.Tx) error{checkIntegrity, checkReferences, checkCounts} {
+		if err := check(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkIntegrity reads every page of the file.

@@ -4,6 +4,7 @@ package pgserver
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -15,7 +16,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -113,11 +116,7 @@ func Start(t testing.TB, settings ...string) *Server {
 	if err != nil {
 		missing(t, err)
 	}
-	var options []string
-	for _, s := range settings {
-		options = append(options, "-c", s)
-	}
-	s, err := run(programs, options...)
+	s, err := run(programs, settings...)
 	if err != nil {
 		t.Fatalf("start PostgreSQL: %v", err)
 	}
@@ -175,7 +174,7 @@ func start(t testing.TB) *Server {
 	if err != nil {
 		missing(t, err)
 	}
-	shared.once.Do(func() { shared.server, shared.err = run(programs, "-c", "fsync=off") })
+	shared.once.Do(func() { shared.server, shared.err = run(programs, "fsync=off") })
 	if shared.err != nil {
 		t.Fatalf("start PostgreSQL: %v", shared.err)
 	}
@@ -210,29 +209,66 @@ const stopWithParent = `dir=$1; shift; "$@" & server=$!; cat >/dev/null; kill -Q
 
 // run makes a cluster and starts its server, which listens on a socket in its own directory and on no port.
 func run(programs string, options ...string) (*Server, error) {
+	c, err := newCluster(programs)
+	if err != nil {
+		return nil, err
+	}
+	alive, err := c.start(stopWithParent, append([]string{"listen_addresses="}, options...)...)
+	if err != nil {
+		return nil, err
+	}
+	u := &url.URL{Scheme: "postgres", User: url.User("postgres"), Path: "/postgres", RawQuery: url.Values{"host": {c.dir}}.Encode()}
+	return &Server{u, alive}, nil
+}
+
+// cluster is the files of a server.
+type cluster struct {
+	programs string
+	dir      string // has the data and the socket
+	account  *syscall.SysProcAttr
+}
+
+func (c *cluster) data() string { return filepath.Join(c.dir, "data") }
+
+// command is a program of PostgreSQL, by the account of the server.
+func (c *cluster) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(context.Background(), filepath.Join(c.programs, name), args...)
+	cmd.SysProcAttr, cmd.Dir = c.account, c.dir
+	return cmd
+}
+
+// newDir makes the directory of a cluster.
+func newDir(programs string) (*cluster, error) {
 	dir, err := os.MkdirTemp("", "pg-") // short: the name of a socket has a limit
 	if err != nil {
 		return nil, err
 	}
 	account, err := unprivileged(dir)
+	return &cluster{programs, dir, account}, err
+}
+
+// newCluster makes an empty cluster.
+func newCluster(programs string) (*cluster, error) {
+	c, err := newDir(programs)
 	if err != nil {
 		return nil, err
 	}
-	data := filepath.Join(dir, "data")
-	initdb := exec.CommandContext(context.Background(), filepath.Join(programs, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-	initdb.SysProcAttr, initdb.Dir = account, dir
+	initdb := c.command("initdb", "-D", c.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	if err := askForPasswords(data); err != nil {
-		return nil, err
+	return c, askForPasswords(c.data())
+}
+
+// start starts the server of a cluster by a script such as [stopWithParent], with settings such as fsync=off, and
+// returns when it takes connections. Closing what it returns ends the server.
+func (c *cluster) start(script string, settings ...string) (io.Closer, error) {
+	args := []string{"-c", script, "sh", c.dir, filepath.Join(c.programs, "postgres"), "-D", c.data()}
+	for _, s := range append([]string{"unix_socket_directories=" + c.dir, "max_connections=200", "autovacuum_naptime=10s"}, settings...) {
+		args = append(args, "-c", s)
 	}
-	args := append([]string{
-		"-c", stopWithParent, "sh", dir, filepath.Join(programs, "postgres"), "-D", data,
-		"-c", "listen_addresses=", "-c", "unix_socket_directories=" + dir, "-c", "max_connections=200", "-c", "autovacuum_naptime=10s",
-	}, options...)
 	server := exec.CommandContext(context.Background(), "sh", args...)
-	server.SysProcAttr, server.Dir = account, dir
+	server.SysProcAttr, server.Dir = c.account, c.dir
 	alive, err := server.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -245,10 +281,9 @@ func run(programs string, options ...string) (*Server, error) {
 		return nil, err
 	}
 	if err := awaitReady(log); err != nil {
-		return nil, err
+		return nil, errors.Join(err, alive.Close())
 	}
-	u := &url.URL{Scheme: "postgres", User: url.User("postgres"), Path: "/postgres", RawQuery: url.Values{"host": {dir}}.Encode()}
-	return &Server{u, alive}, nil
+	return alive, nil
 }
 
 // PasswordRole is a role that has to give a password, once a test has made it. All other roles are believed.
@@ -269,10 +304,28 @@ func awaitReady(log io.Reader) error {
 	lines := bufio.NewScanner(log)
 	for lines.Scan() {
 		fmt.Fprintln(&all, lines.Text())
-		if strings.Contains(lines.Text(), "ready to accept connections") {
+		if strings.Contains(lines.Text(), "FATAL:") && !strings.Contains(lines.Text(), "the database system is") {
+			break // the end of the server; that a client came too early is not
+		}
+		if strings.Contains(lines.Text(), "ready to accept ") { // connections, or those of a standby
 			go func() { _, _ = io.Copy(io.Discard, log) }() // until the server ends
 			return nil
 		}
 	}
 	return fmt.Errorf("the server did not start:\n%s", all.String())
+}
+
+// await returns when a query of one boolean answers true.
+func await(ctx context.Context, database, query string) error {
+	conn, err := pgx.Connect(ctx, database)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }() // nothing was changed
+	for again := time.NewTicker(5 * time.Millisecond); ; <-again.C {
+		var is bool
+		if err := conn.QueryRow(ctx, query).Scan(&is); is || err != nil {
+			return err
+		}
+	}
 }
