@@ -53,6 +53,7 @@ var methodEffects = map[string]callEffect{
 
 	stokerv1.AccountService_GetAccountHistory_FullMethodName: readOnly,
 	stokerv1.AccountService_ListNextJobs_FullMethodName:      readOnly,
+	stokerv1.AccountService_ListReplicas_FullMethodName:      readOnly,
 
 	stokerv1.SubmissionService_CheckList_FullMethodName: readOnly,
 	stokerv1.SubmissionService_PlanBatch_FullMethodName: readOnly,

@@ -27,12 +27,29 @@ type mortal struct {
 	points int
 	dieAt  int // 0: never
 	dead   chan struct{}
+	// frozen is for how long the process stands still at that point instead of dying, and thawTime when it goes on.
+	frozen   time.Duration
+	thawTime time.Time
 }
 
 func newMortal(dieAt int) *mortal { return &mortal{dieAt: dieAt, dead: make(chan struct{})} }
 
-// alive passes a crash point and reports whether the process is still alive.
+// alive passes a crash point and reports whether the process is still alive. It returns when the process does not
+// stand still any more.
 func (m *mortal) alive() bool {
+	alive := m.pass()
+	time.Sleep(time.Until(m.thaws()))
+	return alive
+}
+
+// thaws is when the process goes on that stands still, or has gone on; zero if it never did.
+func (m *mortal) thaws() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.thawTime
+}
+
+func (m *mortal) pass() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	select {
@@ -41,6 +58,10 @@ func (m *mortal) alive() bool {
 	default:
 	}
 	m.points++
+	if m.points == m.dieAt && m.frozen > 0 {
+		m.thawTime = time.Now().Add(m.frozen)
+		return true
+	}
 	if m.points == m.dieAt {
 		close(m.dead)
 		return false
@@ -80,71 +101,73 @@ func (t mortalTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 type mortalStore struct {
 	Store
 	*mortal
+
+	term *courtTerm // that fences the writes; nil: nothing does
 }
 
 // write passes the crash points before and after one commit.
-func write[T any](m *mortal, commit func() (T, error)) (T, error) {
+func write[T any](s mortalStore, commit func() (T, error)) (T, error) {
 	var zero T
-	if !m.alive() {
+	if !s.alive() {
 		return zero, errDead
 	}
-	result, err := commit()
-	if !m.alive() {
+	result, err := fenced(s.term, commit)
+	if !s.alive() {
 		return zero, errDead
 	}
 	return result, err
 }
 
 func (s mortalStore) UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error) {
-	return write(s.mortal, func() (job.Job, error) { return s.Store.UpdateJob(ctx, id, now, f) })
+	return write(s, func() (job.Job, error) { return s.Store.UpdateJob(ctx, id, now, f) })
 }
 
 func (s mortalStore) UpdateJobs(ctx context.Context, filter job.Filter, now time.Time, f func(*job.Update) error) (int64, error) {
-	return write(s.mortal, func() (int64, error) { return s.Store.UpdateJobs(ctx, filter, now, f) })
+	return write(s, func() (int64, error) { return s.Store.UpdateJobs(ctx, filter, now, f) })
 }
 
 func (s mortalStore) SaveResource(ctx context.Context, account, kind, hash, id string, now time.Time) error {
-	_, err := write(s.mortal, func() (struct{}, error) {
+	_, err := write(s, func() (struct{}, error) {
 		return struct{}{}, s.Store.SaveResource(ctx, account, kind, hash, id, now)
 	})
 	return err
 }
 
 func (s mortalStore) DeleteResource(ctx context.Context, account, kind, hash string) error {
-	_, err := write(s.mortal, func() (struct{}, error) { return struct{}{}, s.Store.DeleteResource(ctx, account, kind, hash) })
+	_, err := write(s, func() (struct{}, error) { return struct{}{}, s.Store.DeleteResource(ctx, account, kind, hash) })
 	return err
 }
 
 func (s mortalStore) SaveListParameter(ctx context.Context, account string, p job.ListParameter) error {
-	_, err := write(s.mortal, func() (struct{}, error) { return struct{}{}, s.Store.SaveListParameter(ctx, account, p) })
+	_, err := write(s, func() (struct{}, error) { return struct{}{}, s.Store.SaveListParameter(ctx, account, p) })
 	return err
 }
 
 func (s mortalStore) DeleteListParameter(ctx context.Context, account, name string) error {
-	_, err := write(s.mortal, func() (struct{}, error) { return struct{}{}, s.Store.DeleteListParameter(ctx, account, name) })
+	_, err := write(s, func() (struct{}, error) { return struct{}{}, s.Store.DeleteListParameter(ctx, account, name) })
 	return err
 }
 
 func (s mortalStore) Recount(ctx context.Context, now time.Time) (int, error) {
-	return write(s.mortal, func() (int, error) { return s.Store.Recount(ctx, now) })
+	return write(s, func() (int, error) { return s.Store.Recount(ctx, now) })
 }
 
 func (s mortalStore) ReconcileSince(ctx context.Context, account string) (time.Time, error) {
-	return write(s.mortal, func() (time.Time, error) { return s.Store.ReconcileSince(ctx, account) })
+	return write(s, func() (time.Time, error) { return s.Store.ReconcileSince(ctx, account) })
 }
 
 func (s mortalStore) MarkReconciled(ctx context.Context, account string) error {
-	_, err := write(s.mortal, func() (struct{}, error) { return struct{}{}, s.Store.MarkReconciled(ctx, account) })
+	_, err := write(s, func() (struct{}, error) { return struct{}{}, s.Store.MarkReconciled(ctx, account) })
 	return err
 }
 
 func (s mortalStore) AddOrphan(ctx context.Context, o job.Orphan) error {
-	_, err := write(s.mortal, func() (struct{}, error) { return struct{}{}, s.Store.AddOrphan(ctx, o) })
+	_, err := write(s, func() (struct{}, error) { return struct{}{}, s.Store.AddOrphan(ctx, o) })
 	return err
 }
 
 func (s mortalStore) DeleteOrphan(ctx context.Context, account, encoding string) error {
-	_, err := write(s.mortal, func() (struct{}, error) { return struct{}{}, s.Store.DeleteOrphan(ctx, account, encoding) })
+	_, err := write(s, func() (struct{}, error) { return struct{}{}, s.Store.DeleteOrphan(ctx, account, encoding) })
 	return err
 }
 
@@ -244,14 +267,17 @@ func crashScenario(t *testing.T, dieAt int) (points int) {
 func templateCrashScenario(t *testing.T, dieAt int) (points int) {
 	sim := &simulator.Simulator{
 		Seed: 1, Encoders: 2, Duration: 20 * time.Second, TemplateDelay: 3 * time.Second,
-		Outcome: func(e simulator.Encoding, _ int) simulator.Outcome {
-			_, attempt, _ := provision.ParseName(e.Name)
-			e.CloudRegion = map[bool]string{true: "AWS_EU_WEST_1"}[attempt == 1]
-			return crashOutcomes(e, attempt)
-		},
+		Outcome: templateOutcomes,
 		Latency: 20 * time.Millisecond, StopDelay: time.Second,
 	}
 	return liveTwice(t, sim, 3, dieAt, ladder(t))
+}
+
+// templateOutcomes are [crashOutcomes] where each attempt is an encoding of its own.
+func templateOutcomes(e simulator.Encoding, _ int) simulator.Outcome {
+	_, attempt, _ := provision.ParseName(e.Name)
+	e.CloudRegion = map[bool]string{true: "AWS_EU_WEST_1"}[attempt == 1]
+	return crashOutcomes(e, attempt)
 }
 
 // liveTwice runs one process until the given crash point, and then another one to the end. It

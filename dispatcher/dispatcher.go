@@ -92,6 +92,8 @@ type Dispatcher struct {
 	mu       sync.RWMutex
 	loops    map[string]*accountLoop // by account; those of accounts that others drive do not run
 	accounts map[string]Account      // as they are configured now
+
+	prepareLoop func(*accountLoop) // called with each loop that is made for a term; nil except in tests
 }
 
 // New returns a dispatcher that does nothing until it runs. It returns an error if two accounts

@@ -47,6 +47,7 @@ type world struct {
 	stop  context.CancelCauseFunc
 	done  chan error
 
+	court           *court                 // terms; nil: nobody else can drive the accounts
 	mortal          *mortal                // the process that runs next; nil: one that cannot be killed
 	network         roundTripper           // the transport to the simulator; nil: the simulator's own
 	table           func(Store) Store      // wraps the job table for the dispatcher; nil: not wrapped
@@ -140,7 +141,7 @@ func (w *world) prepare(c clock.Clock) {
 		network.Transport = w.network
 	}
 	if w.mortal != nil {
-		table = mortalStore{w.store, w.mortal}
+		table = mortalStore{Store: w.store, mortal: w.mortal}
 		network.Transport = mortalTransport{w.mortal, network.Transport}
 	}
 	client, err := bitmovin.New(bitmovin.Options{
@@ -167,6 +168,7 @@ func (w *world) prepare(c clock.Clock) {
 		Store:        table,
 		Logger:       slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Accounts:     accounts,
+		Campaign:     w.court.campaignFor(table, w.mortal),
 		PollInterval: w.poll, Clock: c, MaxStartsOf: w.maxStartsOf,
 		Sources: Sources{
 			Inputs: map[string]Storage{
@@ -183,10 +185,15 @@ func (w *world) prepare(c clock.Clock) {
 	if w.disp, err = New(config); err != nil {
 		w.t.Fatal(err)
 	}
-	for _, d := range w.disp.loops {
-		fast := config.provision(d.worker.account, d.worker.log)
+	w.disp.prepareLoop = func(l *accountLoop) {
+		c := config
+		c.Store = l.store
+		fast := c.provision(l.worker.account, l.worker.log)
 		fast.HashRounds = 1 // the default is slow on purpose
-		d.worker.provisioner = provision.New(fast)
+		l.worker.provisioner = provision.New(fast)
+	}
+	for _, l := range w.disp.loops {
+		w.disp.prepareLoop(l)
 	}
 }
 

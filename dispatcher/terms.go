@@ -115,6 +115,9 @@ func (d *Dispatcher) takeOver(ctx context.Context, id string, term Term) *accoun
 		c.Store = term.Store()
 		l := newAccountLoop(c, d.accounts[id])
 		l.worker.takenOver = true
+		if d.prepareLoop != nil {
+			d.prepareLoop(l)
+		}
 		d.loops[id] = l // from now on it hears of changes
 		d.mu.Unlock()
 		err := l.load(ctx)

@@ -202,6 +202,7 @@ var walkRequests = map[string]func(target) proto.Message{
 		return &stokerv1.GetAccountHistoryRequest{AccountId: t.account}
 	},
 	"AccountService/ListNextJobs": func(t target) proto.Message { return &stokerv1.ListNextJobsRequest{AccountId: t.account} },
+	"AccountService/ListReplicas": func(target) proto.Message { return &stokerv1.ListReplicasRequest{} },
 	"AccountService/PauseAccount": func(t target) proto.Message { return &stokerv1.PauseAccountRequest{AccountId: t.account} },
 	"AccountService/ResumeAccount": func(t target) proto.Message {
 		return &stokerv1.ResumeAccountRequest{AccountId: t.account}

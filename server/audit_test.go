@@ -101,7 +101,12 @@ func TestAudit(t *testing.T) {
 	}{
 		{"a principal's", &stokerv1.ListEntriesRequest{Principal: "token:admin"}, 2},
 		{"a batch's with its jobs", &stokerv1.ListEntriesRequest{Target: id}, 4},
+		{"a batch's by its number", &stokerv1.ListEntriesRequest{Target: "1"}, 4},
 		{"a job's", &stokerv1.ListEntriesRequest{Target: id + "/2"}, 1},
+		{"a job's by its numbers", &stokerv1.ListEntriesRequest{Target: "1/2"}, 1},
+		{"of a batch that never was", &stokerv1.ListEntriesRequest{Target: "no-such-batch"}, 1},
+		{"of a number that no batch has", &stokerv1.ListEntriesRequest{Target: "77/1"}, 0},
+		{"an account's", &stokerv1.ListEntriesRequest{Target: "default"}, 2},
 		{"a method's", &stokerv1.ListEntriesRequest{Methods: []string{"PauseAccount"}}, 2},
 		{"a method's with its service", &stokerv1.ListEntriesRequest{Methods: []string{"AccountService/PauseAccount", "CancelJob"}}, 3},
 		{"refused", &stokerv1.ListEntriesRequest{Outcomes: []string{"PERMISSION_DENIED", "NOT_FOUND"}}, 2},

@@ -162,6 +162,9 @@ func (b *boundary) checkBatch(ctx context.Context, batch *job.Batch) error {
 
 // Batches.
 
+// History concerns everybody.
+func (b *boundary) History() string { return b.store.History() }
+
 func (b *boundary) Batch(ctx context.Context, id string) (job.Batch, error) {
 	batch, err := b.store.Batch(ctx, id)
 	if err == nil {
@@ -440,6 +443,19 @@ func (b *boundary) AccountStatuses(ctx context.Context) []job.AccountStatus {
 		}
 	}
 	return within
+}
+
+// Replicas leaves out what is about accounts that the caller may not use.
+func (b *boundary) Replicas(ctx context.Context) ([]job.Replica, error) {
+	list, err := b.store.Replicas(ctx)
+	p := grantOf(ctx).principal
+	if err != nil || !p.Bound() {
+		return list, err
+	}
+	for i := range list {
+		list[i].Terms = slices.DeleteFunc(list[i].Terms, func(t job.ReplicaTerm) bool { return !p.MayUse(t.AccountID) })
+	}
+	return list, nil
 }
 
 func (b *boundary) UpdateAccountSettings(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings) error) (job.AccountSettings, error) {

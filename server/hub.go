@@ -208,6 +208,7 @@ type position struct {
 	revision int64
 	jobs     jobScope
 	page     int64 // as in [cursor]; 0: not within a snapshot
+	history  string
 }
 
 // change is what changed after a position, for the watchers there.
@@ -218,6 +219,7 @@ type change struct {
 	more  bool       // msg did not hold all changes: the next read follows at once
 	// snapshot says that the position cannot be used any more: the watcher needs a new snapshot.
 	snapshot bool
+	history  string // that batch was read of, for the new snapshot
 	// outdated says that the batch has changed since the change was read.
 	outdated bool
 }

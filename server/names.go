@@ -66,6 +66,8 @@ func (r *nameResolver) resolve(ctx context.Context, m protoreflect.Message, pref
 			err = r.resolveField(ctx, m, field, r.batch)
 		case name == "job_id":
 			err = r.resolveField(ctx, m, field, r.job)
+		case name == "target":
+			err = r.resolveField(ctx, m, field, r.target)
 		case name == "batch_ids":
 			err = r.resolveList(ctx, m.Get(field).List(), path, r.batch)
 		case name == "job_ids":
@@ -133,6 +135,19 @@ func (r *nameResolver) job(ctx context.Context, name string) (string, error) {
 	}
 	id, err := r.batch(ctx, batch)
 	return id + "/" + number, err
+}
+
+// target returns the id of a batch or job that a call was about. A name that is that of no batch stays as it is:
+// the call may have been about something else, or have been refused because there was no such batch.
+func (r *nameResolver) target(ctx context.Context, name string) (string, error) {
+	id, err := r.job(ctx, name)
+	if id == name {
+		id, err = r.batch(ctx, name)
+	}
+	if errors.Is(err, job.ErrNotFound) {
+		return name, nil
+	}
+	return id, err
 }
 
 // batchNumber parses the number of a batch as it is shown: digits without a sign and without zeros before

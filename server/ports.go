@@ -36,6 +36,9 @@ type BatchStore interface {
 	// succeeded; they are neither added nor duplicates.
 	AddJobs(ctx context.Context, batchID string, jobs []job.Spec, now time.Time) (b job.Batch, added, duplicates int64, err error)
 	Batch(ctx context.Context, id string) (job.Batch, error)
+	// History is a word of four letters and digits, or empty. It changes when the job table goes on from a state without
+	// the latest changes: then a revision may come once more with another content.
+	History() string
 	// BatchesBySeq returns those of the batches that exist.
 	BatchesBySeq(ctx context.Context, seqs []int64) ([]job.Batch, error)
 	Batches(ctx context.Context, f job.BatchFilter) ([]job.Batch, error)
@@ -150,6 +153,8 @@ type AccountStore interface {
 	// AccountHistory returns how an account stood since a time, in samples of a step; false if the
 	// account is not configured.
 	AccountHistory(id string, since time.Time, step time.Duration) (job.AccountHistory, bool)
+	// Replicas returns the processes that work on the job table, by address; none if only one can.
+	Replicas(ctx context.Context) ([]job.Replica, error)
 	// UpdateAccountSettings changes the settings of an account by f in one transaction.
 	UpdateAccountSettings(ctx context.Context, id string, now time.Time, f func(*job.AccountSettings) error) (job.AccountSettings, error)
 	// ForgiveStarts excludes the starts of the day so far from the account's daily limit.

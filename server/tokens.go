@@ -148,10 +148,19 @@ type cursor struct {
 	revision int64
 	// page is 0, or within a snapshot the number of the last job that was sent, plus 1.
 	page int64
+	// history is the word of the history of the job table that revision belongs to: see [BatchStore].
+	history string
 }
 
+// historySize is how long the word of a history is, if it is not empty.
+const historySize = 4
+
 func (c cursor) String() string {
-	b := []byte{tokenVersion, 'c'}
+	kind := byte('c')
+	if c.history != "" {
+		kind = 'h'
+	}
+	b := append([]byte{tokenVersion, kind}, c.history...)
 	switch c.jobs {
 	case noJobs:
 		b = append(b, 'b')
@@ -167,8 +176,13 @@ func (c cursor) String() string {
 
 // parseCursor parses a token as [cursor.String] writes it. The error is [errBadToken].
 func parseCursor(text string) (cursor, error) {
+	var c cursor
 	d := decodeToken(text, 'c')
-	c := cursor{jobs: d.readScope(), revision: d.readNumber(), page: d.readNumber()}
+	if d.bad {
+		d = decodeToken(text, 'h')
+		c.history = string(d.readBytes(historySize))
+	}
+	c.jobs, c.revision, c.page = d.readScope(), d.readNumber(), d.readNumber()
 	c.batch = string(d.rest)
 	if d.bad || c.batch == "" || c.page > 0 && c.jobs == noJobs {
 		return cursor{}, errBadToken

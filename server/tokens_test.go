@@ -13,6 +13,7 @@ func FuzzCursor(f *testing.F) {
 	f.Add("AWNqAQA")
 	f.Add(cursor{batch: "0192f0c1", jobs: allJobs, revision: 1 << 40, page: 501}.String())
 	f.Add(cursor{batch: "0192f0c1", revision: 3}.String())
+	f.Add(cursor{batch: "0192f0c1", revision: 3, history: "ab12"}.String())
 	f.Add(cursor{batch: "0192f0c1", jobs: 1 << stokerv1.JobState_JOB_STATE_FAILED, revision: 3, page: 7}.String())
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := parseCursor(text)

@@ -215,6 +215,9 @@ func accountMessage(a job.AccountStatus) *stokerv1.Account {
 	for _, o := range a.OtherInstances {
 		m.OtherInstances = append(m.OtherInstances, &stokerv1.OtherInstance{Id: o.ID, LastSeenTime: timestamp(o.LastSeenTime)})
 	}
+	if d := a.Driver; d != nil {
+		m.Driver = &stokerv1.Driver{Address: d.Address, Since: timestamp(d.Since), Epoch: d.Epoch}
+	}
 	if w := a.Webhooks; w != nil {
 		m.Webhooks = &stokerv1.Webhooks{
 			Problem: job.Shorten(w.Problem, job.MaxReason), UsedCount: w.UsedCount, IgnoredCount: w.IgnoredCount, RejectedCount: w.RejectedCount,

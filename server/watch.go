@@ -96,6 +96,7 @@ type watch struct {
 // or, if the cursor cannot be used, the end of a new snapshot. A cursor with another scope cannot be
 // used, because the watcher has not seen all jobs up to its position.
 func (w *watch) start(ctx context.Context, req *stokerv1.WatchBatchRequest, jobs jobScope) error {
+	history := w.s.store.History() // before the batch: what is read after it may be of the next one
 	b, err := apart(func() (*job.Batch, error) {
 		b, err := w.s.store.Batch(ctx, req.GetBatchId())
 		if err != nil {
@@ -109,7 +110,7 @@ func (w *watch) start(ctx context.Context, req *stokerv1.WatchBatchRequest, jobs
 	}
 	w.batch, w.sentTime = b, time.Now()
 	at, err := parseCursor(req.GetCursor())
-	usable := err == nil && at.batch == b.ID && at.jobs == jobs && at.revision <= b.Revision
+	usable := err == nil && at.batch == b.ID && at.jobs == jobs && at.history == history && at.revision <= b.Revision
 	if usable {
 		w.position = at
 		// There may be nothing to send for a long time. The client learns at once that it has come through.
@@ -119,13 +120,13 @@ func (w *watch) start(ctx context.Context, req *stokerv1.WatchBatchRequest, jobs
 		return w.sendPages(ctx)
 	}
 	w.position = cursor{batch: b.ID, jobs: jobs}
-	return w.sendSnapshot(ctx, b)
+	return w.sendSnapshot(ctx, b, history)
 }
 
 // sendSnapshot sends the batch, and the jobs in the scope of the watch.
-func (w *watch) sendSnapshot(ctx context.Context, b *job.Batch) error {
+func (w *watch) sendSnapshot(ctx context.Context, b *job.Batch, history string) error {
 	w.batch = b
-	w.position.revision = b.Revision
+	w.position.revision, w.position.history = b.Revision, history
 	if w.position.jobs != noJobs {
 		w.position.page = 1
 		return w.sendPages(ctx)
@@ -146,7 +147,7 @@ func (w *watch) sendBatch(ctx context.Context, snapshot bool) error {
 func (w *watch) sendPages(ctx context.Context) error {
 	for w.position.page > 0 {
 		at, b := w.position, w.batch
-		c, err := w.shareRead(ctx, position{revision: at.revision, jobs: at.jobs, page: at.page}, func(ctx context.Context) (change, error) {
+		c, err := w.shareRead(ctx, position{revision: at.revision, jobs: at.jobs, page: at.page, history: at.history}, func(ctx context.Context) (change, error) {
 			return w.s.readPage(ctx, at, b)
 		})
 		if err != nil {
@@ -249,13 +250,13 @@ func (w *watch) nextDue(now time.Time) time.Time {
 // If that change is outdated, sendChanges has to be called again.
 func (w *watch) sendChanges(ctx context.Context) (change, error) {
 	for {
-		at := position{revision: w.position.revision, jobs: w.position.jobs}
+		at := position{revision: w.position.revision, jobs: w.position.jobs, history: w.position.history}
 		c, err := w.shareRead(ctx, at, func(ctx context.Context) (change, error) { return w.s.readChanges(ctx, w.position.batch, at) })
 		if err != nil {
 			return change{}, err
 		}
 		if c.snapshot {
-			if err := w.sendSnapshot(ctx, c.batch); err != nil {
+			if err := w.sendSnapshot(ctx, c.batch, c.history); err != nil {
 				return change{}, err
 			}
 			continue

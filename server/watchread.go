@@ -45,6 +45,7 @@ func (s *Server) readPage(ctx context.Context, at cursor, b *job.Batch) (change,
 
 // readChanges reads what changed in a batch after a position.
 func (s *Server) readChanges(ctx context.Context, id string, p position) (change, error) {
+	history := s.store.History() // before the batch: what is read after it may be of the next one
 	var b job.Batch
 	var jobs []job.Job
 	var err error
@@ -56,8 +57,11 @@ func (s *Server) readChanges(ctx context.Context, id string, p position) (change
 	if err != nil {
 		return change{}, fmt.Errorf("read changes: %w", err)
 	}
-	c := change{batch: &b, next: b.Revision}
+	c := change{batch: &b, next: b.Revision, history: history}
 	switch {
+	case history != p.history: // the revisions are others
+		c.snapshot = true
+		return c, nil
 	case b.Revision == p.revision:
 		return c, nil
 	case b.Revision < p.revision: // the job table was restored from a backup
@@ -77,7 +81,7 @@ func (s *Server) readChanges(ctx context.Context, id string, p position) (change
 		return change{}, err
 	}
 	c.msg, err = encodeMessage(&stokerv1.WatchBatchResponse{
-		Cursor: cursor{batch: id, jobs: p.jobs, revision: c.next}.String(), Batch: m, Jobs: fit,
+		Cursor: cursor{batch: id, jobs: p.jobs, revision: c.next, history: history}.String(), Batch: m, Jobs: fit,
 	})
 	return c, err
 }

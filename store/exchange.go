@@ -25,6 +25,10 @@ type Shared interface {
 	PublishStatus(ctx context.Context, lease Lease, accountID string, status []byte) error
 	// Accounts returns every account that somebody has driven. known says which published statuses the caller has.
 	Accounts(ctx context.Context, known map[string]time.Time) ([]AccountCopy, error)
+	// History is the word of the history that the database goes on from: see [Store.History].
+	History() string
+	// Figures returns what this process has had of terms.
+	Figures() TermFigures
 	// Replicas returns the processes that work on the table, by address.
 	Replicas(ctx context.Context) ([]job.Replica, error)
 }
@@ -46,6 +50,16 @@ type AccountCopy struct {
 	Settings  job.AccountSettings
 	Published time.Time // when the status was published; zero: it was not
 	Status    []byte    // nil: the caller knows it
+}
+
+// TermFigures are what a process has had of terms since it was started.
+type TermFigures struct {
+	Epochs        map[string]int64 // of the accounts that it drives now
+	Takeovers     map[string]int64 // accounts that it has gained, by why it could: first, released, expired
+	Renewals      int64            // of leases
+	RenewalTime   time.Duration    // of all of them
+	DeposedWrites int64            // that the database has refused because a term had ended
+	Listening     bool             // wakeups of other processes arrive
 }
 
 const (
@@ -100,6 +114,15 @@ func (s *Store) SetWatched(watched func() []string) {
 // Shares reports whether other processes can work on the table.
 func (s *Store) Shares() bool { return s.shared != nil }
 
+// History is a word of four letters and digits; empty on a table on which no other process works. It changes when the
+// database goes on from a state without the latest changes, as after a failover to a standby that was behind.
+func (s *Store) History() string {
+	if s.shared == nil {
+		return ""
+	}
+	return s.shared.History()
+}
+
 // Drives reports whether this process drives an account, as all do on a table that no other process works on.
 func (s *Store) Drives(accountID string) bool {
 	return s.exchange == nil || s.exchange.drives(accountID)
@@ -107,6 +130,14 @@ func (s *Store) Drives(accountID string) bool {
 
 // Listening reports whether wakeups of other processes arrive at present.
 func (s *Store) Listening() bool { return s.shared != nil && s.shared.Listening() }
+
+// TermFigures returns what this process has had of terms; false on a table on which no other process works.
+func (s *Store) TermFigures() (TermFigures, bool) {
+	if s.shared == nil {
+		return TermFigures{}, false
+	}
+	return s.shared.Figures(), true
+}
 
 // Replicas returns the processes that work on the table, by address. Without others that is none.
 func (s *Store) Replicas(ctx context.Context) ([]job.Replica, error) {

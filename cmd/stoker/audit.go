@@ -33,7 +33,7 @@ it was: 90m, 12h, 7d.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&principal, "principal", "", "only calls of this `PRINCIPAL`, such as token:ci")
-	f.StringVar(&target, "target", "", "only calls about this `ID` of a batch, with its jobs, or of a job, account or token")
+	f.StringVar(&target, "target", "", "only calls about this `ID` or number of a batch, with its jobs, or of a job, or the id of an account or token")
 	f.StringArrayVar(&methods, "method", nil, "only calls of this `METHOD`, such as CancelBatch")
 	f.StringArrayVar(&outcomes, "outcome", nil, "only calls with this `OUTCOME`, such as OK or PERMISSION_DENIED")
 	f.StringVar(&since, "since", "", "only calls at this `TIME` or later")

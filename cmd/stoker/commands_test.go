@@ -258,6 +258,7 @@ func TestWrongUse(t *testing.T) {
 		{args: "serve --listen 0.0.0.0:7070", want: "--listen 0.0.0.0:7070: other machines can reach this, and nothing is encrypted."},
 		{args: "serve --listen 0.0.0.0:7070", want: "\n  tls: {cert_file: /etc/stoker/tls.crt, key_file: /etc/stoker/tls.key}\n  auth: required\n"},
 		{args: "serve --http-listen :7071", want: "--insecure-listen"},
+		{args: "serve --auth none --web-url https://stoker.example.com", want: "whoever reaches it may spend the account's money"},
 		{args: "serve --admin-listen [::]:7073", want: "--insecure-listen"},
 		{args: "serve --listen :7070 --auth none --tls-cert-file a --tls-key-file b", want: "may spend the account's money. Put into the configuration file:\n  auth: required\n"},
 		{args: "serve --listen :7070 --tls-cert-file a", want: "a certificate needs its key"},

@@ -100,7 +100,11 @@ func (c *cli) exitStatus(ctx context.Context, err error) (code int, text, below 
 		return exitUnreachable, lostAnswerText(c.connection.Server, lost), ""
 	}
 	if s, ok := errors.AsType[statusError](err); ok {
-		return statusExit(c.connection.Server, s.GRPCStatus())
+		code, text, below = statusExit(c.connection.Server, s.GRPCStatus())
+		if s.GRPCStatus().Code() == codes.Unauthenticated && !c.showsProof() {
+			text += "; none was shown: name the file of a token with --token-file"
+		}
+		return code, text, below
 	}
 	if c.started {
 		return exitFailed, err.Error(), ""

@@ -37,7 +37,7 @@ Steer
 Run
   serve      backup     the service; a copy of its data
   config     doctor     check its configuration; see what is wrong
-  migrate               the tables of a PostgreSQL database
+  migrate    replicas   tables of a PostgreSQL database; who serves it
   demo       simulate   see it work; a stand-in for Bitmovin
   token      audit      who may call; who has changed what
   notifications         who is told what has happened

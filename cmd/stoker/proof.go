@@ -40,6 +40,11 @@ func (c *cli) addProof(o *client.Options, to contexts.Context) error {
 	return nil
 }
 
+// showsProof reports whether the command proves to its server who calls.
+func (c *cli) showsProof() bool {
+	return c.connection.TokenFile != "" || c.connection.TLSCert != "" || strings.TrimSpace(c.getenv("STOKER_TOKEN")) != ""
+}
+
 // checkInsecure refuses files for an encryption that is left out.
 func checkInsecure(to contexts.Context) error {
 	if to.Insecure && (to.TLSCA != "" || to.TLSCert != "") {
@@ -50,7 +55,22 @@ func checkInsecure(to contexts.Context) error {
 
 // noteReadable warns of a file with a secret that other users may read.
 func (c *cli) noteReadable(path string) {
-	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o044 != 0 {
+	if info, err := os.Stat(path); err == nil && readableByOthers(info) {
 		c.note("%s: other users may read this file; chmod 600 %s", path, path)
 	}
+}
+
+// noteReadableOutput warns of a secret that goes to a file that other users may read.
+func (c *cli) noteReadableOutput() {
+	file, ok := c.stdout.(*os.File)
+	if !ok {
+		return
+	}
+	if info, err := file.Stat(); err == nil && readableByOthers(info) {
+		c.note("Other users may read the file that the secret goes to: chmod 600 it, and say umask 077 before the next one.")
+	}
+}
+
+func readableByOthers(info os.FileInfo) bool {
+	return info.Mode().IsRegular() && info.Mode().Perm()&0o044 != 0
 }

@@ -38,7 +38,7 @@ func rootCommand(c *cli) *cobra.Command {
 	root := groupCommand("stoker", "Runs batches of Bitmovin encoding jobs, and keeps the queue full.",
 		// What is there.
 		batchesCommand(c), batchCommand(c), jobsCommand(c), jobCommand(c), findCommand(c), failuresCommand(c), watchCommand(c), openCommand(c), queueCommand(c),
-		accountsCommand(c), accountCommand(c), profilesCommand(c), templatesCommand(c), storagesCommand(c),
+		accountsCommand(c), accountCommand(c), replicasCommand(c), profilesCommand(c), templatesCommand(c), storagesCommand(c),
 		// New batches.
 		submitCommand(c), addCommand(c), closeCommand(c), planCommand(c), resubmitCommand(c),
 		// What can be changed.

@@ -85,6 +85,10 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config, load func() (*confi
 		"tls", cfg.TLS.Enabled(), "auth", cfg.Auth, "db", tableName(cfg.DB), "version", service.Version())
 	logReach(ctx, cfg, log)
 	logMissing(ctx, cfg, log)
+	if !s.KnowsCallers() {
+		log.WarnContext(ctx, "nobody can call: there is no token yet; make the first one on this machine",
+			"command", "stoker token create ops --role admin --db "+shellQuote(tableName(cfg.DB)))
+	}
 	logReadable(ctx, cfg, log)
 	for _, w := range cfg.Warnings {
 		log.WarnContext(ctx, "the configuration is odd", "where", w.Where, "why", w.Text)
@@ -123,6 +127,9 @@ func logReach(ctx context.Context, cfg *config.Config, log *slog.Logger) {
 	for _, l := range cfg.Open() {
 		log.WarnContext(ctx, "other machines can reach this listener, and --insecure-listen allows it without protection",
 			"setting", l.Setting, "address", l.Address, "tls", cfg.TLS.Enabled(), "auth", cfg.Auth)
+	}
+	if cfg.Proxied() && cfg.Auth != config.AuthRequired {
+		log.WarnContext(ctx, "other machines reach the page by a proxy, and --insecure-listen allows it without protection", "setting", "--web-url", "address", cfg.WebURL, "auth", cfg.Auth)
 	}
 }
 

@@ -366,6 +366,13 @@ func (t *tableFake) GetAccountHistory(context.Context, *stokerv1.GetAccountHisto
 	return &stokerv1.GetAccountHistoryResponse{}, nil
 }
 
+func (t *tableFake) ListReplicas(context.Context, *stokerv1.ListReplicasRequest) (*stokerv1.ListReplicasResponse, error) {
+	return &stokerv1.ListReplicasResponse{Replicas: []*stokerv1.Replica{
+		{Address: "a, process 1, 10.0.0.1:7070", Version: "v1", Terms: []*stokerv1.ReplicaTerm{{AccountId: "default", Epoch: 4}}},
+		{Address: "b, process 1, 10.0.0.2:7070", Version: "v1", Answering: true},
+	}}, nil
+}
+
 func (t *tableFake) ListNextJobs(context.Context, *stokerv1.ListNextJobsRequest) (*stokerv1.ListNextJobsResponse, error) {
 	return &stokerv1.ListNextJobsResponse{}, nil
 }

@@ -144,6 +144,7 @@ func checkLifetime(d time.Duration) (time.Duration, error) {
 
 // printNewToken prints the secret of a new token for programs, and what the token is for people.
 func printNewToken(c *cli, resp *stokerv1.CreateTokenResponse) error {
+	c.noteReadableOutput()
 	if c.out.Chosen() {
 		return c.printMessage(resp)
 	}

@@ -24,13 +24,18 @@ func TestTokens(t *testing.T) {
 		}
 		return secret
 	}
-	admin := mustSecret(command{}.run(t.Context(), "token", "create", "ops", "--role", "admin", "--db", db)) // before the service has ever run
-
 	s := startService(t, env)
+	s.stop()
+	if first := "stoker token create ops --role admin --db " + db; !strings.Contains(s.log.String(), first) {
+		t.Errorf("without a token the service logs no %q: %s", first, s.log)
+	}
+	admin := mustSecret(command{}.run(t.Context(), "token", "create", "ops", "--role", "admin", "--db", db)) // while the service does not run
+
+	s = startService(t, env)
 	as := func(secret string) command {
 		return command{env: map[string]string{"STOKER_SERVER": s.grpc, "STOKER_TOKEN": secret}}
 	}
-	if got := as("").run(t.Context(), "whoami"); got.code != exitUsage || !strings.Contains(got.stderr, "the caller is not known") {
+	if got := as("").run(t.Context(), "whoami"); got.code != exitUsage || !strings.Contains(got.stderr, "the caller is not known") || !strings.Contains(got.stderr, "none was shown: name the file of a token with --token-file") {
 		t.Errorf("whoami without a token: exit code %d, %s", got.code, got.stderr)
 	}
 	if got := as(admin).run(t.Context(), "whoami"); got.code != exitOK || !strings.HasPrefix(got.stdout, "token:ops\tadmin\tall accounts") {
@@ -51,6 +56,9 @@ func TestTokens(t *testing.T) {
 	for deadline := time.Now().Add(10 * time.Second); ; { // the service looks each second
 		got := as(ci).run(t.Context(), "whoami")
 		if got.code == exitUsage && strings.Contains(got.stderr, "the caller is not known") {
+			if strings.Contains(got.stderr, "none was shown") {
+				t.Errorf("a token was shown: %s", got.stderr)
+			}
 			break
 		}
 		if time.Now().After(deadline) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"strings"
 )
 
@@ -124,10 +125,16 @@ type ReachError struct {
 	Listeners []Listener
 	// NoTLS says that the configuration has no certificate.
 	NoTLS bool
+	// WebURL is the URL of a proxy by which other machines reach listeners on loopback; empty: Listeners says more.
+	WebURL string
 }
 
 // Error says what is wrong, and the lines of the file that mend it.
 func (e *ReachError) Error() string {
+	if e.WebURL != "" {
+		return fmt.Sprintf("--web-url %s: who comes through a proxy comes from this machine, and whoever reaches it may spend the account's money. "+
+			"Put into the configuration file:\n  auth: required\nor say --insecure-listen where the network is trusted.", e.WebURL)
+	}
 	var names []string
 	for _, l := range e.Listeners {
 		names = append(names, l.Setting+" "+l.Address)
@@ -141,14 +148,25 @@ func (e *ReachError) Error() string {
 		"or listen on 127.0.0.1, or say --insecure-listen where the network is trusted.", strings.Join(names, ", "), missing, mend)
 }
 
-// CheckReach returns a [ReachError] if other machines can reach a listener without encryption or without
-// proof of who calls, unless InsecureListen allows it.
+// CheckReach returns a [ReachError] if other machines can reach a listener, itself or by the proxy of WebURL, without
+// encryption or without proof of who calls, unless InsecureListen allows it.
 func (c *Config) CheckReach() error {
 	open := c.Open()
-	if len(open) == 0 || c.InsecureListen || c.TLS.Enabled() && c.Auth == AuthRequired {
+	switch {
+	case c.InsecureListen:
 		return nil
+	case len(open) > 0 && (!c.TLS.Enabled() || c.Auth != AuthRequired):
+		return &ReachError{Listeners: open, NoTLS: !c.TLS.Enabled()}
+	case c.Proxied() && c.Auth != AuthRequired:
+		return &ReachError{WebURL: c.WebURL}
 	}
-	return &ReachError{Listeners: open, NoTLS: !c.TLS.Enabled()}
+	return nil
+}
+
+// Proxied reports whether other machines reach the page through a proxy.
+func (c *Config) Proxied() bool {
+	u, err := url.Parse(c.WebURL)
+	return err == nil && u.Host != "" && Listener{Address: net.JoinHostPort(u.Hostname(), "0")}.open()
 }
 
 // Open returns the listeners that other machines can reach.

@@ -91,6 +91,13 @@ func New(ctx context.Context, c Config, tokens Tokens, log *slog.Logger) (*Ident
 // Required reports whether callers have to prove who they are.
 func (i *Identifier) Required() bool { return i.config.Required }
 
+// KnowsCallers reports whether anybody can prove who they are: there is a token that counts, or another kind of proof
+// is configured.
+func (i *Identifier) KnowsCallers() bool {
+	c := i.config
+	return !c.Required || len(c.Certificates) > 0 || c.OIDC != nil || c.Proxy != nil || i.tokens.anyValid(time.Now())
+}
+
 // maxAuthorization is the length of the longest authorization header that is looked at, in bytes.
 const maxAuthorization = 16 << 10
 

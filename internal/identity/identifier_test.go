@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"context"
 	"crypto/x509"
 	"log/slog"
 	"net/netip"
@@ -164,6 +165,43 @@ func TestProxy(t *testing.T) {
 		}
 	}
 }
+
+// A service that nobody can call says so at its start.
+func TestKnowsCallers(t *testing.T) {
+	now := time.Now()
+	valid, revoked, expired := access.Token{ID: "a"}, access.Token{ID: "b", RevokeTime: now}, access.Token{ID: "c", ExpireTime: now.Add(-time.Hour)}
+	for name, tt := range map[string]struct {
+		config identity.Config
+		tokens []access.Token
+		want   bool
+	}{
+		"nobody is asked":       {identity.Config{}, nil, true},
+		"no token":              {identity.Config{Required: true}, nil, false},
+		"a token":               {identity.Config{Required: true}, []access.Token{valid}, true},
+		"tokens that have been": {identity.Config{Required: true}, []access.Token{revoked, expired}, false},
+		"certificates":          {identity.Config{Required: true, Certificates: []identity.Rule{{Name: "a", Role: access.Viewer}}}, nil, true},
+		"a proxy":               {identity.Config{Required: true, Proxy: &identity.Proxy{Unix: true}}, nil, true},
+	} {
+		for i := range tt.tokens {
+			tt.tokens[i].Hash[0] = byte(i)
+		}
+		id, err := identity.New(t.Context(), tt.config, someTokens{list: tt.tokens}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := id.KnowsCallers(); got != tt.want {
+			t.Errorf("%s: %t, want %t", name, got, tt.want)
+		}
+	}
+}
+
+// someTokens is a service with some tokens.
+type someTokens struct {
+	noTokens
+	list []access.Token
+}
+
+func (s someTokens) Tokens(context.Context, int64) ([]access.Token, error) { return s.list, nil }
 
 func TestNobodyIsAsked(t *testing.T) {
 	id, err := identity.New(t.Context(), identity.Config{}, noTokens{}, slog.New(slog.DiscardHandler))

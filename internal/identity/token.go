@@ -93,6 +93,16 @@ func (t *tokenTable) refresh(ctx context.Context) (revoked []string, err error) 
 	return revoked, nil
 }
 
+// anyValid reports whether a token counts.
+func (t *tokenTable) anyValid(now time.Time) bool {
+	for _, known := range *t.byHash.Load() {
+		if known.Valid(now) {
+			return true
+		}
+	}
+	return false
+}
+
 // keepUses keeps the uses that the job table does not have yet: one an hour at most for each token.
 func (t *tokenTable) keepUses(ctx context.Context) error {
 	uses := map[string]time.Time{}

@@ -20,8 +20,9 @@ import (
 
 // labelValues are the values that each label may have, besides "other" and those that the operator chooses.
 var labelValues = map[string][]string{
-	"account": {"archive", "default"}, // of the configuration
-	"version": {"v1.2.3"},             // of the build; also go_info's
+	"account": {"archive", "default", store.Housekeeping}, // of the configuration
+	"why":     {"first", "released", "expired"},           // of store/postgres
+	"version": {"v1.2.3"},                                 // of the build; also go_info's
 	"result":  texts(job.States()), "state": texts(job.States()),
 	"cause": append(texts(job.FailureKinds()), "NONE", "REQUESTED"),
 	"class": classNames(), "code": append(texts(bitmovin.Outcomes()), texts(job.WaitCodes())...),
@@ -72,6 +73,9 @@ func TestLabelsAreClosed(t *testing.T) {
 		Housekeeping: Housekeeping{
 			Space: func(context.Context) (store.Space, error) { return store.Space{Total: 1}, nil },
 			State: func() housekeeping.State { return housekeeping.State{} },
+		},
+		Terms: func() (store.TermFigures, bool) {
+			return store.TermFigures{Epochs: map[string]int64{anything: 1, "archive": 2, store.Housekeeping: 3}, Takeovers: map[string]int64{"expired": 1}}, true
 		},
 		Writable: func() bool { return true }, Version: "v1.2.3", Log: slog.New(slog.DiscardHandler),
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
+	"github.com/stokerd/stoker/store"
 )
 
 // Sources are what is asked at each scrape. Fields that may be nil say so.
@@ -32,6 +33,8 @@ type Sources struct {
 	// ConnectionsRefused is how many connections were closed at once because there were too many.
 	ConnectionsRefused func() int64
 	Housekeeping       Housekeeping
+	// Terms says what the service has of terms; false if it has no replicas.
+	Terms func() (store.TermFigures, bool)
 	// Writable says whether the job table can be written.
 	Writable func() bool
 	Version  string
@@ -45,6 +48,7 @@ func (m *Metrics) Read(s Sources) {
 		waitingCollector{m.accounts, s},
 		refusalCollector{newClosedSet(server.LimitNames()...), s.Server.RefusedByLimit},
 		housekeepingCollector{s.Housekeeping},
+		termCollector{m.accounts, s.Terms},
 		counterFunc("connections_refused_total", "Connections that were closed at once because there were too many.", func() float64 { return float64(s.ConnectionsRefused()) }),
 		counterFunc("callers_refused_total", "Calls without a valid proof of who calls.", func() float64 { return float64(s.Server.RefusedCallers()) }),
 		gaugeFunc("config_taken_up_seconds", "When the configuration in force was taken up, in Unix time.", func() float64 { return unix(s.Configuration.ReadTakenTime()) }),

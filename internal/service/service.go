@@ -180,7 +180,7 @@ func (s *Service) describe() string {
 // metricSources is what is asked at each scrape of /metrics.
 func (s *Service) metricSources() metrics.Sources {
 	sources := metrics.Sources{
-		Accounts: s.store, Server: server.NewFigures(s.server), ConnectionsRefused: s.connectionsRefused.Load, Version: Version(), Log: s.log,
+		Accounts: drivenAccounts{s.store}, Terms: s.store.TermFigures, Server: server.NewFigures(s.server), ConnectionsRefused: s.connectionsRefused.Load, Version: Version(), Log: s.log,
 		Notifications: &metrics.Notifications{Table: s.notifier.table, Counts: s.notifier.Counts},
 		Housekeeping:  metrics.Housekeeping{Space: store.NewKeeper(s.store).ReadSpace, State: s.housekeeper.ReadState},
 		Writable:      s.readiness.writable,
@@ -285,6 +285,9 @@ func (s *Service) Address(setting string) string {
 	}
 	return ""
 }
+
+// KnowsCallers reports whether anybody can prove who calls, or nobody has to.
+func (s *Service) KnowsCallers() bool { return s.identifier.KnowsCallers() }
 
 // WebAddress is where browsers reach the page: the URL of the proxy if the configuration has one. It has no
 // trailing slash, and is empty if the page is served nowhere.

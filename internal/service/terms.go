@@ -2,10 +2,12 @@ package service
 
 import (
 	"context"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stokerd/stoker/dispatcher"
+	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
 )
 
@@ -29,6 +31,13 @@ func campaignFor(s *store.Store) func(context.Context, []string) (dispatcher.Ter
 		}
 		return accountTerm{term, s.As(term)}, nil
 	}
+}
+
+// drivenAccounts has the status of the accounts that this process drives: of replicas, one tells of each account.
+type drivenAccounts struct{ *store.Store }
+
+func (a drivenAccounts) AccountStatuses() []job.AccountStatus {
+	return slices.DeleteFunc(a.Store.AccountStatuses(), func(s job.AccountStatus) bool { return !a.Drives(s.ID) })
 }
 
 // keepHouse does until ctx ends what one process at a time does for the whole table.

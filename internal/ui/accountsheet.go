@@ -17,7 +17,8 @@ func AccountSheet(a *stokerv1.Account, history *stokerv1.GetAccountHistoryRespon
 	s := output.NewSheet(l)
 	s.Title(a.GetId(), "", AccountStateValue(a, l.Now))
 	s.Blank()
-	if detail := accountDetail(a, l.Now, l); detail != "" {
+	detail := accountDetail(a, l.Now, l)
+	if detail != "" {
 		s.Text("Why", detail)
 		s.Text("", changeWords(a.GetWait(), "", a.GetId()))
 		s.Blank()
@@ -25,11 +26,15 @@ func AccountSheet(a *stokerv1.Account, history *stokerv1.GetAccountHistoryRespon
 	addLastHour(s, a, history)
 	s.Own("Ahead", output.Plain, fmt.Sprintf("%s starting, %s configured, %s waiting",
 		output.Number(a.GetStartingCount()), output.Number(a.GetPreparedCount()), output.Number(a.GetWaitingCount())))
+	if detail == "" && a.GetWait().GetCode() != stokerv1.WaitCode_WAIT_CODE_IDLE {
+		s.Text("Next", localTimes(a.GetWaitReason(), l))
+	}
 	s.Own("Target", output.Plain, targetWords(a))
 	s.Text("", a.GetQueueTargetAdvice().GetText())
 	if most := a.GetMaxStartsPerDay(); most > 0 {
 		s.Own("Today", output.Plain, fmt.Sprintf("%s of %s starts", output.Number(a.GetStartsTodayCount()), output.Number(most)))
 	}
+	s.Text("Driver", driverWords(a, l))
 	if a.GetSimulated() {
 		s.Own("Platform", output.Plain, "a simulator: nothing is encoded or billed")
 	}

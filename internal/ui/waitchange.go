@@ -18,6 +18,9 @@ func changeWords(w *stokerv1.Wait, batch, account string) string {
 	case stokerv1.WaitCode_WAIT_CODE_ACCOUNT_PAUSED:
 		return "to go on: stoker resume --account " + account
 	case stokerv1.WaitCode_WAIT_CODE_DAILY_LIMIT:
+		if w.GetSubject() != "" { // that of a principal, whatever the account
+			return byItself + " on the next day (UTC); sooner: a higher ceiling in auth.max_starts_per_day"
+		}
 		return byItself + " on the next day (UTC); at once: stoker resume --account " + account
 	case stokerv1.WaitCode_WAIT_CODE_ACCOUNT_MISSING:
 		return fmt.Sprintf("to go on: put account %s back into the server's configuration", account)

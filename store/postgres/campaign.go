@@ -81,7 +81,7 @@ var errHeld = errors.New("another replica has it")
 func (db *database) take(ctx context.Context, conn *session, names []string) (*lease, error) {
 	const (
 		insert = `INSERT INTO leases (name, epoch, holder, address, since, expires) SELECT name, 0, '', '', 'epoch', 'epoch' FROM unnest($1::text[]) AS n(name) ON CONFLICT DO NOTHING`
-		lock   = `SELECT name FROM leases WHERE name = ANY ($1::text[]) AND expires < clock_timestamp() ORDER BY name FOR UPDATE`
+		lock   = `SELECT CASE WHEN epoch = 0 THEN $2::text WHEN expires = 'epoch' THEN $3::text ELSE $4::text END FROM leases WHERE name = ANY ($1::text[]) AND expires < clock_timestamp() ORDER BY name FOR UPDATE`
 		take   = `
 UPDATE leases SET epoch = epoch + 1, holder = $2, address = $3, since = clock_timestamp(), expires = clock_timestamp() + $4 * interval '1 millisecond'
  WHERE name = ANY ($1::text[])`
@@ -89,6 +89,7 @@ UPDATE leases SET epoch = epoch + 1, holder = $2, address = $3, since = clock_ti
 	)
 	k := db.keeper
 	l := &lease{keeper: k, names: names}
+	var why []string
 	conn.unsynced.Store(false)
 	began := time.Now()
 	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
@@ -99,8 +100,11 @@ UPDATE leases SET epoch = epoch + 1, holder = $2, address = $3, since = clock_ti
 		if _, err := tx.Exec(ctx, insert, names); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, lock, names)
-		if isCode(err, codeNoLock) || err == nil && tag.RowsAffected() < int64(len(names)) {
+		rows, err := tx.Query(ctx, lock, names, gainedFirst, gainedReleased, gainedExpired)
+		if err == nil {
+			why, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		}
+		if isCode(err, codeNoLock) || err == nil && len(why) < len(names) {
 			return errHeld // its last transactions have not ended, or another one was faster
 		}
 		if err != nil {
@@ -114,7 +118,7 @@ UPDATE leases SET epoch = epoch + 1, holder = $2, address = $3, since = clock_ti
 				return err
 			}
 		}
-		rows, err := tx.Query(ctx, read, names)
+		rows, err = tx.Query(ctx, read, names)
 		if err != nil {
 			return err
 		}
@@ -135,6 +139,6 @@ UPDATE leases SET epoch = epoch + 1, holder = $2, address = $3, since = clock_ti
 	k.mu.Lock()
 	k.leases[l] = true
 	k.mu.Unlock()
-	k.figures.noteGained(l)
+	k.figures.noteGained(why)
 	return l, nil
 }

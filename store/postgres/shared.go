@@ -30,6 +30,9 @@ func (db *database) Listen(ctx context.Context, hear func(store.Wakeup)) {
 // Listening reports whether wakeups arrive.
 func (db *database) Listening() bool { return db.wakeups.up.Load() }
 
+// History is the word of the history.
+func (db *database) History() string { return db.connector.history.read() }
+
 // Revisions returns the revisions of batches.
 func (db *database) Revisions(ctx context.Context, batchIDs []string) (map[string]int64, error) {
 	const query = `SELECT b.id, h.revision` + batchesAndHeads + `WHERE b.id = ANY ($1::text[]) AND NOT b.deleted`

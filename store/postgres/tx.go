@@ -152,7 +152,7 @@ func (t *transaction) send(ctx context.Context, s *statements) (*answers, error)
 func (t *transaction) deposed() error {
 	if len(t.fences) == 1 {
 		t.w.keeper.lose(t.fences[0], store.ErrDeposed)
-		t.w.keeper.figures.deposedWrites.Add(1)
+		t.w.keeper.figures.change(func(s *store.TermFigures) { s.DeposedWrites++ })
 	}
 	return store.ErrDeposed
 }

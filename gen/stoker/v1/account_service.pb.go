@@ -341,7 +341,9 @@ type Account struct {
 	Problems []*AccountProblem `protobuf:"bytes,32,rep,name=problems,proto3" json:"problems,omitempty"`
 	// A simulator answers in place of Bitmovin: nothing is encoded, nothing is billed, and Bitmovin does not know
 	// the encodings. False before the first answer.
-	Simulated     bool `protobuf:"varint,33,opt,name=simulated,proto3" json:"simulated,omitempty"`
+	Simulated bool `protobuf:"varint,33,opt,name=simulated,proto3" json:"simulated,omitempty"`
+	// Which replica drives the account. Unset if the job table is a file: then it is the process that answers.
+	Driver        *Driver `protobuf:"bytes,34,opt,name=driver,proto3" json:"driver,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -607,6 +609,78 @@ func (x *Account) GetSimulated() bool {
 	return false
 }
 
+func (x *Account) GetDriver() *Driver {
+	if x != nil {
+		return x.Driver
+	}
+	return nil
+}
+
+// Driver is the replica that drives an account: that makes the calls to the platform for it. The state of the account
+// is as this replica has published it last, within some seconds.
+type Driver struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the replica runs: machine, process and address. Empty while no replica drives the account.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// Since when it drives the account.
+	Since *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
+	// How many times a replica has gained the account. It tells one term from another.
+	Epoch         int64 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Driver) Reset() {
+	*x = Driver{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Driver) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Driver) ProtoMessage() {}
+
+func (x *Driver) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Driver.ProtoReflect.Descriptor instead.
+func (*Driver) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Driver) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Driver) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Driver) GetEpoch() int64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
 // QueueTargetSetting is how the queue target of an account is set.
 type QueueTargetSetting struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -620,7 +694,7 @@ type QueueTargetSetting struct {
 
 func (x *QueueTargetSetting) Reset() {
 	*x = QueueTargetSetting{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -632,7 +706,7 @@ func (x *QueueTargetSetting) String() string {
 func (*QueueTargetSetting) ProtoMessage() {}
 
 func (x *QueueTargetSetting) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[1]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -645,7 +719,7 @@ func (x *QueueTargetSetting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueTargetSetting.ProtoReflect.Descriptor instead.
 func (*QueueTargetSetting) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{1}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *QueueTargetSetting) GetMode() QueueTargetMode {
@@ -675,7 +749,7 @@ type QueueTargetRange struct {
 
 func (x *QueueTargetRange) Reset() {
 	*x = QueueTargetRange{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -687,7 +761,7 @@ func (x *QueueTargetRange) String() string {
 func (*QueueTargetRange) ProtoMessage() {}
 
 func (x *QueueTargetRange) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[2]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -700,7 +774,7 @@ func (x *QueueTargetRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueTargetRange.ProtoReflect.Descriptor instead.
 func (*QueueTargetRange) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{2}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *QueueTargetRange) GetMin() int32 {
@@ -734,7 +808,7 @@ type QueueTargetAdvice struct {
 
 func (x *QueueTargetAdvice) Reset() {
 	*x = QueueTargetAdvice{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -746,7 +820,7 @@ func (x *QueueTargetAdvice) String() string {
 func (*QueueTargetAdvice) ProtoMessage() {}
 
 func (x *QueueTargetAdvice) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[3]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -759,7 +833,7 @@ func (x *QueueTargetAdvice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueTargetAdvice.ProtoReflect.Descriptor instead.
 func (*QueueTargetAdvice) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{3}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *QueueTargetAdvice) GetEncoderCount() int32 {
@@ -809,7 +883,7 @@ type UnknownValue struct {
 
 func (x *UnknownValue) Reset() {
 	*x = UnknownValue{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -821,7 +895,7 @@ func (x *UnknownValue) String() string {
 func (*UnknownValue) ProtoMessage() {}
 
 func (x *UnknownValue) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[4]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -834,7 +908,7 @@ func (x *UnknownValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnknownValue.ProtoReflect.Descriptor instead.
 func (*UnknownValue) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{4}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *UnknownValue) GetKind() string {
@@ -887,7 +961,7 @@ type Listing struct {
 
 func (x *Listing) Reset() {
 	*x = Listing{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -899,7 +973,7 @@ func (x *Listing) String() string {
 func (*Listing) ProtoMessage() {}
 
 func (x *Listing) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[5]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -912,7 +986,7 @@ func (x *Listing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Listing.ProtoReflect.Descriptor instead.
 func (*Listing) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{5}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Listing) GetWay() ListingWay {
@@ -959,7 +1033,7 @@ type ListParameter struct {
 
 func (x *ListParameter) Reset() {
 	*x = ListParameter{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -971,7 +1045,7 @@ func (x *ListParameter) String() string {
 func (*ListParameter) ProtoMessage() {}
 
 func (x *ListParameter) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[6]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -984,7 +1058,7 @@ func (x *ListParameter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParameter.ProtoReflect.Descriptor instead.
 func (*ListParameter) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{6}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListParameter) GetName() string {
@@ -1021,7 +1095,7 @@ type OtherInstance struct {
 
 func (x *OtherInstance) Reset() {
 	*x = OtherInstance{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1033,7 +1107,7 @@ func (x *OtherInstance) String() string {
 func (*OtherInstance) ProtoMessage() {}
 
 func (x *OtherInstance) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[7]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1046,7 +1120,7 @@ func (x *OtherInstance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OtherInstance.ProtoReflect.Descriptor instead.
 func (*OtherInstance) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{7}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *OtherInstance) GetId() string {
@@ -1084,7 +1158,7 @@ type Webhooks struct {
 
 func (x *Webhooks) Reset() {
 	*x = Webhooks{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1096,7 +1170,7 @@ func (x *Webhooks) String() string {
 func (*Webhooks) ProtoMessage() {}
 
 func (x *Webhooks) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[8]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1109,7 +1183,7 @@ func (x *Webhooks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhooks.ProtoReflect.Descriptor instead.
 func (*Webhooks) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{8}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Webhooks) GetProblem() string {
@@ -1166,7 +1240,7 @@ type Breaker struct {
 
 func (x *Breaker) Reset() {
 	*x = Breaker{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1178,7 +1252,7 @@ func (x *Breaker) String() string {
 func (*Breaker) ProtoMessage() {}
 
 func (x *Breaker) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[9]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1191,7 +1265,7 @@ func (x *Breaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Breaker.ProtoReflect.Descriptor instead.
 func (*Breaker) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{9}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Breaker) GetState() BreakerState {
@@ -1239,7 +1313,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1251,7 +1325,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[10]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1264,7 +1338,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{10}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Budget) GetClass() string {
@@ -1308,7 +1382,7 @@ type ListAccountsRequest struct {
 
 func (x *ListAccountsRequest) Reset() {
 	*x = ListAccountsRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1320,7 +1394,7 @@ func (x *ListAccountsRequest) String() string {
 func (*ListAccountsRequest) ProtoMessage() {}
 
 func (x *ListAccountsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[11]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1333,7 +1407,7 @@ func (x *ListAccountsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccountsRequest.ProtoReflect.Descriptor instead.
 func (*ListAccountsRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{11}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListAccountsRequest) GetPageSize() int32 {
@@ -1363,7 +1437,7 @@ type ListAccountsResponse struct {
 
 func (x *ListAccountsResponse) Reset() {
 	*x = ListAccountsResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1375,7 +1449,7 @@ func (x *ListAccountsResponse) String() string {
 func (*ListAccountsResponse) ProtoMessage() {}
 
 func (x *ListAccountsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[12]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1388,7 +1462,7 @@ func (x *ListAccountsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccountsResponse.ProtoReflect.Descriptor instead.
 func (*ListAccountsResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{12}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListAccountsResponse) GetAccounts() []*Account {
@@ -1416,7 +1490,7 @@ type GetAccountRequest struct {
 
 func (x *GetAccountRequest) Reset() {
 	*x = GetAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1428,7 +1502,7 @@ func (x *GetAccountRequest) String() string {
 func (*GetAccountRequest) ProtoMessage() {}
 
 func (x *GetAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[13]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1441,7 +1515,7 @@ func (x *GetAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountRequest.ProtoReflect.Descriptor instead.
 func (*GetAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{13}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetAccountRequest) GetAccountId() string {
@@ -1462,7 +1536,7 @@ type GetAccountResponse struct {
 
 func (x *GetAccountResponse) Reset() {
 	*x = GetAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[14]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1474,7 +1548,7 @@ func (x *GetAccountResponse) String() string {
 func (*GetAccountResponse) ProtoMessage() {}
 
 func (x *GetAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[14]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1487,7 +1561,7 @@ func (x *GetAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountResponse.ProtoReflect.Descriptor instead.
 func (*GetAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{14}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetAccountResponse) GetAccount() *Account {
@@ -1512,7 +1586,7 @@ type PauseAccountRequest struct {
 
 func (x *PauseAccountRequest) Reset() {
 	*x = PauseAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[15]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1524,7 +1598,7 @@ func (x *PauseAccountRequest) String() string {
 func (*PauseAccountRequest) ProtoMessage() {}
 
 func (x *PauseAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[15]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1537,7 +1611,7 @@ func (x *PauseAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseAccountRequest.ProtoReflect.Descriptor instead.
 func (*PauseAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{15}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PauseAccountRequest) GetAccountId() string {
@@ -1574,7 +1648,7 @@ type PauseAccountResponse struct {
 
 func (x *PauseAccountResponse) Reset() {
 	*x = PauseAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[16]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1586,7 +1660,7 @@ func (x *PauseAccountResponse) String() string {
 func (*PauseAccountResponse) ProtoMessage() {}
 
 func (x *PauseAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[16]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1599,7 +1673,7 @@ func (x *PauseAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseAccountResponse.ProtoReflect.Descriptor instead.
 func (*PauseAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{16}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PauseAccountResponse) GetAccount() *Account {
@@ -1629,7 +1703,7 @@ type ResumeAccountRequest struct {
 
 func (x *ResumeAccountRequest) Reset() {
 	*x = ResumeAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[17]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1641,7 +1715,7 @@ func (x *ResumeAccountRequest) String() string {
 func (*ResumeAccountRequest) ProtoMessage() {}
 
 func (x *ResumeAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[17]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1654,7 +1728,7 @@ func (x *ResumeAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeAccountRequest.ProtoReflect.Descriptor instead.
 func (*ResumeAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{17}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ResumeAccountRequest) GetAccountId() string {
@@ -1684,7 +1758,7 @@ type ResumeAccountResponse struct {
 
 func (x *ResumeAccountResponse) Reset() {
 	*x = ResumeAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[18]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1696,7 +1770,7 @@ func (x *ResumeAccountResponse) String() string {
 func (*ResumeAccountResponse) ProtoMessage() {}
 
 func (x *ResumeAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[18]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1709,7 +1783,7 @@ func (x *ResumeAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeAccountResponse.ProtoReflect.Descriptor instead.
 func (*ResumeAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{18}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ResumeAccountResponse) GetAccount() *Account {
@@ -1740,7 +1814,7 @@ type UpdateAccountRequest struct {
 
 func (x *UpdateAccountRequest) Reset() {
 	*x = UpdateAccountRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[19]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1752,7 +1826,7 @@ func (x *UpdateAccountRequest) String() string {
 func (*UpdateAccountRequest) ProtoMessage() {}
 
 func (x *UpdateAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[19]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1765,7 +1839,7 @@ func (x *UpdateAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAccountRequest.ProtoReflect.Descriptor instead.
 func (*UpdateAccountRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{19}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *UpdateAccountRequest) GetAccount() *Account {
@@ -1793,7 +1867,7 @@ type UpdateAccountResponse struct {
 
 func (x *UpdateAccountResponse) Reset() {
 	*x = UpdateAccountResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[20]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1805,7 +1879,7 @@ func (x *UpdateAccountResponse) String() string {
 func (*UpdateAccountResponse) ProtoMessage() {}
 
 func (x *UpdateAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[20]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1818,7 +1892,7 @@ func (x *UpdateAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAccountResponse.ProtoReflect.Descriptor instead.
 func (*UpdateAccountResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{20}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *UpdateAccountResponse) GetAccount() *Account {
@@ -1841,7 +1915,7 @@ type ListNextJobsRequest struct {
 
 func (x *ListNextJobsRequest) Reset() {
 	*x = ListNextJobsRequest{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[21]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1853,7 +1927,7 @@ func (x *ListNextJobsRequest) String() string {
 func (*ListNextJobsRequest) ProtoMessage() {}
 
 func (x *ListNextJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[21]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1866,7 +1940,7 @@ func (x *ListNextJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNextJobsRequest.ProtoReflect.Descriptor instead.
 func (*ListNextJobsRequest) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{21}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListNextJobsRequest) GetAccountId() string {
@@ -1900,7 +1974,7 @@ type ListNextJobsResponse struct {
 
 func (x *ListNextJobsResponse) Reset() {
 	*x = ListNextJobsResponse{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[22]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1912,7 +1986,7 @@ func (x *ListNextJobsResponse) String() string {
 func (*ListNextJobsResponse) ProtoMessage() {}
 
 func (x *ListNextJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[22]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1925,7 +1999,7 @@ func (x *ListNextJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNextJobsResponse.ProtoReflect.Descriptor instead.
 func (*ListNextJobsResponse) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{22}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListNextJobsResponse) GetJobs() []*NextJob {
@@ -1964,7 +2038,7 @@ type NextJob struct {
 
 func (x *NextJob) Reset() {
 	*x = NextJob{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[23]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1976,7 +2050,7 @@ func (x *NextJob) String() string {
 func (*NextJob) ProtoMessage() {}
 
 func (x *NextJob) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[23]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1989,7 +2063,7 @@ func (x *NextJob) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NextJob.ProtoReflect.Descriptor instead.
 func (*NextJob) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{23}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *NextJob) GetJob() *Job {
@@ -2030,7 +2104,7 @@ type NextBatch struct {
 
 func (x *NextBatch) Reset() {
 	*x = NextBatch{}
-	mi := &file_stoker_v1_account_service_proto_msgTypes[24]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2042,7 +2116,7 @@ func (x *NextBatch) String() string {
 func (*NextBatch) ProtoMessage() {}
 
 func (x *NextBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_stoker_v1_account_service_proto_msgTypes[24]
+	mi := &file_stoker_v1_account_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2055,7 +2129,7 @@ func (x *NextBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NextBatch.ProtoReflect.Descriptor instead.
 func (*NextBatch) Descriptor() ([]byte, []int) {
-	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{24}
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *NextBatch) GetBatch() *BatchRef {
@@ -2086,11 +2160,240 @@ func (x *NextBatch) GetBackingOffCount() int64 {
 	return 0
 }
 
+// ListReplicasRequest asks for the replicas.
+type ListReplicasRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListReplicasRequest) Reset() {
+	*x = ListReplicasRequest{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListReplicasRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListReplicasRequest) ProtoMessage() {}
+
+func (x *ListReplicasRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListReplicasRequest.ProtoReflect.Descriptor instead.
+func (*ListReplicasRequest) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{26}
+}
+
+// ListReplicasResponse has the replicas.
+type ListReplicasResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The replicas that are alive, by address. One that has died goes within some seconds.
+	Replicas      []*Replica `protobuf:"bytes,1,rep,name=replicas,proto3" json:"replicas,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListReplicasResponse) Reset() {
+	*x = ListReplicasResponse{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListReplicasResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListReplicasResponse) ProtoMessage() {}
+
+func (x *ListReplicasResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListReplicasResponse.ProtoReflect.Descriptor instead.
+func (*ListReplicasResponse) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ListReplicasResponse) GetReplicas() []*Replica {
+	if x != nil {
+		return x.Replicas
+	}
+	return nil
+}
+
+// Replica is a process that serves a database together with others.
+type Replica struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where it runs: machine, process and address.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// Its version.
+	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	// When it was started.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// It is the one that answers.
+	Answering bool `protobuf:"varint,4,opt,name=answering,proto3" json:"answering,omitempty"`
+	// What it drives at present.
+	Terms         []*ReplicaTerm `protobuf:"bytes,5,rep,name=terms,proto3" json:"terms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Replica) Reset() {
+	*x = Replica{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Replica) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Replica) ProtoMessage() {}
+
+func (x *Replica) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Replica.ProtoReflect.Descriptor instead.
+func (*Replica) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Replica) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Replica) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Replica) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *Replica) GetAnswering() bool {
+	if x != nil {
+		return x.Answering
+	}
+	return false
+}
+
+func (x *Replica) GetTerms() []*ReplicaTerm {
+	if x != nil {
+		return x.Terms
+	}
+	return nil
+}
+
+// ReplicaTerm is the time during which a replica drives an account.
+type ReplicaTerm struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The account; *housekeeping for what one replica at a time does for all: retention, notifications, counts.
+	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// Since when.
+	Since *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
+	// How many times a replica has gained the account.
+	Epoch         int64 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplicaTerm) Reset() {
+	*x = ReplicaTerm{}
+	mi := &file_stoker_v1_account_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplicaTerm) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplicaTerm) ProtoMessage() {}
+
+func (x *ReplicaTerm) ProtoReflect() protoreflect.Message {
+	mi := &file_stoker_v1_account_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplicaTerm.ProtoReflect.Descriptor instead.
+func (*ReplicaTerm) Descriptor() ([]byte, []int) {
+	return file_stoker_v1_account_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ReplicaTerm) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *ReplicaTerm) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *ReplicaTerm) GetEpoch() int64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
 var File_stoker_v1_account_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16stoker/v1/access.proto\x1a\x1fstoker/v1/account_history.proto\x1a\x15stoker/v1/batch.proto\x1a\x14stoker/v1/wait.proto\"\xfa\f\n" +
+	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16stoker/v1/access.proto\x1a\x1fstoker/v1/account_history.proto\x1a\x15stoker/v1/batch.proto\x1a\x14stoker/v1/wait.proto\"\xa5\r\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fqueue_target\x18\x02 \x01(\x05R\vqueueTarget\x124\n" +
@@ -2126,8 +2429,13 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\x16automatic_queue_target\x18\x1e \x01(\v2\x1b.stoker.v1.QueueTargetRangeR\x14automaticQueueTarget\x12#\n" +
 	"\rwaiting_count\x18\x1f \x01(\x03R\fwaitingCount\x125\n" +
 	"\bproblems\x18  \x03(\v2\x19.stoker.v1.AccountProblemR\bproblems\x12\x1c\n" +
-	"\tsimulated\x18! \x01(\bR\tsimulatedB\x18\n" +
-	"\x16_platform_queued_count\"f\n" +
+	"\tsimulated\x18! \x01(\bR\tsimulated\x12)\n" +
+	"\x06driver\x18\" \x01(\v2\x11.stoker.v1.DriverR\x06driverB\x18\n" +
+	"\x16_platform_queued_count\"j\n" +
+	"\x06Driver\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x120\n" +
+	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x03R\x05epoch\"f\n" +
 	"\x12QueueTargetSetting\x128\n" +
 	"\x04mode\x18\x01 \x01(\x0e2\x1a.stoker.v1.QueueTargetModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x05R\x06number\"6\n" +
@@ -2226,7 +2534,22 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\x05batch\x18\x01 \x01(\v2\x13.stoker.v1.BatchRefR\x05batch\x12\x1a\n" +
 	"\bpriority\x18\x02 \x01(\x05R\bpriority\x12\x1b\n" +
 	"\tdue_count\x18\x03 \x01(\x03R\bdueCount\x12*\n" +
-	"\x11backing_off_count\x18\x04 \x01(\x03R\x0fbackingOffCount*\x8c\x01\n" +
+	"\x11backing_off_count\x18\x04 \x01(\x03R\x0fbackingOffCount\"\x15\n" +
+	"\x13ListReplicasRequest\"F\n" +
+	"\x14ListReplicasResponse\x12.\n" +
+	"\breplicas\x18\x01 \x03(\v2\x12.stoker.v1.ReplicaR\breplicas\"\xc4\x01\n" +
+	"\aReplica\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\x129\n" +
+	"\n" +
+	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x12\x1c\n" +
+	"\tanswering\x18\x04 \x01(\bR\tanswering\x12,\n" +
+	"\x05terms\x18\x05 \x03(\v2\x16.stoker.v1.ReplicaTermR\x05terms\"t\n" +
+	"\vReplicaTerm\x12\x1d\n" +
+	"\n" +
+	"account_id\x18\x01 \x01(\tR\taccountId\x120\n" +
+	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x03R\x05epoch*\x8c\x01\n" +
 	"\x0fQueueTargetMode\x12!\n" +
 	"\x1dQUEUE_TARGET_MODE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19QUEUE_TARGET_MODE_DEFAULT\x10\x01\x12\x1b\n" +
@@ -2248,7 +2571,7 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\x19BREAKER_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14BREAKER_STATE_CLOSED\x10\x01\x12\x16\n" +
 	"\x12BREAKER_STATE_OPEN\x10\x02\x12\x19\n" +
-	"\x15BREAKER_STATE_PROBING\x10\x032\x9a\x05\n" +
+	"\x15BREAKER_STATE_PROBING\x10\x032\xf6\x05\n" +
 	"\x0eAccountService\x12Z\n" +
 	"\fListAccounts\x12\x1e.stoker.v1.ListAccountsRequest\x1a\x1f.stoker.v1.ListAccountsResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01\x12T\n" +
 	"\n" +
@@ -2257,6 +2580,7 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\fListNextJobs\x12\x1e.stoker.v1.ListNextJobsRequest\x1a\x1f.stoker.v1.ListNextJobsResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01\x12W\n" +
 	"\fPauseAccount\x12\x1e.stoker.v1.PauseAccountRequest\x1a\x1f.stoker.v1.PauseAccountResponse\"\x06\xfa\x97\"\x02\b\x03\x12Z\n" +
 	"\rResumeAccount\x12\x1f.stoker.v1.ResumeAccountRequest\x1a .stoker.v1.ResumeAccountResponse\"\x06\xfa\x97\"\x02\b\x03\x12Z\n" +
+	"\fListReplicas\x12\x1e.stoker.v1.ListReplicasRequest\x1a\x1f.stoker.v1.ListReplicasResponse\"\t\xfa\x97\"\x02\b\x01\x90\x02\x01\x12Z\n" +
 	"\rUpdateAccount\x12\x1f.stoker.v1.UpdateAccountRequest\x1a .stoker.v1.UpdateAccountResponse\"\x06\xfa\x97\"\x02\b\x03B2Z0github.com/stokerd/stoker/gen/stoker/v1;stokerv1b\x06proto3"
 
 var (
@@ -2272,109 +2596,122 @@ func file_stoker_v1_account_service_proto_rawDescGZIP() []byte {
 }
 
 var file_stoker_v1_account_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_stoker_v1_account_service_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_stoker_v1_account_service_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_stoker_v1_account_service_proto_goTypes = []any{
 	(QueueTargetMode)(0),              // 0: stoker.v1.QueueTargetMode
 	(ListingWay)(0),                   // 1: stoker.v1.ListingWay
 	(ParameterFault)(0),               // 2: stoker.v1.ParameterFault
 	(BreakerState)(0),                 // 3: stoker.v1.BreakerState
 	(*Account)(nil),                   // 4: stoker.v1.Account
-	(*QueueTargetSetting)(nil),        // 5: stoker.v1.QueueTargetSetting
-	(*QueueTargetRange)(nil),          // 6: stoker.v1.QueueTargetRange
-	(*QueueTargetAdvice)(nil),         // 7: stoker.v1.QueueTargetAdvice
-	(*UnknownValue)(nil),              // 8: stoker.v1.UnknownValue
-	(*Listing)(nil),                   // 9: stoker.v1.Listing
-	(*ListParameter)(nil),             // 10: stoker.v1.ListParameter
-	(*OtherInstance)(nil),             // 11: stoker.v1.OtherInstance
-	(*Webhooks)(nil),                  // 12: stoker.v1.Webhooks
-	(*Breaker)(nil),                   // 13: stoker.v1.Breaker
-	(*Budget)(nil),                    // 14: stoker.v1.Budget
-	(*ListAccountsRequest)(nil),       // 15: stoker.v1.ListAccountsRequest
-	(*ListAccountsResponse)(nil),      // 16: stoker.v1.ListAccountsResponse
-	(*GetAccountRequest)(nil),         // 17: stoker.v1.GetAccountRequest
-	(*GetAccountResponse)(nil),        // 18: stoker.v1.GetAccountResponse
-	(*PauseAccountRequest)(nil),       // 19: stoker.v1.PauseAccountRequest
-	(*PauseAccountResponse)(nil),      // 20: stoker.v1.PauseAccountResponse
-	(*ResumeAccountRequest)(nil),      // 21: stoker.v1.ResumeAccountRequest
-	(*ResumeAccountResponse)(nil),     // 22: stoker.v1.ResumeAccountResponse
-	(*UpdateAccountRequest)(nil),      // 23: stoker.v1.UpdateAccountRequest
-	(*UpdateAccountResponse)(nil),     // 24: stoker.v1.UpdateAccountResponse
-	(*ListNextJobsRequest)(nil),       // 25: stoker.v1.ListNextJobsRequest
-	(*ListNextJobsResponse)(nil),      // 26: stoker.v1.ListNextJobsResponse
-	(*NextJob)(nil),                   // 27: stoker.v1.NextJob
-	(*NextBatch)(nil),                 // 28: stoker.v1.NextBatch
-	(*timestamppb.Timestamp)(nil),     // 29: google.protobuf.Timestamp
-	(*Wait)(nil),                      // 30: stoker.v1.Wait
-	(*AccountProblem)(nil),            // 31: stoker.v1.AccountProblem
-	(*durationpb.Duration)(nil),       // 32: google.protobuf.Duration
-	(*fieldmaskpb.FieldMask)(nil),     // 33: google.protobuf.FieldMask
-	(*Job)(nil),                       // 34: stoker.v1.Job
-	(*BatchRef)(nil),                  // 35: stoker.v1.BatchRef
-	(*GetAccountHistoryRequest)(nil),  // 36: stoker.v1.GetAccountHistoryRequest
-	(*GetAccountHistoryResponse)(nil), // 37: stoker.v1.GetAccountHistoryResponse
+	(*Driver)(nil),                    // 5: stoker.v1.Driver
+	(*QueueTargetSetting)(nil),        // 6: stoker.v1.QueueTargetSetting
+	(*QueueTargetRange)(nil),          // 7: stoker.v1.QueueTargetRange
+	(*QueueTargetAdvice)(nil),         // 8: stoker.v1.QueueTargetAdvice
+	(*UnknownValue)(nil),              // 9: stoker.v1.UnknownValue
+	(*Listing)(nil),                   // 10: stoker.v1.Listing
+	(*ListParameter)(nil),             // 11: stoker.v1.ListParameter
+	(*OtherInstance)(nil),             // 12: stoker.v1.OtherInstance
+	(*Webhooks)(nil),                  // 13: stoker.v1.Webhooks
+	(*Breaker)(nil),                   // 14: stoker.v1.Breaker
+	(*Budget)(nil),                    // 15: stoker.v1.Budget
+	(*ListAccountsRequest)(nil),       // 16: stoker.v1.ListAccountsRequest
+	(*ListAccountsResponse)(nil),      // 17: stoker.v1.ListAccountsResponse
+	(*GetAccountRequest)(nil),         // 18: stoker.v1.GetAccountRequest
+	(*GetAccountResponse)(nil),        // 19: stoker.v1.GetAccountResponse
+	(*PauseAccountRequest)(nil),       // 20: stoker.v1.PauseAccountRequest
+	(*PauseAccountResponse)(nil),      // 21: stoker.v1.PauseAccountResponse
+	(*ResumeAccountRequest)(nil),      // 22: stoker.v1.ResumeAccountRequest
+	(*ResumeAccountResponse)(nil),     // 23: stoker.v1.ResumeAccountResponse
+	(*UpdateAccountRequest)(nil),      // 24: stoker.v1.UpdateAccountRequest
+	(*UpdateAccountResponse)(nil),     // 25: stoker.v1.UpdateAccountResponse
+	(*ListNextJobsRequest)(nil),       // 26: stoker.v1.ListNextJobsRequest
+	(*ListNextJobsResponse)(nil),      // 27: stoker.v1.ListNextJobsResponse
+	(*NextJob)(nil),                   // 28: stoker.v1.NextJob
+	(*NextBatch)(nil),                 // 29: stoker.v1.NextBatch
+	(*ListReplicasRequest)(nil),       // 30: stoker.v1.ListReplicasRequest
+	(*ListReplicasResponse)(nil),      // 31: stoker.v1.ListReplicasResponse
+	(*Replica)(nil),                   // 32: stoker.v1.Replica
+	(*ReplicaTerm)(nil),               // 33: stoker.v1.ReplicaTerm
+	(*timestamppb.Timestamp)(nil),     // 34: google.protobuf.Timestamp
+	(*Wait)(nil),                      // 35: stoker.v1.Wait
+	(*AccountProblem)(nil),            // 36: stoker.v1.AccountProblem
+	(*durationpb.Duration)(nil),       // 37: google.protobuf.Duration
+	(*fieldmaskpb.FieldMask)(nil),     // 38: google.protobuf.FieldMask
+	(*Job)(nil),                       // 39: stoker.v1.Job
+	(*BatchRef)(nil),                  // 40: stoker.v1.BatchRef
+	(*GetAccountHistoryRequest)(nil),  // 41: stoker.v1.GetAccountHistoryRequest
+	(*GetAccountHistoryResponse)(nil), // 42: stoker.v1.GetAccountHistoryResponse
 }
 var file_stoker_v1_account_service_proto_depIdxs = []int32{
-	29, // 0: stoker.v1.Account.platform_queued_time:type_name -> google.protobuf.Timestamp
-	29, // 1: stoker.v1.Account.paused_until:type_name -> google.protobuf.Timestamp
-	13, // 2: stoker.v1.Account.breaker:type_name -> stoker.v1.Breaker
-	29, // 3: stoker.v1.Account.queue_full_until:type_name -> google.protobuf.Timestamp
-	14, // 4: stoker.v1.Account.budgets:type_name -> stoker.v1.Budget
-	12, // 5: stoker.v1.Account.webhooks:type_name -> stoker.v1.Webhooks
-	30, // 6: stoker.v1.Account.wait:type_name -> stoker.v1.Wait
-	9,  // 7: stoker.v1.Account.listing:type_name -> stoker.v1.Listing
-	11, // 8: stoker.v1.Account.other_instances:type_name -> stoker.v1.OtherInstance
-	8,  // 9: stoker.v1.Account.unknown_values:type_name -> stoker.v1.UnknownValue
-	7,  // 10: stoker.v1.Account.queue_target_advice:type_name -> stoker.v1.QueueTargetAdvice
-	5,  // 11: stoker.v1.Account.queue_target_setting:type_name -> stoker.v1.QueueTargetSetting
-	5,  // 12: stoker.v1.Account.configured_queue_target:type_name -> stoker.v1.QueueTargetSetting
-	6,  // 13: stoker.v1.Account.automatic_queue_target:type_name -> stoker.v1.QueueTargetRange
-	31, // 14: stoker.v1.Account.problems:type_name -> stoker.v1.AccountProblem
-	0,  // 15: stoker.v1.QueueTargetSetting.mode:type_name -> stoker.v1.QueueTargetMode
-	32, // 16: stoker.v1.QueueTargetAdvice.call_time:type_name -> google.protobuf.Duration
-	29, // 17: stoker.v1.UnknownValue.first_time:type_name -> google.protobuf.Timestamp
-	1,  // 18: stoker.v1.Listing.way:type_name -> stoker.v1.ListingWay
-	10, // 19: stoker.v1.Listing.faulty_parameters:type_name -> stoker.v1.ListParameter
-	29, // 20: stoker.v1.Listing.comparing_since:type_name -> google.protobuf.Timestamp
-	2,  // 21: stoker.v1.ListParameter.fault:type_name -> stoker.v1.ParameterFault
-	29, // 22: stoker.v1.ListParameter.time:type_name -> google.protobuf.Timestamp
-	29, // 23: stoker.v1.OtherInstance.last_seen_time:type_name -> google.protobuf.Timestamp
-	29, // 24: stoker.v1.Webhooks.last_used_time:type_name -> google.protobuf.Timestamp
-	3,  // 25: stoker.v1.Breaker.state:type_name -> stoker.v1.BreakerState
-	29, // 26: stoker.v1.Breaker.since:type_name -> google.protobuf.Timestamp
-	29, // 27: stoker.v1.Breaker.next_probe_time:type_name -> google.protobuf.Timestamp
-	29, // 28: stoker.v1.Budget.paused_until:type_name -> google.protobuf.Timestamp
-	4,  // 29: stoker.v1.ListAccountsResponse.accounts:type_name -> stoker.v1.Account
-	4,  // 30: stoker.v1.GetAccountResponse.account:type_name -> stoker.v1.Account
-	4,  // 31: stoker.v1.PauseAccountResponse.account:type_name -> stoker.v1.Account
-	4,  // 32: stoker.v1.PauseAccountResponse.accounts:type_name -> stoker.v1.Account
-	4,  // 33: stoker.v1.ResumeAccountResponse.account:type_name -> stoker.v1.Account
-	4,  // 34: stoker.v1.ResumeAccountResponse.accounts:type_name -> stoker.v1.Account
-	4,  // 35: stoker.v1.UpdateAccountRequest.account:type_name -> stoker.v1.Account
-	33, // 36: stoker.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
-	4,  // 37: stoker.v1.UpdateAccountResponse.account:type_name -> stoker.v1.Account
-	27, // 38: stoker.v1.ListNextJobsResponse.jobs:type_name -> stoker.v1.NextJob
-	28, // 39: stoker.v1.ListNextJobsResponse.batches:type_name -> stoker.v1.NextBatch
-	34, // 40: stoker.v1.NextJob.job:type_name -> stoker.v1.Job
-	35, // 41: stoker.v1.NextBatch.batch:type_name -> stoker.v1.BatchRef
-	15, // 42: stoker.v1.AccountService.ListAccounts:input_type -> stoker.v1.ListAccountsRequest
-	17, // 43: stoker.v1.AccountService.GetAccount:input_type -> stoker.v1.GetAccountRequest
-	36, // 44: stoker.v1.AccountService.GetAccountHistory:input_type -> stoker.v1.GetAccountHistoryRequest
-	25, // 45: stoker.v1.AccountService.ListNextJobs:input_type -> stoker.v1.ListNextJobsRequest
-	19, // 46: stoker.v1.AccountService.PauseAccount:input_type -> stoker.v1.PauseAccountRequest
-	21, // 47: stoker.v1.AccountService.ResumeAccount:input_type -> stoker.v1.ResumeAccountRequest
-	23, // 48: stoker.v1.AccountService.UpdateAccount:input_type -> stoker.v1.UpdateAccountRequest
-	16, // 49: stoker.v1.AccountService.ListAccounts:output_type -> stoker.v1.ListAccountsResponse
-	18, // 50: stoker.v1.AccountService.GetAccount:output_type -> stoker.v1.GetAccountResponse
-	37, // 51: stoker.v1.AccountService.GetAccountHistory:output_type -> stoker.v1.GetAccountHistoryResponse
-	26, // 52: stoker.v1.AccountService.ListNextJobs:output_type -> stoker.v1.ListNextJobsResponse
-	20, // 53: stoker.v1.AccountService.PauseAccount:output_type -> stoker.v1.PauseAccountResponse
-	22, // 54: stoker.v1.AccountService.ResumeAccount:output_type -> stoker.v1.ResumeAccountResponse
-	24, // 55: stoker.v1.AccountService.UpdateAccount:output_type -> stoker.v1.UpdateAccountResponse
-	49, // [49:56] is the sub-list for method output_type
-	42, // [42:49] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	34, // 0: stoker.v1.Account.platform_queued_time:type_name -> google.protobuf.Timestamp
+	34, // 1: stoker.v1.Account.paused_until:type_name -> google.protobuf.Timestamp
+	14, // 2: stoker.v1.Account.breaker:type_name -> stoker.v1.Breaker
+	34, // 3: stoker.v1.Account.queue_full_until:type_name -> google.protobuf.Timestamp
+	15, // 4: stoker.v1.Account.budgets:type_name -> stoker.v1.Budget
+	13, // 5: stoker.v1.Account.webhooks:type_name -> stoker.v1.Webhooks
+	35, // 6: stoker.v1.Account.wait:type_name -> stoker.v1.Wait
+	10, // 7: stoker.v1.Account.listing:type_name -> stoker.v1.Listing
+	12, // 8: stoker.v1.Account.other_instances:type_name -> stoker.v1.OtherInstance
+	9,  // 9: stoker.v1.Account.unknown_values:type_name -> stoker.v1.UnknownValue
+	8,  // 10: stoker.v1.Account.queue_target_advice:type_name -> stoker.v1.QueueTargetAdvice
+	6,  // 11: stoker.v1.Account.queue_target_setting:type_name -> stoker.v1.QueueTargetSetting
+	6,  // 12: stoker.v1.Account.configured_queue_target:type_name -> stoker.v1.QueueTargetSetting
+	7,  // 13: stoker.v1.Account.automatic_queue_target:type_name -> stoker.v1.QueueTargetRange
+	36, // 14: stoker.v1.Account.problems:type_name -> stoker.v1.AccountProblem
+	5,  // 15: stoker.v1.Account.driver:type_name -> stoker.v1.Driver
+	34, // 16: stoker.v1.Driver.since:type_name -> google.protobuf.Timestamp
+	0,  // 17: stoker.v1.QueueTargetSetting.mode:type_name -> stoker.v1.QueueTargetMode
+	37, // 18: stoker.v1.QueueTargetAdvice.call_time:type_name -> google.protobuf.Duration
+	34, // 19: stoker.v1.UnknownValue.first_time:type_name -> google.protobuf.Timestamp
+	1,  // 20: stoker.v1.Listing.way:type_name -> stoker.v1.ListingWay
+	11, // 21: stoker.v1.Listing.faulty_parameters:type_name -> stoker.v1.ListParameter
+	34, // 22: stoker.v1.Listing.comparing_since:type_name -> google.protobuf.Timestamp
+	2,  // 23: stoker.v1.ListParameter.fault:type_name -> stoker.v1.ParameterFault
+	34, // 24: stoker.v1.ListParameter.time:type_name -> google.protobuf.Timestamp
+	34, // 25: stoker.v1.OtherInstance.last_seen_time:type_name -> google.protobuf.Timestamp
+	34, // 26: stoker.v1.Webhooks.last_used_time:type_name -> google.protobuf.Timestamp
+	3,  // 27: stoker.v1.Breaker.state:type_name -> stoker.v1.BreakerState
+	34, // 28: stoker.v1.Breaker.since:type_name -> google.protobuf.Timestamp
+	34, // 29: stoker.v1.Breaker.next_probe_time:type_name -> google.protobuf.Timestamp
+	34, // 30: stoker.v1.Budget.paused_until:type_name -> google.protobuf.Timestamp
+	4,  // 31: stoker.v1.ListAccountsResponse.accounts:type_name -> stoker.v1.Account
+	4,  // 32: stoker.v1.GetAccountResponse.account:type_name -> stoker.v1.Account
+	4,  // 33: stoker.v1.PauseAccountResponse.account:type_name -> stoker.v1.Account
+	4,  // 34: stoker.v1.PauseAccountResponse.accounts:type_name -> stoker.v1.Account
+	4,  // 35: stoker.v1.ResumeAccountResponse.account:type_name -> stoker.v1.Account
+	4,  // 36: stoker.v1.ResumeAccountResponse.accounts:type_name -> stoker.v1.Account
+	4,  // 37: stoker.v1.UpdateAccountRequest.account:type_name -> stoker.v1.Account
+	38, // 38: stoker.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
+	4,  // 39: stoker.v1.UpdateAccountResponse.account:type_name -> stoker.v1.Account
+	28, // 40: stoker.v1.ListNextJobsResponse.jobs:type_name -> stoker.v1.NextJob
+	29, // 41: stoker.v1.ListNextJobsResponse.batches:type_name -> stoker.v1.NextBatch
+	39, // 42: stoker.v1.NextJob.job:type_name -> stoker.v1.Job
+	40, // 43: stoker.v1.NextBatch.batch:type_name -> stoker.v1.BatchRef
+	32, // 44: stoker.v1.ListReplicasResponse.replicas:type_name -> stoker.v1.Replica
+	34, // 45: stoker.v1.Replica.start_time:type_name -> google.protobuf.Timestamp
+	33, // 46: stoker.v1.Replica.terms:type_name -> stoker.v1.ReplicaTerm
+	34, // 47: stoker.v1.ReplicaTerm.since:type_name -> google.protobuf.Timestamp
+	16, // 48: stoker.v1.AccountService.ListAccounts:input_type -> stoker.v1.ListAccountsRequest
+	18, // 49: stoker.v1.AccountService.GetAccount:input_type -> stoker.v1.GetAccountRequest
+	41, // 50: stoker.v1.AccountService.GetAccountHistory:input_type -> stoker.v1.GetAccountHistoryRequest
+	26, // 51: stoker.v1.AccountService.ListNextJobs:input_type -> stoker.v1.ListNextJobsRequest
+	20, // 52: stoker.v1.AccountService.PauseAccount:input_type -> stoker.v1.PauseAccountRequest
+	22, // 53: stoker.v1.AccountService.ResumeAccount:input_type -> stoker.v1.ResumeAccountRequest
+	30, // 54: stoker.v1.AccountService.ListReplicas:input_type -> stoker.v1.ListReplicasRequest
+	24, // 55: stoker.v1.AccountService.UpdateAccount:input_type -> stoker.v1.UpdateAccountRequest
+	17, // 56: stoker.v1.AccountService.ListAccounts:output_type -> stoker.v1.ListAccountsResponse
+	19, // 57: stoker.v1.AccountService.GetAccount:output_type -> stoker.v1.GetAccountResponse
+	42, // 58: stoker.v1.AccountService.GetAccountHistory:output_type -> stoker.v1.GetAccountHistoryResponse
+	27, // 59: stoker.v1.AccountService.ListNextJobs:output_type -> stoker.v1.ListNextJobsResponse
+	21, // 60: stoker.v1.AccountService.PauseAccount:output_type -> stoker.v1.PauseAccountResponse
+	23, // 61: stoker.v1.AccountService.ResumeAccount:output_type -> stoker.v1.ResumeAccountResponse
+	31, // 62: stoker.v1.AccountService.ListReplicas:output_type -> stoker.v1.ListReplicasResponse
+	25, // 63: stoker.v1.AccountService.UpdateAccount:output_type -> stoker.v1.UpdateAccountResponse
+	56, // [56:64] is the sub-list for method output_type
+	48, // [48:56] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_stoker_v1_account_service_proto_init() }
@@ -2393,7 +2730,7 @@ func file_stoker_v1_account_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stoker_v1_account_service_proto_rawDesc), len(file_stoker_v1_account_service_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   25,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

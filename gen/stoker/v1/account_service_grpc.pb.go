@@ -25,6 +25,7 @@ const (
 	AccountService_ListNextJobs_FullMethodName      = "/stoker.v1.AccountService/ListNextJobs"
 	AccountService_PauseAccount_FullMethodName      = "/stoker.v1.AccountService/PauseAccount"
 	AccountService_ResumeAccount_FullMethodName     = "/stoker.v1.AccountService/ResumeAccount"
+	AccountService_ListReplicas_FullMethodName      = "/stoker.v1.AccountService/ListReplicas"
 	AccountService_UpdateAccount_FullMethodName     = "/stoker.v1.AccountService/UpdateAccount"
 )
 
@@ -53,6 +54,9 @@ type AccountServiceClient interface {
 	// max_starts_per_day is reached, the starts of the day so far no longer count.
 	// Errors: INVALID_ARGUMENT; NOT_FOUND.
 	ResumeAccount(ctx context.Context, in *ResumeAccountRequest, opts ...grpc.CallOption) (*ResumeAccountResponse, error)
+	// ListReplicas lists the processes that serve one database together, each with the accounts that it drives. A service
+	// whose job table is a file is one process, and lists none.
+	ListReplicas(ctx context.Context, in *ListReplicasRequest, opts ...grpc.CallOption) (*ListReplicasResponse, error)
 	// UpdateAccount changes the queue target. The change survives a restart of the server.
 	// Errors: INVALID_ARGUMENT; NOT_FOUND.
 	UpdateAccount(ctx context.Context, in *UpdateAccountRequest, opts ...grpc.CallOption) (*UpdateAccountResponse, error)
@@ -126,6 +130,16 @@ func (c *accountServiceClient) ResumeAccount(ctx context.Context, in *ResumeAcco
 	return out, nil
 }
 
+func (c *accountServiceClient) ListReplicas(ctx context.Context, in *ListReplicasRequest, opts ...grpc.CallOption) (*ListReplicasResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListReplicasResponse)
+	err := c.cc.Invoke(ctx, AccountService_ListReplicas_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *accountServiceClient) UpdateAccount(ctx context.Context, in *UpdateAccountRequest, opts ...grpc.CallOption) (*UpdateAccountResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(UpdateAccountResponse)
@@ -161,6 +175,9 @@ type AccountServiceServer interface {
 	// max_starts_per_day is reached, the starts of the day so far no longer count.
 	// Errors: INVALID_ARGUMENT; NOT_FOUND.
 	ResumeAccount(context.Context, *ResumeAccountRequest) (*ResumeAccountResponse, error)
+	// ListReplicas lists the processes that serve one database together, each with the accounts that it drives. A service
+	// whose job table is a file is one process, and lists none.
+	ListReplicas(context.Context, *ListReplicasRequest) (*ListReplicasResponse, error)
 	// UpdateAccount changes the queue target. The change survives a restart of the server.
 	// Errors: INVALID_ARGUMENT; NOT_FOUND.
 	UpdateAccount(context.Context, *UpdateAccountRequest) (*UpdateAccountResponse, error)
@@ -191,6 +208,9 @@ func (UnimplementedAccountServiceServer) PauseAccount(context.Context, *PauseAcc
 }
 func (UnimplementedAccountServiceServer) ResumeAccount(context.Context, *ResumeAccountRequest) (*ResumeAccountResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ResumeAccount not implemented")
+}
+func (UnimplementedAccountServiceServer) ListReplicas(context.Context, *ListReplicasRequest) (*ListReplicasResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListReplicas not implemented")
 }
 func (UnimplementedAccountServiceServer) UpdateAccount(context.Context, *UpdateAccountRequest) (*UpdateAccountResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateAccount not implemented")
@@ -324,6 +344,24 @@ func _AccountService_ResumeAccount_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AccountService_ListReplicas_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListReplicasRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AccountServiceServer).ListReplicas(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AccountService_ListReplicas_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AccountServiceServer).ListReplicas(ctx, req.(*ListReplicasRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AccountService_UpdateAccount_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(UpdateAccountRequest)
 	if err := dec(in); err != nil {
@@ -372,6 +410,10 @@ var AccountService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ResumeAccount",
 			Handler:    _AccountService_ResumeAccount_Handler,
+		},
+		{
+			MethodName: "ListReplicas",
+			Handler:    _AccountService_ListReplicas_Handler,
 		},
 		{
 			MethodName: "UpdateAccount",

@@ -168,7 +168,8 @@ type ListEntriesRequest struct {
 	Principal string `protobuf:"bytes,1,opt,name=principal,proto3" json:"principal,omitempty"`
 	// Only entries of these methods, such as CancelBatch or BatchService/CancelBatch.
 	Methods []string `protobuf:"bytes,2,rep,name=methods,proto3" json:"methods,omitempty"`
-	// Only entries about this batch, job, account or token. A batch includes its jobs.
+	// Only entries about this batch, job, account or token. A batch includes its jobs. The numbers of batches and jobs
+	// do as well, such as 411 and 411/17.
 	Target string `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
 	// Only calls with these outcomes, such as OK or PERMISSION_DENIED.
 	Outcomes []string `protobuf:"bytes,4,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
