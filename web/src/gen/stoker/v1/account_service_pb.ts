@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stoker/v1/account_service.proto.
  */
 export const file_stoker_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9zdG9rZXIvdjEvYWNjb3VudF9zZXJ2aWNlLnByb3RvEglzdG9rZXIudjEipAkKB0FjY291bnQSCgoCaWQYASABKAkSFAoMcXVldWVfdGFyZ2V0GAIgASgFEh4KFmVmZmVjdGl2ZV9xdWV1ZV90YXJnZXQYAyABKAUSIgoVcGxhdGZvcm1fcXVldWVkX2NvdW50GAQgASgFSACIAQESOAoUcGxhdGZvcm1fcXVldWVkX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHF1ZXVlZF9jb3VudBgGIAEoBRIVCg1ydW5uaW5nX2NvdW50GAcgASgFEhYKDnN0YXJ0aW5nX2NvdW50GAggASgFEhgKEGNhbmNlbGxpbmdfY291bnQYCSABKAUSFgoOcHJlcGFyZWRfY291bnQYCiABKAUSFwoPcHJlcGFyaW5nX2NvdW50GAsgASgFEg4KBnBhdXNlZBgMIAEoCBIVCg1wYXVzZWRfcmVhc29uGA0gASgJEjAKDHBhdXNlZF91bnRpbBgaIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoSbWF4X3N0YXJ0c19wZXJfZGF5GBQgASgFEhoKEnN0YXJ0c190b2RheV9jb3VudBgVIAEoBRIjCgdicmVha2VyGA4gASgLMhIuc3Rva2VyLnYxLkJyZWFrZXISNAoQcXVldWVfZnVsbF91bnRpbBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIgoHYnVkZ2V0cxgQIAMoCzIRLnN0b2tlci52MS5CdWRnZXQSJQoId2ViaG9va3MYESABKAsyEy5zdG9rZXIudjEuV2ViaG9va3MSDwoHcHJvYmxlbRgSIAEoCRIdCgR3YWl0GBMgASgLMg8uc3Rva2VyLnYxLldhaXQSEwoLd2FpdF9yZWFzb24YGSABKAkSIwoHbGlzdGluZxgWIAEoCzISLnN0b2tlci52MS5MaXN0aW5nEjEKD290aGVyX2luc3RhbmNlcxgXIAMoCzIYLnN0b2tlci52MS5PdGhlckluc3RhbmNlEi8KDnVua25vd25fdmFsdWVzGBggAygLMhcuc3Rva2VyLnYxLlVua25vd25WYWx1ZRI5ChNxdWV1ZV90YXJnZXRfYWR2aWNlGBsgASgLMhwuc3Rva2VyLnYxLlF1ZXVlVGFyZ2V0QWR2aWNlEjsKFHF1ZXVlX3RhcmdldF9zZXR0aW5nGBwgASgLMh0uc3Rva2VyLnYxLlF1ZXVlVGFyZ2V0U2V0dGluZxI+Chdjb25maWd1cmVkX3F1ZXVlX3RhcmdldBgdIAEoCzIdLnN0b2tlci52MS5RdWV1ZVRhcmdldFNldHRpbmcSOwoWYXV0b21hdGljX3F1ZXVlX3RhcmdldBgeIAEoCzIbLnN0b2tlci52MS5RdWV1ZVRhcmdldFJhbmdlEhUKDXdhaXRpbmdfY291bnQYHyABKAMSKwoIcHJvYmxlbXMYICADKAsyGS5zdG9rZXIudjEuQWNjb3VudFByb2JsZW0SEQoJc2ltdWxhdGVkGCEgASgIQhgKFl9wbGF0Zm9ybV9xdWV1ZWRfY291bnQiTgoSUXVldWVUYXJnZXRTZXR0aW5nEigKBG1vZGUYASABKA4yGi5zdG9rZXIudjEuUXVldWVUYXJnZXRNb2RlEg4KBm51bWJlchgCIAEoBSIsChBRdWV1ZVRhcmdldFJhbmdlEgsKA21pbhgBIAEoBRILCgNtYXgYAiABKAUihgEKEVF1ZXVlVGFyZ2V0QWR2aWNlEhUKDWVuY29kZXJfY291bnQYASABKAUSLAoJY2FsbF90aW1lGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEh4KFmF1dG9tYXRpY19xdWV1ZV90YXJnZXQYAyABKAUSDAoEdGV4dBgEIAEoCSJqCgxVbmtub3duVmFsdWUSDAoEa2luZBgBIAEoCRINCgV2YWx1ZRgCIAEoCRIuCgpmaXJzdF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVjb3VudBgEIAEoAyKyAQoHTGlzdGluZxIiCgN3YXkYASABKA4yFS5zdG9rZXIudjEuTGlzdGluZ1dheRIzChFmYXVsdHlfcGFyYW1ldGVycxgCIAMoCzIYLnN0b2tlci52MS5MaXN0UGFyYW1ldGVyEjMKD2NvbXBhcmluZ19zaW5jZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoRY29tcGFyaW5nX3Byb2JsZW0YBCABKAkicQoNTGlzdFBhcmFtZXRlchIMCgRuYW1lGAEgASgJEigKBWZhdWx0GAIgASgOMhkuc3Rva2VyLnYxLlBhcmFtZXRlckZhdWx0EigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIk8KDU90aGVySW5zdGFuY2USCgoCaWQYASABKAkSMgoObGFzdF9zZWVuX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpIBCghXZWJob29rcxIPCgdwcm9ibGVtGAEgASgJEhIKCnVzZWRfY291bnQYAiABKAMSFQoNaWdub3JlZF9jb3VudBgDIAEoAxIWCg5yZWplY3RlZF9jb3VudBgEIAEoAxIyCg5sYXN0X3VzZWRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAioQEKB0JyZWFrZXISJgoFc3RhdGUYASABKA4yFy5zdG9rZXIudjEuQnJlYWtlclN0YXRlEg4KBnJlYXNvbhgCIAEoCRIpCgVzaW5jZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoPbmV4dF9wcm9iZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ2CgZCdWRnZXQSDQoFY2xhc3MYASABKAkSGAoQbGltaXRfcGVyX21pbnV0ZRgCIAEoBRIRCglhdmFpbGFibGUYAyABKAUSMAoMcGF1c2VkX3VudGlsGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI8ChNMaXN0QWNjb3VudHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIlUKFExpc3RBY2NvdW50c1Jlc3BvbnNlEiQKCGFjY291bnRzGAEgAygLMhIuc3Rva2VyLnYxLkFjY291bnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIicKEUdldEFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkiOQoSR2V0QWNjb3VudFJlc3BvbnNlEiMKB2FjY291bnQYASABKAsyEi5zdG9rZXIudjEuQWNjb3VudCJGChNQYXVzZUFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSDgoGcmVhc29uGAIgASgJEgsKA2FsbBgDIAEoCCJhChRQYXVzZUFjY291bnRSZXNwb25zZRIjCgdhY2NvdW50GAEgASgLMhIuc3Rva2VyLnYxLkFjY291bnQSJAoIYWNjb3VudHMYAiADKAsyEi5zdG9rZXIudjEuQWNjb3VudCI3ChRSZXN1bWVBY2NvdW50UmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJEgsKA2FsbBgCIAEoCCJiChVSZXN1bWVBY2NvdW50UmVzcG9uc2USIwoHYWNjb3VudBgBIAEoCzISLnN0b2tlci52MS5BY2NvdW50EiQKCGFjY291bnRzGAIgAygLMhIuc3Rva2VyLnYxLkFjY291bnQibAoUVXBkYXRlQWNjb3VudFJlcXVlc3QSIwoHYWNjb3VudBgBIAEoCzISLnN0b2tlci52MS5BY2NvdW50Ei8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayI8ChVVcGRhdGVBY2NvdW50UmVzcG9uc2USIwoHYWNjb3VudBgBIAEoCzISLnN0b2tlci52MS5BY2NvdW50IjgKE0xpc3ROZXh0Sm9ic1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRINCgVsaW1pdBgCIAEoBSJzChRMaXN0TmV4dEpvYnNSZXNwb25zZRIgCgRqb2JzGAEgAygLMhIuc3Rva2VyLnYxLk5leHRKb2ISJQoHYmF0Y2hlcxgCIAMoCzIULnN0b2tlci52MS5OZXh0QmF0Y2gSEgoKbW9yZV9jb3VudBgDIAEoAyJKCgdOZXh0Sm9iEhsKA2pvYhgBIAEoCzIOLnN0b2tlci52MS5Kb2ISEAoIcG9zaXRpb24YAiABKAMSEAoIcHJpb3JpdHkYAyABKAUibwoJTmV4dEJhdGNoEiIKBWJhdGNoGAEgASgLMhMuc3Rva2VyLnYxLkJhdGNoUmVmEhAKCHByaW9yaXR5GAIgASgFEhEKCWR1ZV9jb3VudBgDIAEoAxIZChFiYWNraW5nX29mZl9jb3VudBgEIAEoAyqMAQoPUXVldWVUYXJnZXRNb2RlEiEKHVFVRVVFX1RBUkdFVF9NT0RFX1VOU1BFQ0lGSUVEEAASHQoZUVVFVUVfVEFSR0VUX01PREVfREVGQVVMVBABEhsKF1FVRVVFX1RBUkdFVF9NT0RFX0ZJWEVEEAISGgoWUVVFVUVfVEFSR0VUX01PREVfQVVUTxADKnYKCkxpc3RpbmdXYXkSGwoXTElTVElOR19XQVlfVU5TUEVDSUZJRUQQABIWChJMSVNUSU5HX1dBWV9TRUFSQ0gQARIdChlMSVNUSU5HX1dBWV9DUkVBVElPTl9USU1FEAISFAoQTElTVElOR19XQVlfV0FMSxADKqcBCg5QYXJhbWV0ZXJGYXVsdBIfChtQQVJBTUVURVJfRkFVTFRfVU5TUEVDSUZJRUQQABIbChdQQVJBTUVURVJfRkFVTFRfUkVGVVNFRBABEh4KGlBBUkFNRVRFUl9GQVVMVF9VTkFOU1dFUkVEEAISGwoXUEFSQU1FVEVSX0ZBVUxUX0lHTk9SRUQQAxIaChZQQVJBTUVURVJfRkFVTFRfTUlTU0VTEAQqegoMQnJlYWtlclN0YXRlEh0KGUJSRUFLRVJfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRCUkVBS0VSX1NUQVRFX0NMT1NFRBABEhYKEkJSRUFLRVJfU1RBVEVfT1BFThACEhkKFUJSRUFLRVJfU1RBVEVfUFJPQklORxADMuoECg5BY2NvdW50U2VydmljZRJUCgxMaXN0QWNjb3VudHMSHi5zdG9rZXIudjEuTGlzdEFjY291bnRzUmVxdWVzdBofLnN0b2tlci52MS5MaXN0QWNjb3VudHNSZXNwb25zZSIDkAIBEk4KCkdldEFjY291bnQSHC5zdG9rZXIudjEuR2V0QWNjb3VudFJlcXVlc3QaHS5zdG9rZXIudjEuR2V0QWNjb3VudFJlc3BvbnNlIgOQAgESYwoRR2V0QWNjb3VudEhpc3RvcnkSIy5zdG9rZXIudjEuR2V0QWNjb3VudEhpc3RvcnlSZXF1ZXN0GiQuc3Rva2VyLnYxLkdldEFjY291bnRIaXN0b3J5UmVzcG9uc2UiA5ACARJUCgxMaXN0TmV4dEpvYnMSHi5zdG9rZXIudjEuTGlzdE5leHRKb2JzUmVxdWVzdBofLnN0b2tlci52MS5MaXN0TmV4dEpvYnNSZXNwb25zZSIDkAIBEk8KDFBhdXNlQWNjb3VudBIeLnN0b2tlci52MS5QYXVzZUFjY291bnRSZXF1ZXN0Gh8uc3Rva2VyLnYxLlBhdXNlQWNjb3VudFJlc3BvbnNlElIKDVJlc3VtZUFjY291bnQSHy5zdG9rZXIudjEuUmVzdW1lQWNjb3VudFJlcXVlc3QaIC5zdG9rZXIudjEuUmVzdW1lQWNjb3VudFJlc3BvbnNlElIKDVVwZGF0ZUFjY291bnQSHy5zdG9rZXIudjEuVXBkYXRlQWNjb3VudFJlcXVlc3QaIC5zdG9rZXIudjEuVXBkYXRlQWNjb3VudFJlc3BvbnNlQjJaMGdpdGh1Yi5jb20vc3Rva2VyZC9zdG9rZXIvZ2VuL3N0b2tlci92MTtzdG9rZXJ2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_stoker_v1_account_history, file_stoker_v1_batch, file_stoker_v1_wait]);
+  fileDesc("Ch9zdG9rZXIvdjEvYWNjb3VudF9zZXJ2aWNlLnByb3RvEglzdG9rZXIudjEixwkKB0FjY291bnQSCgoCaWQYASABKAkSFAoMcXVldWVfdGFyZ2V0GAIgASgFEh4KFmVmZmVjdGl2ZV9xdWV1ZV90YXJnZXQYAyABKAUSIgoVcGxhdGZvcm1fcXVldWVkX2NvdW50GAQgASgFSACIAQESOAoUcGxhdGZvcm1fcXVldWVkX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHF1ZXVlZF9jb3VudBgGIAEoBRIVCg1ydW5uaW5nX2NvdW50GAcgASgFEhYKDnN0YXJ0aW5nX2NvdW50GAggASgFEhgKEGNhbmNlbGxpbmdfY291bnQYCSABKAUSFgoOcHJlcGFyZWRfY291bnQYCiABKAUSFwoPcHJlcGFyaW5nX2NvdW50GAsgASgFEg4KBnBhdXNlZBgMIAEoCBIVCg1wYXVzZWRfcmVhc29uGA0gASgJEjAKDHBhdXNlZF91bnRpbBgaIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoSbWF4X3N0YXJ0c19wZXJfZGF5GBQgASgFEhoKEnN0YXJ0c190b2RheV9jb3VudBgVIAEoBRIjCgdicmVha2VyGA4gASgLMhIuc3Rva2VyLnYxLkJyZWFrZXISNAoQcXVldWVfZnVsbF91bnRpbBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIgoHYnVkZ2V0cxgQIAMoCzIRLnN0b2tlci52MS5CdWRnZXQSJQoId2ViaG9va3MYESABKAsyEy5zdG9rZXIudjEuV2ViaG9va3MSDwoHcHJvYmxlbRgSIAEoCRIdCgR3YWl0GBMgASgLMg8uc3Rva2VyLnYxLldhaXQSEwoLd2FpdF9yZWFzb24YGSABKAkSIwoHbGlzdGluZxgWIAEoCzISLnN0b2tlci52MS5MaXN0aW5nEjEKD290aGVyX2luc3RhbmNlcxgXIAMoCzIYLnN0b2tlci52MS5PdGhlckluc3RhbmNlEi8KDnVua25vd25fdmFsdWVzGBggAygLMhcuc3Rva2VyLnYxLlVua25vd25WYWx1ZRI5ChNxdWV1ZV90YXJnZXRfYWR2aWNlGBsgASgLMhwuc3Rva2VyLnYxLlF1ZXVlVGFyZ2V0QWR2aWNlEjsKFHF1ZXVlX3RhcmdldF9zZXR0aW5nGBwgASgLMh0uc3Rva2VyLnYxLlF1ZXVlVGFyZ2V0U2V0dGluZxI+Chdjb25maWd1cmVkX3F1ZXVlX3RhcmdldBgdIAEoCzIdLnN0b2tlci52MS5RdWV1ZVRhcmdldFNldHRpbmcSOwoWYXV0b21hdGljX3F1ZXVlX3RhcmdldBgeIAEoCzIbLnN0b2tlci52MS5RdWV1ZVRhcmdldFJhbmdlEhUKDXdhaXRpbmdfY291bnQYHyABKAMSKwoIcHJvYmxlbXMYICADKAsyGS5zdG9rZXIudjEuQWNjb3VudFByb2JsZW0SEQoJc2ltdWxhdGVkGCEgASgIEiEKBmRyaXZlchgiIAEoCzIRLnN0b2tlci52MS5Ecml2ZXJCGAoWX3BsYXRmb3JtX3F1ZXVlZF9jb3VudCJTCgZEcml2ZXISDwoHYWRkcmVzcxgBIAEoCRIpCgVzaW5jZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFZXBvY2gYAyABKAMiTgoSUXVldWVUYXJnZXRTZXR0aW5nEigKBG1vZGUYASABKA4yGi5zdG9rZXIudjEuUXVldWVUYXJnZXRNb2RlEg4KBm51bWJlchgCIAEoBSIsChBRdWV1ZVRhcmdldFJhbmdlEgsKA21pbhgBIAEoBRILCgNtYXgYAiABKAUihgEKEVF1ZXVlVGFyZ2V0QWR2aWNlEhUKDWVuY29kZXJfY291bnQYASABKAUSLAoJY2FsbF90aW1lGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEh4KFmF1dG9tYXRpY19xdWV1ZV90YXJnZXQYAyABKAUSDAoEdGV4dBgEIAEoCSJqCgxVbmtub3duVmFsdWUSDAoEa2luZBgBIAEoCRINCgV2YWx1ZRgCIAEoCRIuCgpmaXJzdF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVjb3VudBgEIAEoAyKyAQoHTGlzdGluZxIiCgN3YXkYASABKA4yFS5zdG9rZXIudjEuTGlzdGluZ1dheRIzChFmYXVsdHlfcGFyYW1ldGVycxgCIAMoCzIYLnN0b2tlci52MS5MaXN0UGFyYW1ldGVyEjMKD2NvbXBhcmluZ19zaW5jZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoRY29tcGFyaW5nX3Byb2JsZW0YBCABKAkicQoNTGlzdFBhcmFtZXRlchIMCgRuYW1lGAEgASgJEigKBWZhdWx0GAIgASgOMhkuc3Rva2VyLnYxLlBhcmFtZXRlckZhdWx0EigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIk8KDU90aGVySW5zdGFuY2USCgoCaWQYASABKAkSMgoObGFzdF9zZWVuX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpIBCghXZWJob29rcxIPCgdwcm9ibGVtGAEgASgJEhIKCnVzZWRfY291bnQYAiABKAMSFQoNaWdub3JlZF9jb3VudBgDIAEoAxIWCg5yZWplY3RlZF9jb3VudBgEIAEoAxIyCg5sYXN0X3VzZWRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAioQEKB0JyZWFrZXISJgoFc3RhdGUYASABKA4yFy5zdG9rZXIudjEuQnJlYWtlclN0YXRlEg4KBnJlYXNvbhgCIAEoCRIpCgVzaW5jZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoPbmV4dF9wcm9iZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ2CgZCdWRnZXQSDQoFY2xhc3MYASABKAkSGAoQbGltaXRfcGVyX21pbnV0ZRgCIAEoBRIRCglhdmFpbGFibGUYAyABKAUSMAoMcGF1c2VkX3VudGlsGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI8ChNMaXN0QWNjb3VudHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIlUKFExpc3RBY2NvdW50c1Jlc3BvbnNlEiQKCGFjY291bnRzGAEgAygLMhIuc3Rva2VyLnYxLkFjY291bnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIicKEUdldEFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkiOQoSR2V0QWNjb3VudFJlc3BvbnNlEiMKB2FjY291bnQYASABKAsyEi5zdG9rZXIudjEuQWNjb3VudCJGChNQYXVzZUFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSDgoGcmVhc29uGAIgASgJEgsKA2FsbBgDIAEoCCJhChRQYXVzZUFjY291bnRSZXNwb25zZRIjCgdhY2NvdW50GAEgASgLMhIuc3Rva2VyLnYxLkFjY291bnQSJAoIYWNjb3VudHMYAiADKAsyEi5zdG9rZXIudjEuQWNjb3VudCI3ChRSZXN1bWVBY2NvdW50UmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJEgsKA2FsbBgCIAEoCCJiChVSZXN1bWVBY2NvdW50UmVzcG9uc2USIwoHYWNjb3VudBgBIAEoCzISLnN0b2tlci52MS5BY2NvdW50EiQKCGFjY291bnRzGAIgAygLMhIuc3Rva2VyLnYxLkFjY291bnQibAoUVXBkYXRlQWNjb3VudFJlcXVlc3QSIwoHYWNjb3VudBgBIAEoCzISLnN0b2tlci52MS5BY2NvdW50Ei8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayI8ChVVcGRhdGVBY2NvdW50UmVzcG9uc2USIwoHYWNjb3VudBgBIAEoCzISLnN0b2tlci52MS5BY2NvdW50IjgKE0xpc3ROZXh0Sm9ic1JlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRINCgVsaW1pdBgCIAEoBSJzChRMaXN0TmV4dEpvYnNSZXNwb25zZRIgCgRqb2JzGAEgAygLMhIuc3Rva2VyLnYxLk5leHRKb2ISJQoHYmF0Y2hlcxgCIAMoCzIULnN0b2tlci52MS5OZXh0QmF0Y2gSEgoKbW9yZV9jb3VudBgDIAEoAyJKCgdOZXh0Sm9iEhsKA2pvYhgBIAEoCzIOLnN0b2tlci52MS5Kb2ISEAoIcG9zaXRpb24YAiABKAMSEAoIcHJpb3JpdHkYAyABKAUibwoJTmV4dEJhdGNoEiIKBWJhdGNoGAEgASgLMhMuc3Rva2VyLnYxLkJhdGNoUmVmEhAKCHByaW9yaXR5GAIgASgFEhEKCWR1ZV9jb3VudBgDIAEoAxIZChFiYWNraW5nX29mZl9jb3VudBgEIAEoAyIVChNMaXN0UmVwbGljYXNSZXF1ZXN0IjwKFExpc3RSZXBsaWNhc1Jlc3BvbnNlEiQKCHJlcGxpY2FzGAEgAygLMhIuc3Rva2VyLnYxLlJlcGxpY2EilQEKB1JlcGxpY2ESDwoHYWRkcmVzcxgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCWFuc3dlcmluZxgEIAEoCBIlCgV0ZXJtcxgFIAMoCzIWLnN0b2tlci52MS5SZXBsaWNhVGVybSJbCgtSZXBsaWNhVGVybRISCgphY2NvdW50X2lkGAEgASgJEikKBXNpbmNlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVlcG9jaBgDIAEoAyqMAQoPUXVldWVUYXJnZXRNb2RlEiEKHVFVRVVFX1RBUkdFVF9NT0RFX1VOU1BFQ0lGSUVEEAASHQoZUVVFVUVfVEFSR0VUX01PREVfREVGQVVMVBABEhsKF1FVRVVFX1RBUkdFVF9NT0RFX0ZJWEVEEAISGgoWUVVFVUVfVEFSR0VUX01PREVfQVVUTxADKnYKCkxpc3RpbmdXYXkSGwoXTElTVElOR19XQVlfVU5TUEVDSUZJRUQQABIWChJMSVNUSU5HX1dBWV9TRUFSQ0gQARIdChlMSVNUSU5HX1dBWV9DUkVBVElPTl9USU1FEAISFAoQTElTVElOR19XQVlfV0FMSxADKqcBCg5QYXJhbWV0ZXJGYXVsdBIfChtQQVJBTUVURVJfRkFVTFRfVU5TUEVDSUZJRUQQABIbChdQQVJBTUVURVJfRkFVTFRfUkVGVVNFRBABEh4KGlBBUkFNRVRFUl9GQVVMVF9VTkFOU1dFUkVEEAISGwoXUEFSQU1FVEVSX0ZBVUxUX0lHTk9SRUQQAxIaChZQQVJBTUVURVJfRkFVTFRfTUlTU0VTEAQqegoMQnJlYWtlclN0YXRlEh0KGUJSRUFLRVJfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRCUkVBS0VSX1NUQVRFX0NMT1NFRBABEhYKEkJSRUFLRVJfU1RBVEVfT1BFThACEhkKFUJSRUFLRVJfU1RBVEVfUFJPQklORxADMsAFCg5BY2NvdW50U2VydmljZRJUCgxMaXN0QWNjb3VudHMSHi5zdG9rZXIudjEuTGlzdEFjY291bnRzUmVxdWVzdBofLnN0b2tlci52MS5MaXN0QWNjb3VudHNSZXNwb25zZSIDkAIBEk4KCkdldEFjY291bnQSHC5zdG9rZXIudjEuR2V0QWNjb3VudFJlcXVlc3QaHS5zdG9rZXIudjEuR2V0QWNjb3VudFJlc3BvbnNlIgOQAgESYwoRR2V0QWNjb3VudEhpc3RvcnkSIy5zdG9rZXIudjEuR2V0QWNjb3VudEhpc3RvcnlSZXF1ZXN0GiQuc3Rva2VyLnYxLkdldEFjY291bnRIaXN0b3J5UmVzcG9uc2UiA5ACARJUCgxMaXN0TmV4dEpvYnMSHi5zdG9rZXIudjEuTGlzdE5leHRKb2JzUmVxdWVzdBofLnN0b2tlci52MS5MaXN0TmV4dEpvYnNSZXNwb25zZSIDkAIBEk8KDFBhdXNlQWNjb3VudBIeLnN0b2tlci52MS5QYXVzZUFjY291bnRSZXF1ZXN0Gh8uc3Rva2VyLnYxLlBhdXNlQWNjb3VudFJlc3BvbnNlElIKDVJlc3VtZUFjY291bnQSHy5zdG9rZXIudjEuUmVzdW1lQWNjb3VudFJlcXVlc3QaIC5zdG9rZXIudjEuUmVzdW1lQWNjb3VudFJlc3BvbnNlElQKDExpc3RSZXBsaWNhcxIeLnN0b2tlci52MS5MaXN0UmVwbGljYXNSZXF1ZXN0Gh8uc3Rva2VyLnYxLkxpc3RSZXBsaWNhc1Jlc3BvbnNlIgOQAgESUgoNVXBkYXRlQWNjb3VudBIfLnN0b2tlci52MS5VcGRhdGVBY2NvdW50UmVxdWVzdBogLnN0b2tlci52MS5VcGRhdGVBY2NvdW50UmVzcG9uc2VCMlowZ2l0aHViLmNvbS9zdG9rZXJkL3N0b2tlci9nZW4vc3Rva2VyL3YxO3N0b2tlcnYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_stoker_v1_account_history, file_stoker_v1_batch, file_stoker_v1_wait]);
 
 /**
  * Account is one Bitmovin API key with its queue target and its rate budget.
@@ -272,6 +272,13 @@ export type Account = Message<"stoker.v1.Account"> & {
    * @generated from field: bool simulated = 33;
    */
   simulated: boolean;
+
+  /**
+   * Which replica drives the account. Unset if the job table is a file: then it is the process that answers.
+   *
+   * @generated from field: stoker.v1.Driver driver = 34;
+   */
+  driver?: Driver | undefined;
 };
 
 /**
@@ -280,6 +287,42 @@ export type Account = Message<"stoker.v1.Account"> & {
  */
 export const AccountSchema: GenMessage<Account> = /*@__PURE__*/
   messageDesc(file_stoker_v1_account_service, 0);
+
+/**
+ * Driver is the replica that drives an account: that makes the calls to the platform for it. The state of the account
+ * is as this replica has published it last, within some seconds.
+ *
+ * @generated from message stoker.v1.Driver
+ */
+export type Driver = Message<"stoker.v1.Driver"> & {
+  /**
+   * Where the replica runs: machine, process and address. Empty while no replica drives the account.
+   *
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * Since when it drives the account.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 2;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * How many times a replica has gained the account. It tells one term from another.
+   *
+   * @generated from field: int64 epoch = 3;
+   */
+  epoch: bigint;
+};
+
+/**
+ * Describes the message stoker.v1.Driver.
+ * Use `create(DriverSchema)` to create a new message.
+ */
+export const DriverSchema: GenMessage<Driver> = /*@__PURE__*/
+  messageDesc(file_stoker_v1_account_service, 1);
 
 /**
  * QueueTargetSetting is how the queue target of an account is set.
@@ -307,7 +350,7 @@ export type QueueTargetSetting = Message<"stoker.v1.QueueTargetSetting"> & {
  * Use `create(QueueTargetSettingSchema)` to create a new message.
  */
 export const QueueTargetSettingSchema: GenMessage<QueueTargetSetting> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 1);
+  messageDesc(file_stoker_v1_account_service, 2);
 
 /**
  * QueueTargetRange has the bounds of an automatic queue target.
@@ -335,7 +378,7 @@ export type QueueTargetRange = Message<"stoker.v1.QueueTargetRange"> & {
  * Use `create(QueueTargetRangeSchema)` to create a new message.
  */
 export const QueueTargetRangeSchema: GenMessage<QueueTargetRange> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 2);
+  messageDesc(file_stoker_v1_account_service, 3);
 
 /**
  * QueueTargetAdvice says that a queue target is too small, and which one is not.
@@ -377,7 +420,7 @@ export type QueueTargetAdvice = Message<"stoker.v1.QueueTargetAdvice"> & {
  * Use `create(QueueTargetAdviceSchema)` to create a new message.
  */
 export const QueueTargetAdviceSchema: GenMessage<QueueTargetAdvice> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 3);
+  messageDesc(file_stoker_v1_account_service, 4);
 
 /**
  * UnknownValue is a value from the platform that this server does not know, and has not taken for any
@@ -421,7 +464,7 @@ export type UnknownValue = Message<"stoker.v1.UnknownValue"> & {
  * Use `create(UnknownValueSchema)` to create a new message.
  */
 export const UnknownValueSchema: GenMessage<UnknownValue> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 4);
+  messageDesc(file_stoker_v1_account_service, 5);
 
 /**
  * Listing says how encodings are listed at the platform, and whether the server has compared them
@@ -468,7 +511,7 @@ export type Listing = Message<"stoker.v1.Listing"> & {
  * Use `create(ListingSchema)` to create a new message.
  */
 export const ListingSchema: GenMessage<Listing> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 5);
+  messageDesc(file_stoker_v1_account_service, 6);
 
 /**
  * ListParameter is a query parameter of lists that does not work as documented.
@@ -504,7 +547,7 @@ export type ListParameter = Message<"stoker.v1.ListParameter"> & {
  * Use `create(ListParameterSchema)` to create a new message.
  */
 export const ListParameterSchema: GenMessage<ListParameter> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 6);
+  messageDesc(file_stoker_v1_account_service, 7);
 
 /**
  * OtherInstance is another Stoker server that uses the same API key.
@@ -532,7 +575,7 @@ export type OtherInstance = Message<"stoker.v1.OtherInstance"> & {
  * Use `create(OtherInstanceSchema)` to create a new message.
  */
 export const OtherInstanceSchema: GenMessage<OtherInstance> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 7);
+  messageDesc(file_stoker_v1_account_service, 8);
 
 /**
  * Webhooks is the state of the webhook deliveries by which the platform tells the server that
@@ -583,7 +626,7 @@ export type Webhooks = Message<"stoker.v1.Webhooks"> & {
  * Use `create(WebhooksSchema)` to create a new message.
  */
 export const WebhooksSchema: GenMessage<Webhooks> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 8);
+  messageDesc(file_stoker_v1_account_service, 9);
 
 /**
  * Breaker is a circuit breaker. It stops calls while the platform cannot be used, and tries one call
@@ -627,7 +670,7 @@ export type Breaker = Message<"stoker.v1.Breaker"> & {
  * Use `create(BreakerSchema)` to create a new message.
  */
 export const BreakerSchema: GenMessage<Breaker> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 9);
+  messageDesc(file_stoker_v1_account_service, 10);
 
 /**
  * Budget is the platform's rate limit for one class of calls.
@@ -669,7 +712,7 @@ export type Budget = Message<"stoker.v1.Budget"> & {
  * Use `create(BudgetSchema)` to create a new message.
  */
 export const BudgetSchema: GenMessage<Budget> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 10);
+  messageDesc(file_stoker_v1_account_service, 11);
 
 /**
  * ListAccountsRequest asks for a page of the configured accounts.
@@ -697,7 +740,7 @@ export type ListAccountsRequest = Message<"stoker.v1.ListAccountsRequest"> & {
  * Use `create(ListAccountsRequestSchema)` to create a new message.
  */
 export const ListAccountsRequestSchema: GenMessage<ListAccountsRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 11);
+  messageDesc(file_stoker_v1_account_service, 12);
 
 /**
  * ListAccountsResponse is one page of accounts.
@@ -725,7 +768,7 @@ export type ListAccountsResponse = Message<"stoker.v1.ListAccountsResponse"> & {
  * Use `create(ListAccountsResponseSchema)` to create a new message.
  */
 export const ListAccountsResponseSchema: GenMessage<ListAccountsResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 12);
+  messageDesc(file_stoker_v1_account_service, 13);
 
 /**
  * GetAccountRequest names an account.
@@ -746,7 +789,7 @@ export type GetAccountRequest = Message<"stoker.v1.GetAccountRequest"> & {
  * Use `create(GetAccountRequestSchema)` to create a new message.
  */
 export const GetAccountRequestSchema: GenMessage<GetAccountRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 13);
+  messageDesc(file_stoker_v1_account_service, 14);
 
 /**
  * GetAccountResponse is the status of the account.
@@ -767,7 +810,7 @@ export type GetAccountResponse = Message<"stoker.v1.GetAccountResponse"> & {
  * Use `create(GetAccountResponseSchema)` to create a new message.
  */
 export const GetAccountResponseSchema: GenMessage<GetAccountResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 14);
+  messageDesc(file_stoker_v1_account_service, 15);
 
 /**
  * PauseAccountRequest names the account to pause, or all.
@@ -802,7 +845,7 @@ export type PauseAccountRequest = Message<"stoker.v1.PauseAccountRequest"> & {
  * Use `create(PauseAccountRequestSchema)` to create a new message.
  */
 export const PauseAccountRequestSchema: GenMessage<PauseAccountRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 15);
+  messageDesc(file_stoker_v1_account_service, 16);
 
 /**
  * PauseAccountResponse is the account afterwards.
@@ -830,7 +873,7 @@ export type PauseAccountResponse = Message<"stoker.v1.PauseAccountResponse"> & {
  * Use `create(PauseAccountResponseSchema)` to create a new message.
  */
 export const PauseAccountResponseSchema: GenMessage<PauseAccountResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 16);
+  messageDesc(file_stoker_v1_account_service, 17);
 
 /**
  * ResumeAccountRequest names the account to resume, or all.
@@ -858,7 +901,7 @@ export type ResumeAccountRequest = Message<"stoker.v1.ResumeAccountRequest"> & {
  * Use `create(ResumeAccountRequestSchema)` to create a new message.
  */
 export const ResumeAccountRequestSchema: GenMessage<ResumeAccountRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 17);
+  messageDesc(file_stoker_v1_account_service, 18);
 
 /**
  * ResumeAccountResponse is the account afterwards.
@@ -886,7 +929,7 @@ export type ResumeAccountResponse = Message<"stoker.v1.ResumeAccountResponse"> &
  * Use `create(ResumeAccountResponseSchema)` to create a new message.
  */
 export const ResumeAccountResponseSchema: GenMessage<ResumeAccountResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 18);
+  messageDesc(file_stoker_v1_account_service, 19);
 
 /**
  * UpdateAccountRequest has new values, and says which of them to apply.
@@ -915,7 +958,7 @@ export type UpdateAccountRequest = Message<"stoker.v1.UpdateAccountRequest"> & {
  * Use `create(UpdateAccountRequestSchema)` to create a new message.
  */
 export const UpdateAccountRequestSchema: GenMessage<UpdateAccountRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 19);
+  messageDesc(file_stoker_v1_account_service, 20);
 
 /**
  * UpdateAccountResponse is the account afterwards.
@@ -936,7 +979,7 @@ export type UpdateAccountResponse = Message<"stoker.v1.UpdateAccountResponse"> &
  * Use `create(UpdateAccountResponseSchema)` to create a new message.
  */
 export const UpdateAccountResponseSchema: GenMessage<UpdateAccountResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 20);
+  messageDesc(file_stoker_v1_account_service, 21);
 
 /**
  * ListNextJobsRequest asks what an account starts next.
@@ -964,7 +1007,7 @@ export type ListNextJobsRequest = Message<"stoker.v1.ListNextJobsRequest"> & {
  * Use `create(ListNextJobsRequestSchema)` to create a new message.
  */
 export const ListNextJobsRequestSchema: GenMessage<ListNextJobsRequest> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 21);
+  messageDesc(file_stoker_v1_account_service, 22);
 
 /**
  * ListNextJobsResponse says what an account starts next.
@@ -1001,7 +1044,7 @@ export type ListNextJobsResponse = Message<"stoker.v1.ListNextJobsResponse"> & {
  * Use `create(ListNextJobsResponseSchema)` to create a new message.
  */
 export const ListNextJobsResponseSchema: GenMessage<ListNextJobsResponse> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 22);
+  messageDesc(file_stoker_v1_account_service, 23);
 
 /**
  * NextJob is a job that is due.
@@ -1036,7 +1079,7 @@ export type NextJob = Message<"stoker.v1.NextJob"> & {
  * Use `create(NextJobSchema)` to create a new message.
  */
 export const NextJobSchema: GenMessage<NextJob> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 23);
+  messageDesc(file_stoker_v1_account_service, 24);
 
 /**
  * NextBatch is a batch with further due jobs.
@@ -1078,7 +1121,127 @@ export type NextBatch = Message<"stoker.v1.NextBatch"> & {
  * Use `create(NextBatchSchema)` to create a new message.
  */
 export const NextBatchSchema: GenMessage<NextBatch> = /*@__PURE__*/
-  messageDesc(file_stoker_v1_account_service, 24);
+  messageDesc(file_stoker_v1_account_service, 25);
+
+/**
+ * ListReplicasRequest asks for the replicas.
+ *
+ * @generated from message stoker.v1.ListReplicasRequest
+ */
+export type ListReplicasRequest = Message<"stoker.v1.ListReplicasRequest"> & {
+};
+
+/**
+ * Describes the message stoker.v1.ListReplicasRequest.
+ * Use `create(ListReplicasRequestSchema)` to create a new message.
+ */
+export const ListReplicasRequestSchema: GenMessage<ListReplicasRequest> = /*@__PURE__*/
+  messageDesc(file_stoker_v1_account_service, 26);
+
+/**
+ * ListReplicasResponse has the replicas.
+ *
+ * @generated from message stoker.v1.ListReplicasResponse
+ */
+export type ListReplicasResponse = Message<"stoker.v1.ListReplicasResponse"> & {
+  /**
+   * The replicas that are alive, by address. One that has died goes within some seconds.
+   *
+   * @generated from field: repeated stoker.v1.Replica replicas = 1;
+   */
+  replicas: Replica[];
+};
+
+/**
+ * Describes the message stoker.v1.ListReplicasResponse.
+ * Use `create(ListReplicasResponseSchema)` to create a new message.
+ */
+export const ListReplicasResponseSchema: GenMessage<ListReplicasResponse> = /*@__PURE__*/
+  messageDesc(file_stoker_v1_account_service, 27);
+
+/**
+ * Replica is a process that serves a database together with others.
+ *
+ * @generated from message stoker.v1.Replica
+ */
+export type Replica = Message<"stoker.v1.Replica"> & {
+  /**
+   * Where it runs: machine, process and address.
+   *
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * Its version.
+   *
+   * @generated from field: string version = 2;
+   */
+  version: string;
+
+  /**
+   * When it was started.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 3;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * It is the one that answers.
+   *
+   * @generated from field: bool answering = 4;
+   */
+  answering: boolean;
+
+  /**
+   * What it drives at present.
+   *
+   * @generated from field: repeated stoker.v1.ReplicaTerm terms = 5;
+   */
+  terms: ReplicaTerm[];
+};
+
+/**
+ * Describes the message stoker.v1.Replica.
+ * Use `create(ReplicaSchema)` to create a new message.
+ */
+export const ReplicaSchema: GenMessage<Replica> = /*@__PURE__*/
+  messageDesc(file_stoker_v1_account_service, 28);
+
+/**
+ * ReplicaTerm is the time during which a replica drives an account.
+ *
+ * @generated from message stoker.v1.ReplicaTerm
+ */
+export type ReplicaTerm = Message<"stoker.v1.ReplicaTerm"> & {
+  /**
+   * The account; *housekeeping for what one replica at a time does for all: retention, notifications, counts.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * Since when.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 2;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * How many times a replica has gained the account.
+   *
+   * @generated from field: int64 epoch = 3;
+   */
+  epoch: bigint;
+};
+
+/**
+ * Describes the message stoker.v1.ReplicaTerm.
+ * Use `create(ReplicaTermSchema)` to create a new message.
+ */
+export const ReplicaTermSchema: GenMessage<ReplicaTerm> = /*@__PURE__*/
+  messageDesc(file_stoker_v1_account_service, 29);
 
 /**
  * QueueTargetMode is a way to set a queue target.
@@ -1323,6 +1486,17 @@ export const AccountService: GenService<{
     methodKind: "unary";
     input: typeof ResumeAccountRequestSchema;
     output: typeof ResumeAccountResponseSchema;
+  },
+  /**
+   * ListReplicas lists the processes that serve one database together, each with the accounts that it drives. A service
+   * whose job table is a file is one process, and lists none.
+   *
+   * @generated from rpc stoker.v1.AccountService.ListReplicas
+   */
+  listReplicas: {
+    methodKind: "unary";
+    input: typeof ListReplicasRequestSchema;
+    output: typeof ListReplicasResponseSchema;
   },
   /**
    * UpdateAccount changes the queue target. The change survives a restart of the server.

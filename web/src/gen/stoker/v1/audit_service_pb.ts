@@ -130,7 +130,8 @@ export type ListEntriesRequest = Message<"stoker.v1.ListEntriesRequest"> & {
   methods: string[];
 
   /**
-   * Only entries about this batch, job, account or token. A batch includes its jobs.
+   * Only entries about this batch, job, account or token. A batch includes its jobs. The numbers of batches and jobs
+   * do as well, such as 411 and 411/17.
    *
    * @generated from field: string target = 3;
    */
