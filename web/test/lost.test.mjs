@@ -8,9 +8,10 @@ const setHidden = (page, hidden) =>
     document.dispatchEvent(new Event("visibilitychange"));
   }, hidden);
 
-/** tryNow presses the button while the page waits for its next try: with the clock stopped, it does not come first. */
+/** tryNow presses the button while the page waits for its next try: with the clock stopped, it does not come first. The
+ * clock stops at a time to come, so that it is not over by then. */
 async function tryNow(page, before) {
-  await page.clock.pauseAt(await page.evaluate(() => Date.now() + 1));
+  await page.clock.pauseAt(await page.evaluate(() => Date.now() + 30_000));
   await before();
   await page.getByRole("button", { name: "Try now" }).click();
   await page.clock.resume();
