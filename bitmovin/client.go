@@ -209,7 +209,7 @@ func (c *Client) do(ctx context.Context, cl call, out any) error {
 	if err != nil {
 		return unsent(err)
 	}
-	ticket, err := c.governor.acquire(ctx, cl.class, cl.urgency)
+	ticket, err := passGate(ctx, c.governor, cl)
 	c.governor.bucketOf(cl.class).noteServed(c)
 	if err != nil {
 		return unsent(fmt.Errorf("wait for the rate limit: %w", err))

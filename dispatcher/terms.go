@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -69,7 +70,7 @@ func (d *Dispatcher) campaign(ctx context.Context, accounts []string) {
 		term, err := d.config.Campaign(ctx, accounts)
 		if err != nil {
 			if ctx.Err() == nil {
-				d.config.Logger.Error("cannot campaign for accounts", "accounts", accounts, "err", err)
+				d.config.Logger.Error("cannot campaign for accounts", "account", strings.Join(accounts, " "), "err", err)
 				_ = d.config.Clock.Sleep(ctx, readRetryPause) // the loop sees that ctx has ended
 			}
 			continue
@@ -85,7 +86,7 @@ func (d *Dispatcher) campaign(ctx context.Context, accounts []string) {
 // drive drives accounts until their term or ctx ends, and gives the term back. The loops are made anew: nothing is kept
 // of an earlier term.
 func (d *Dispatcher) drive(ctx context.Context, accounts []string, term Term) {
-	driving, stop := context.WithCancelCause(ctx)
+	driving, stop := context.WithCancelCause(bitmovin.WithGate(ctx, term.Context())) // what waits for the rate limit is not sent any more
 	defer stop(nil)
 	defer context.AfterFunc(term.Context(), func() { stop(errTermOver) })()
 	defer term.Release()

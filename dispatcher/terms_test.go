@@ -140,7 +140,10 @@ func (c *court) take(table Store, process *mortal) *courtTerm {
 	}
 	t := &courtTerm{court: c, process: process}
 	t.ctx, t.end = context.WithCancelCause(context.Background())
-	t.store = mortalStore{Store: table.(mortalStore).Store, mortal: process, term: t} //nolint:forcetypeassert // every process of a court is mortal
+	t.store = mortalStore{Store: table, mortal: process, term: t}
+	if of, ok := table.(mortalStore); ok { // as the process has it without a term
+		t.store.Store = of.Store
+	}
 	if deposed := c.holder; deposed != nil {
 		// One that stands still finds out when it goes on and renews.
 		time.AfterFunc(max(time.Until(deposed.process.thaws()), 0)+750*time.Millisecond, func() { deposed.end(errDeposed) })

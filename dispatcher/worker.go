@@ -65,7 +65,7 @@ func (c Config) provision(a Account, log *slog.Logger) provision.Config {
 }
 
 // settleOf is the settle time of a template's start.
-func (w *worker) settleOf(j *job.Job) time.Duration {
+func settleOf(w *worker, j *job.Job) time.Duration {
 	if w.takenOver && !j.StepTime.After(w.loadTime) {
 		return max(w.settle, templateSettle)
 	}

@@ -16,7 +16,7 @@ import (
 // all encodings created since lacks the encoding. A search by name that finds nothing, or has no
 // answer, proves nothing.
 func (w *worker) findUnansweredStart(ctx context.Context, t trackedJob) outcome {
-	if w.now().Sub(t.job.StepTime) < w.settleOf(&t.job) { // search and start may both be under way still
+	if w.now().Sub(t.job.StepTime) < settleOf(w, &t.job) { // search and start may both be under way still
 		encoding, err := w.findByName(ctx, &t.job)
 		if encoding == "" {
 			return outcome{called: true, callErr: err, inconclusive: err}
@@ -67,7 +67,7 @@ func (w *worker) correctEncodingID(ctx context.Context, t trackedJob, encoding s
 func (w *worker) recordNotStarted(ctx context.Context, t trackedJob, asked time.Time) outcome {
 	o := outcome{called: !asked.IsZero()}
 	missing := asked.Sub(t.job.StepTime)
-	if missing < w.settleOf(&t.job) {
+	if missing < settleOf(w, &t.job) {
 		return o
 	}
 	if o.sharedErr = w.checkOrganisation(ctx, t, missing); o.sharedErr != nil {
@@ -145,7 +145,7 @@ func (w *worker) findAfterSettle(ctx context.Context, j *job.Job) (r lookupResul
 		return r, err
 	}
 	after := began.Add(-reconcileMargin).Truncate(reconcileMargin)
-	if !l.serves(j.StepTime.Add(w.settleOf(j)), after, w.now()) {
+	if !l.serves(j.StepTime.Add(settleOf(w, j)), after, w.now()) {
 		byName, nameErr := w.findByName(ctx, j)
 		if byName != "" {
 			return lookupResult{encoding: byName}, nil

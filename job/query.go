@@ -50,22 +50,23 @@ type Filter struct {
 // Change is a wakeup: it says which batch or account a commit has changed. The change itself is read
 // from the job table.
 type Change struct {
-	BatchID   string // empty: the account itself changed
-	AccountID string // empty, with Everything: all accounts
+	BatchID   string `json:",omitempty"` // empty: the account itself changed
+	AccountID string `json:",omitempty"` // empty, with Everything: all accounts
 	// Everything is set if nobody knows what has changed: wakeups may have been lost. BatchID is empty then.
-	Everything bool
+	Everything bool `json:",omitempty"`
 	// EncodingID is an encoding of the account whose status should be read at the platform soon;
 	// usually empty.
-	EncodingID string
+	EncodingID string `json:",omitempty"`
 	// Dispatch is set if the change may give the dispatcher work and the dispatcher did not make
 	// it: a submission, a cancellation, a retry, a pause, a new priority.
-	Dispatch bool
+	Dispatch bool `json:",omitempty"`
 	// Starts is how many starts of jobs of the batch the platform has accepted, and Ends how many of
 	// its encodings have ended.
-	Starts, Ends int
+	Starts int `json:",omitempty"`
+	Ends   int `json:",omitempty"`
 	// Numbers are the jobs of the batch that were cancelled or retried on request. Their order
 	// means nothing.
-	Numbers []int64
+	Numbers []int64 `json:",omitempty"`
 }
 
 // Orphan is an encoding that was never started and that no job needs. It has to be deleted at the

@@ -13,16 +13,16 @@ import (
 // changingStore has a history that a test changes.
 type changingStore struct {
 	server.Store
-	word atomic.Value
+	word atomic.Pointer[string]
 }
 
-func (c *changingStore) History() string { return c.word.Load().(string) } //nolint:forcetypeassert // a test's own
+func (c *changingStore) History() string { return *c.word.Load() }
 
 // A job table that goes on from another history has the same revisions with another content: every watcher gets a new
 // snapshot, on the stream that it has and with a cursor from before.
 func TestWatchHistoryChanges(t *testing.T) {
 	changing := &changingStore{}
-	changing.word.Store("aaaa")
+	changing.word.Store(new("aaaa"))
 	use := func(c *server.Config) {
 		changing.Store = c.Store
 		c.Store = changing
@@ -38,7 +38,7 @@ func TestWatchHistoryChanges(t *testing.T) {
 			synctest.Wait()
 			again.hangUp(errHungUp)
 
-			changing.word.Store(map[bool]string{true: "bbbb", false: "cccc"}[jobs])
+			changing.word.Store(new(map[bool]string{true: "bbbb", false: "cccc"}[jobs]))
 			w.server.Changed([]job.Change{{Everything: true, Dispatch: true}})
 			m := s.next()
 			if !m.GetSnapshot() || m.GetCursor() == cursor {

@@ -111,6 +111,14 @@ func (b *board) AccountStatus(id string) (job.AccountStatus, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	a, ok := b.statuses[id]
+	return b.withDriver(b.complete(a)), ok
+}
+
+// statusToPublish returns the status of an account as other processes are told it.
+func (b *board) statusToPublish(id string) (job.AccountStatus, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a, ok := b.statuses[id]
 	return b.complete(a), ok
 }
 
@@ -120,7 +128,7 @@ func (b *board) AccountStatuses() []job.AccountStatus {
 	defer b.mu.Unlock()
 	all := slices.SortedFunc(maps.Values(b.statuses), func(x, y job.AccountStatus) int { return cmp.Compare(x.ID, y.ID) })
 	for i, a := range all {
-		all[i] = b.complete(a)
+		all[i] = b.withDriver(b.complete(a))
 	}
 	return all
 }
@@ -133,11 +141,23 @@ func (b *board) complete(a job.AccountStatus) job.AccountStatus {
 	if w, ok := b.webhooks[a.ID]; ok && a.Webhooks == nil {
 		a.Webhooks = &w
 	}
-	if b.drivers != nil {
-		a.Driver = new(b.drivers[a.ID])
+	return a
+}
+
+// withDriver adds who drives the account.
+func (b *board) withDriver(a job.AccountStatus) job.AccountStatus {
+	if b.drivers == nil {
+		return a
+	}
+	a.Driver = new(b.drivers[a.ID])
+	if *a.Driver == (job.Driver{}) {
+		a.Problem = noDriver
 	}
 	return a
 }
+
+// noDriver is the problem of an account that nobody drives.
+const noDriver = "no replica drives the account at present"
 
 // setSettings has the status of an account show settings as they were just changed.
 func (b *board) setSettings(accountID string, settings job.AccountSettings) {
@@ -189,8 +209,8 @@ func (b *board) forgive(accountID string) {
 
 // HintEncoding says that the status of an encoding of an account should be read from the platform.
 // It wakes the account's loop, and is kept nowhere.
-func (s *Store) HintEncoding(accountID, encodingID string) {
+func (t *table) HintEncoding(accountID, encodingID string) {
 	if encodingID != "" {
-		s.notify([]job.Change{{AccountID: accountID, EncodingID: encodingID}})
+		t.notify([]job.Change{{AccountID: accountID, EncodingID: encodingID}})
 	}
 }

@@ -14,9 +14,9 @@ import (
 type Shared interface {
 	Engine
 	// Tell wakes the other processes. It neither waits nor fails: a wakeup may be lost.
-	Tell(w Wakeup)
+	Tell(w Wakeups)
 	// Listen calls hear for the wakeups of other processes, one after the other, until ctx ends.
-	Listen(ctx context.Context, hear func(Wakeup))
+	Listen(ctx context.Context, hear func(Wakeups))
 	// Listening reports whether wakeups arrive at present.
 	Listening() bool
 	// Revisions returns the revisions of those of the batches that exist, by id.
@@ -33,8 +33,8 @@ type Shared interface {
 	Replicas(ctx context.Context) ([]job.Replica, error)
 }
 
-// Wakeup tells a process what another one has done. What that was it reads from the table.
-type Wakeup struct {
+// Wakeups tell a process what another one has done. What that was it reads from the table.
+type Wakeups struct {
 	Changes []job.Change `json:",omitempty"`
 	Outbox  bool         `json:",omitempty"` // there are deliveries to make
 	Deleted bool         `json:",omitempty"` // there are batches to remove
@@ -102,49 +102,49 @@ func newExchange(t *table) *exchange {
 
 // SetWatched has the table look every second whether one of the batches that watched returns was changed by another
 // process whose wakeup was lost. On a table on which no other process works it changes nothing.
-func (s *Store) SetWatched(watched func() []string) {
-	if s.exchange == nil {
+func (t *table) SetWatched(watched func() []string) {
+	if t.exchange == nil {
 		return
 	}
-	s.exchange.mu.Lock()
-	defer s.exchange.mu.Unlock()
-	s.exchange.watched = watched
+	t.exchange.mu.Lock()
+	defer t.exchange.mu.Unlock()
+	t.exchange.watched = watched
 }
 
 // Shares reports whether other processes can work on the table.
-func (s *Store) Shares() bool { return s.shared != nil }
+func (t *table) Shares() bool { return t.shared != nil }
 
 // History is a word of four letters and digits; empty on a table on which no other process works. It changes when the
 // database goes on from a state without the latest changes, as after a failover to a standby that was behind.
-func (s *Store) History() string {
-	if s.shared == nil {
+func (t *table) History() string {
+	if t.shared == nil {
 		return ""
 	}
-	return s.shared.History()
+	return t.shared.History()
 }
 
 // Drives reports whether this process drives an account, as all do on a table that no other process works on.
-func (s *Store) Drives(accountID string) bool {
-	return s.exchange == nil || s.exchange.drives(accountID)
+func (t *table) Drives(accountID string) bool {
+	return t.exchange == nil || t.exchange.drives(accountID)
 }
 
 // Listening reports whether wakeups of other processes arrive at present.
-func (s *Store) Listening() bool { return s.shared != nil && s.shared.Listening() }
+func (t *table) Listening() bool { return t.shared != nil && t.shared.Listening() }
 
-// TermFigures returns what this process has had of terms; false on a table on which no other process works.
-func (s *Store) TermFigures() (TermFigures, bool) {
-	if s.shared == nil {
+// ReadTermFigures returns what this process has had of terms; false on a table on which no other process works.
+func (t *table) ReadTermFigures() (TermFigures, bool) {
+	if t.shared == nil {
 		return TermFigures{}, false
 	}
-	return s.shared.Figures(), true
+	return t.shared.Figures(), true
 }
 
 // Replicas returns the processes that work on the table, by address. Without others that is none.
-func (s *Store) Replicas(ctx context.Context) ([]job.Replica, error) {
-	if s.shared == nil {
+func (t *table) Replicas(ctx context.Context) ([]job.Replica, error) {
+	if t.shared == nil {
 		return nil, nil
 	}
-	return s.shared.Replicas(ctx)
+	return t.shared.Replicas(ctx)
 }
 
 // run exchanges news until ctx ends.
@@ -156,10 +156,10 @@ func (e *exchange) run(ctx context.Context) {
 	work.Wait()
 }
 
-func (e *exchange) tell(w Wakeup) { e.table.shared.Tell(w) }
+func (e *exchange) tell(w Wakeups) { e.table.shared.Tell(w) }
 
 // hear passes a wakeup of another process on.
-func (e *exchange) hear(w Wakeup) {
+func (e *exchange) hear(w Wakeups) {
 	if w.Outbox || w.Everything {
 		awaken(e.table.outbox)
 	}
@@ -183,7 +183,7 @@ func (e *exchange) noteGained(accounts []string, lease Lease) {
 	}
 	e.mu.Unlock()
 	awaken(e.refresh)
-	e.tell(Wakeup{Status: true})
+	e.tell(Wakeups{Status: true})
 }
 
 // drives reports whether this process drives an account.
@@ -234,7 +234,7 @@ func (e *exchange) publishAll(ctx context.Context) {
 				e.table.log.Debug("the status of an account was not published", "account", id, "err", err)
 			}
 		}
-		e.tell(Wakeup{Status: true})
+		e.tell(Wakeups{Status: true})
 		timer.Reset(publishInterval)
 		select {
 		case <-timer.C:
@@ -245,7 +245,7 @@ func (e *exchange) publishAll(ctx context.Context) {
 }
 
 func (e *exchange) publishOne(ctx context.Context, id string, lease Lease) error {
-	status, ok := e.table.AccountStatus(id)
+	status, ok := e.table.statusToPublish(id)
 	if !ok || lease.Context().Err() != nil {
 		return nil
 	}
@@ -367,7 +367,7 @@ type ofJob[T any] struct {
 
 func encodeStatus(a job.AccountStatus) ([]byte, error) {
 	p := publishedStatus{AccountStatus: a, Notes: listOf(a.Notes), Waits: listOf(a.Waits)}
-	p.AccountStatus.Notes, p.AccountStatus.Waits, p.Driver = nil, nil, nil
+	p.AccountStatus.Notes, p.AccountStatus.Waits = nil, nil
 	return json.Marshal(p)
 }
 

@@ -33,10 +33,10 @@ func newReaper(s *Store) *reaper {
 }
 
 // wakeReaper says, here and to the other processes, that there are deleted batches.
-func (s *Store) wakeReaper() {
-	awaken(s.reap)
-	if s.exchange != nil {
-		s.exchange.tell(Wakeup{Deleted: true})
+func (t *table) wakeReaper() {
+	awaken(t.reap)
+	if t.exchange != nil {
+		t.exchange.tell(Wakeups{Deleted: true})
 	}
 }
 

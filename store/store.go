@@ -121,16 +121,16 @@ func (s *Store) Housekeep(ctx context.Context) {
 // InstanceID is a random word of lower-case letters and digits that was made
 // together with the table. It tells this service's encodings at the platform from
 // everybody else's.
-func (s *Store) InstanceID() string { return s.engine.InstanceID() }
+func (t *table) InstanceID() string { return t.engine.InstanceID() }
 
 // SetOnChange replaces [Options.OnChange], for the commits from now on.
-func (s *Store) SetOnChange(f func([]job.Change)) { s.onChange.Store(&f) }
+func (t *table) SetOnChange(f func([]job.Change)) { t.onChange.Store(&f) }
 
 // notify tells this process, and the others, of changes that it has made.
 func (t *table) notify(changes []job.Change) {
 	t.hear(changes)
 	if t.exchange != nil && len(changes) > 0 {
-		t.exchange.tell(Wakeup{Changes: changes})
+		t.exchange.tell(Wakeups{Changes: changes})
 	}
 }
 
@@ -144,11 +144,11 @@ func (t *table) hear(changes []job.Change) {
 
 // Close finishes the writes that have been handed in, refuses further ones and
 // releases the table. A second call does nothing more.
-func (s *Store) Close() error { return s.closeOnce() }
+func (t *table) Close() error { return t.closeOnce() }
 
-func (s *Store) close() error {
-	s.stop(errClosed)
-	s.writer.close()
-	s.background.Wait()
-	return s.engine.Close()
+func (t *table) close() error {
+	t.stop(errClosed)
+	t.writer.close()
+	t.background.Wait()
+	return t.engine.Close()
 }

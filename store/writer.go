@@ -219,7 +219,7 @@ func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, er
 	if u.outbox {
 		awaken(w.outbox)
 		if w.exchange != nil {
-			w.exchange.tell(Wakeup{Outbox: true})
+			w.exchange.tell(Wakeups{Outbox: true})
 		}
 	}
 	return u.changes(), nil

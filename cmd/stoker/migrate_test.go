@@ -46,7 +46,28 @@ func TestDatabase(t *testing.T) {
 	check(exitUsage, "pg_dump", "backup", "create", filepath.Join(t.TempDir(), "copy.db"))
 
 	s := startService(t, env)
-	check(exitFailed, "in use by another Stoker, at ", "serve")
+	second := startService(t, env) // beside it, on the same database
+	for _, replica := range []serving{s, second} {
+		asking := map[string]string{"STOKER_SERVER": replica.grpc}
+		for { // each says in the first moments that it is there
+			got := command{env: asking}.run(t.Context(), "replicas", "--columns", "address,drives,epoch")
+			if got.code != exitOK {
+				t.Fatalf("replicas: exit code %d: %s", got.code, got.stderr)
+			}
+			if strings.Count(got.stdout, ", process ") == 2 && strings.Contains(got.stdout, "*housekeeping") && strings.Contains(got.stdout, "default") {
+				break
+			}
+		}
+		for { // and shows within a second who drives an account
+			got := command{env: asking}.run(t.Context(), "account", "get", "default", "-o", "json", "--jq", ".driver.address")
+			if got.code != exitOK {
+				t.Fatalf("account: exit code %d: %s", got.code, got.stderr)
+			}
+			if strings.Contains(got.stdout, ", process ") {
+				break
+			}
+		}
+	}
 	if got := (command{env: map[string]string{"STOKER_SERVER": s.grpc}}).run(t.Context(), "batches"); got.code != exitOK {
 		t.Errorf("batches: exit code %d: %s", got.code, got.stderr)
 	}

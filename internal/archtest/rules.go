@@ -94,7 +94,7 @@ var rules = []rule{
 	},
 	{
 		pkg: "store/postgres", imports: []string{"job", "internal/access", "internal/notification", "store"}, uses: []string{pgx, "github.com/pressly/goose/v3"},
-		is: "The job table in PostgreSQL: all SQL, migrations, connections, the lease of the one process that works on it.",
+		is: "The job table in PostgreSQL: all SQL, migrations, connections, leases, wakeups between replicas.",
 	},
 
 	{

@@ -29,6 +29,7 @@ import (
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/sqlite"
 	"github.com/stokerd/stoker/web"
 	"github.com/stokerd/stoker/webhook"
 )
@@ -120,7 +121,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 	s.accounts = accounts
 	dispatching := dispatcher.Config{
 		Store: s.store, Campaign: campaignFor(s.store), Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval,
-		Sources: dispatcherSources(cfg), MaxStartsOf: cfg.MaxStartsOf,
+		Sources: dispatcherSources(cfg), MaxStartsOf: func(principal string) int { return s.reloader.current.Load().MaxStartsOf(principal) },
 		OnFilled: s.metrics.NotePlaceFilled,
 	}
 	serving := server.Config{
@@ -180,7 +181,7 @@ func (s *Service) describe() string {
 // metricSources is what is asked at each scrape of /metrics.
 func (s *Service) metricSources() metrics.Sources {
 	sources := metrics.Sources{
-		Accounts: drivenAccounts{s.store}, Terms: s.store.TermFigures, Server: server.NewFigures(s.server), ConnectionsRefused: s.connectionsRefused.Load, Version: Version(), Log: s.log,
+		Accounts: drivenAccounts{s.store}, Terms: s.store.ReadTermFigures, Server: server.NewFigures(s.server), ConnectionsRefused: s.connectionsRefused.Load, Version: Version(), Log: s.log,
 		Notifications: &metrics.Notifications{Table: s.notifier.table, Counts: s.notifier.Counts},
 		Housekeeping:  metrics.Housekeeping{Space: store.NewKeeper(s.store).ReadSpace, State: s.housekeeper.ReadState},
 		Writable:      s.readiness.writable,
@@ -205,6 +206,9 @@ func (s *Service) whyDegraded(ctx context.Context) string {
 func (s *Service) noteCommit(c store.Commit) {
 	s.metrics.NoteCommit(c)
 	s.readiness.noteCommit(c.Err)
+	if errors.Is(c.Err, sqlite.ErrDamaged) {
+		s.log.Error(damagedText, "err", c.Err)
+	}
 	s.batchLog.note(c.Batches)
 }
 

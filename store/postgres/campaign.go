@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,13 +26,13 @@ func (db *database) Campaign(ctx context.Context, names []string) (store.Lease, 
 		freed := db.keeper.awaitFreed()
 		l, err := db.campaignOnce(ctx, names)
 		if l != nil {
-			db.log.InfoContext(ctx, "this replica drives accounts now", "accounts", names, "epochs", l.epochs)
+			db.log.InfoContext(ctx, "this replica drives accounts now", "account", strings.Join(names, " "))
 			return l, nil
 		}
 		if err != nil && ctx.Err() == nil && db.closing.Err() == nil {
-			db.log.WarnContext(ctx, "cannot campaign for accounts", "accounts", names, "err", err)
+			db.log.WarnContext(ctx, "cannot campaign for accounts", "account", strings.Join(names, " "), "err", err)
 		} else if !waited {
-			db.log.InfoContext(ctx, "another replica drives accounts; this one stands by", "accounts", names)
+			db.log.InfoContext(ctx, "another replica drives accounts; this one stands by", "account", strings.Join(names, " "))
 		}
 		timer.Reset(db.keeper.times.retry)
 		select {

@@ -61,7 +61,7 @@ SELECT coalesce((SELECT value FROM meta WHERE name = 'timeline'), ''), coalesce(
 	before := h.word
 	h.word, h.timeline = word, timeline
 	if before != "" && before != word {
-		h.log.WarnContext(ctx, "the database goes on from another history; all accounts are compared with the platform", "timeline", timeline)
+		h.log.WarnContext(ctx, "the database goes on from another history; all accounts are compared with the platform")
 		if h.onChange != nil {
 			h.onChange()
 		}

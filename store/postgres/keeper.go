@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -115,7 +116,7 @@ func (k *keeper) lose(l *lease, why error) {
 	delete(k.leases, l)
 	k.mu.Unlock()
 	if had && l.ctx.Err() == nil {
-		k.log.Warn("this replica does not drive accounts any more", "accounts", l.names, "why", why)
+		k.log.Warn("this replica does not drive accounts any more", "account", strings.Join(l.names, " "), "why", why)
 	}
 	l.end(why)
 }
@@ -229,7 +230,7 @@ func (k *keeper) release(l *lease) {
 	ctx, cancel := context.WithTimeout(context.Background(), k.times.length)
 	defer cancel()
 	if err := k.releaseNow(ctx, l); err != nil {
-		k.log.Warn("a lease was not given back; the next replica waits until it ends", "accounts", l.names, "err", interpret(err))
+		k.log.Warn("a lease was not given back; the next replica waits until it ends", "account", strings.Join(l.names, " "), "err", interpret(err))
 		return
 	}
 	k.tell(message{Freed: true})

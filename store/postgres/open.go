@@ -97,7 +97,7 @@ func (db *database) open(ctx context.Context, config *pgxpool.Config, o store.Op
 	db.keeper.tell = db.wakeups.tell
 	c.history.onChange = func() {
 		db.keeper.loseAll(fmt.Errorf("%w: %w", store.ErrDeposed, errHistory))
-		db.wakeups.tell(message{Wakeup: store.Wakeup{Everything: true}})
+		db.wakeups.tell(message{Wakeups: store.Wakeups{Everything: true}})
 	}
 	db.keeper.start(ctx)
 	return nil

@@ -14,10 +14,10 @@ import (
 var _ store.Shared = (*database)(nil)
 
 // Tell wakes the other processes.
-func (db *database) Tell(w store.Wakeup) { db.wakeups.tell(message{Wakeup: w}) }
+func (db *database) Tell(w store.Wakeups) { db.wakeups.tell(message{Wakeups: w}) }
 
 // Listen calls hear for the wakeups of others.
-func (db *database) Listen(ctx context.Context, hear func(store.Wakeup)) {
+func (db *database) Listen(ctx context.Context, hear func(store.Wakeups)) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,12 +14,15 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
 )
 
 const (
 	// maxMessage is less than what a notification may have, in bytes.
 	maxMessage = 7900
+	// maxChanges is how many changes are kept for one message.
+	maxChanges = 200
 	// pingInterval is how often a process sends itself a wakeup, to see whether wakeups arrive, and pongLimit how long
 	// that may take.
 	pingInterval, pongLimit = 10 * time.Second, 5 * time.Second
@@ -31,7 +35,7 @@ type message struct {
 	Holder string // of who sends it
 	Freed  bool   `json:",omitempty"` // a lease was given back
 
-	store.Wakeup
+	store.Wakeups
 }
 
 // wakeups sends and receives wakeups.
@@ -62,9 +66,11 @@ func newWakeups(log *slog.Logger, holder, channel string, pool *pgxpool.Pool, co
 func (w *wakeups) tell(m message) {
 	w.mu.Lock()
 	p := &w.pending
-	p.Changes = append(p.Changes, m.Changes...)
+	for _, c := range m.Changes {
+		p.Changes = join(p.Changes, c)
+	}
 	p.Freed, p.Outbox, p.Deleted = p.Freed || m.Freed, p.Outbox || m.Outbox, p.Deleted || m.Deleted
-	p.Status, p.Everything = p.Status || m.Status, p.Everything || m.Everything || len(p.Changes) > maxMessage/50
+	p.Status, p.Everything = p.Status || m.Status, p.Everything || m.Everything || len(p.Changes) > maxChanges
 	if p.Everything {
 		p.Changes = nil
 	}
@@ -84,10 +90,43 @@ func (w *wakeups) take() ([]byte, error) {
 	m.Holder = w.holder
 	text, err := json.Marshal(m)
 	if err == nil && len(text) > maxMessage {
+		m.Changes = withoutNumbers(m.Changes)
+		text, err = json.Marshal(m)
+	}
+	if err == nil && len(text) > maxMessage {
 		m.Changes, m.Everything = nil, true
 		text, err = json.Marshal(m)
 	}
 	return text, err
+}
+
+// join adds a change to a list, to that of the same batch if there is one.
+func join(list []job.Change, c job.Change) []job.Change {
+	at := slices.IndexFunc(list, func(o job.Change) bool {
+		return o.BatchID == c.BatchID && o.AccountID == c.AccountID && o.EncodingID == c.EncodingID
+	})
+	if at < 0 {
+		c.Numbers = slices.Clone(c.Numbers)
+		return append(list, c)
+	}
+	o := &list[at]
+	o.Everything, o.Dispatch = o.Everything || c.Everything, o.Dispatch || c.Dispatch
+	o.Starts, o.Ends = o.Starts+c.Starts, o.Ends+c.Ends
+	o.Numbers = append(o.Numbers, c.Numbers...)
+	return list
+}
+
+// withoutNumbers names no jobs: whoever drives the account reads everything of it instead.
+func withoutNumbers(list []job.Change) (short []job.Change) {
+	for _, c := range list {
+		numbered := len(c.Numbers) > 0
+		c.Numbers = nil
+		short = join(short, c)
+		if numbered {
+			short = join(short, job.Change{AccountID: c.AccountID, Everything: true, Dispatch: true})
+		}
+	}
+	return short
 }
 
 // send sends messages until ctx ends.
@@ -103,7 +142,7 @@ func (w *wakeups) send(ctx context.Context) {
 		}
 		if err := w.sendNext(ctx); err != nil && ctx.Err() == nil {
 			w.log.DebugContext(ctx, "a wakeup was not sent", "err", err)
-			w.tell(message{Wakeup: store.Wakeup{Everything: true}})
+			w.tell(message{Wakeups: store.Wakeups{Everything: true}})
 			if !pause(ctx, listenRetry) {
 				return
 			}
@@ -143,7 +182,7 @@ var errDeaf = errors.New("wakeups do not arrive: name the server itself with --d
 
 // listen calls hear for the messages of others until ctx ends. After each interruption hear gets a wakeup that says that
 // others may be lost.
-func (w *wakeups) listen(ctx context.Context, hear func(store.Wakeup)) {
+func (w *wakeups) listen(ctx context.Context, hear func(store.Wakeups)) {
 	for said := false; ; {
 		err := w.listenOnce(ctx, hear)
 		wasUp := w.up.Swap(false)
@@ -161,7 +200,7 @@ func (w *wakeups) listen(ctx context.Context, hear func(store.Wakeup)) {
 }
 
 // listenOnce listens until the connection fails.
-func (w *wakeups) listenOnce(ctx context.Context, hear func(store.Wakeup)) error {
+func (w *wakeups) listenOnce(ctx context.Context, hear func(store.Wakeups)) error {
 	conn, err := w.connect(ctx)
 	if err != nil {
 		return interpret(err)
@@ -197,7 +236,7 @@ func (w *wakeups) listenOnce(ctx context.Context, hear func(store.Wakeup)) error
 }
 
 // ping sends the process itself wakeups. It returns an error when one does not arrive.
-func (w *wakeups) ping(ctx context.Context, hear func(store.Wakeup)) error {
+func (w *wakeups) ping(ctx context.Context, hear func(store.Wakeups)) error {
 	for {
 		w.tell(message{})
 		timer := time.NewTimer(pongLimit)
@@ -212,7 +251,7 @@ func (w *wakeups) ping(ctx context.Context, hear func(store.Wakeup)) error {
 		}
 		if !w.up.Swap(true) {
 			w.log.InfoContext(ctx, "wakeups of other replicas arrive")
-			hear(store.Wakeup{Everything: true})
+			hear(store.Wakeups{Everything: true})
 		}
 		if !pause(ctx, pingInterval) {
 			return nil
@@ -221,11 +260,11 @@ func (w *wakeups) ping(ctx context.Context, hear func(store.Wakeup)) error {
 }
 
 // receive passes a message on.
-func (w *wakeups) receive(text string, hear func(store.Wakeup)) {
+func (w *wakeups) receive(text string, hear func(store.Wakeups)) {
 	var m message
 	if err := json.Unmarshal([]byte(text), &m); err != nil {
 		w.log.Debug("a wakeup that is no message", "err", fmt.Errorf("%q: %w", text, err))
-		hear(store.Wakeup{Everything: true})
+		hear(store.Wakeups{Everything: true})
 		return
 	}
 	if m.Holder == w.holder {
@@ -238,7 +277,7 @@ func (w *wakeups) receive(text string, hear func(store.Wakeup)) {
 	if m.Freed {
 		w.freed()
 	}
-	hear(m.Wakeup)
+	hear(m.Wakeups)
 }
 
 // channelOf is the name of the channel of a schema; names are cut off at 63 bytes.
