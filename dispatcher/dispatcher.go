@@ -40,7 +40,8 @@ type Config struct {
 	Accounts []Account
 	Sources
 	// MaxStartsOf returns how many starts a day (UTC) may have for the batches that a principal has submitted,
-	// on all accounts together; 0: any number. Default: there is no limit.
+	// on all accounts together; 0: any number. It is asked again and again, and its answers may change with a
+	// [Dispatcher.Reconfigure]. Default: there is no limit.
 	MaxStartsOf func(principal string) int
 	// PollInterval is the usual time between two lists of the running encodings, and between two
 	// counts of the platform's queue. A single encoding is polled when it is expected to change.

@@ -17,7 +17,7 @@ import (
 // Another account loop may use up what is left. So the permit of a start asks the job table once more, and what
 // is kept here only saves starts that would not be permitted.
 type principalStarts struct {
-	limitOf func(principal string) int // 0: no limit
+	limitOf func(principal string) int // 0: no limit; the answer changes with the configuration
 	log     *slog.Logger
 	counted map[string]job.DailyStarts // of the principals with a limit that have batches in the line
 }
@@ -37,7 +37,8 @@ func (s *principalStarts) limit(principal string) int {
 // usedUp reports whether all starts of the day are made.
 func (s *principalStarts) usedUp(principal string, now time.Time) bool {
 	counted, known := s.counted[principal]
-	return known && counted.Counted() >= s.limit(principal) && dayEnd(counted).After(now)
+	limit := s.limit(principal)
+	return known && limit > 0 && counted.Counted() >= limit && dayEnd(counted).After(now)
 }
 
 // dayEnd is when the day of a count ends.
@@ -114,7 +115,11 @@ func (s *principalStarts) left(starting []*batch, now time.Time) map[string]int 
 	}
 	left := make(map[string]int, len(s.counted))
 	for name, counted := range s.counted {
-		left[name] = s.limit(name)
+		limit := s.limit(name)
+		if limit == 0 {
+			continue
+		}
+		left[name] = limit
 		if dayEnd(counted).After(now) {
 			left[name] -= counted.Counted()
 		}

@@ -57,6 +57,7 @@ func takeReconfiguration(l *accountLoop) {
 	l.configured, l.maxTarget = configuredTarget(*a), a.MaxAutoTarget
 	l.dailyStarts.max = a.MaxStartsPerDay
 	l.outdated.settings, l.outdated.dailyStarts = true, true // the target in force, and whether all starts have been made
+	l.outdated.nextJobs = true                               // those of principals with another ceiling
 }
 
 // CheckOutput asks the platform whether it may write to a configured output of an account, whatever it has answered

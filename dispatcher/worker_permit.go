@@ -83,14 +83,18 @@ func (w *worker) checkDailyStarts(ctx context.Context, principal string) error {
 			return withdrawnError{fmt.Sprintf("the account has made the %d starts that it may make in a day", limit)}
 		}
 	}
-	if w.maxStartsOf == nil || w.maxStartsOf(principal) == 0 {
+	if w.maxStartsOf == nil {
+		return nil
+	}
+	limit := w.maxStartsOf(principal)
+	if limit == 0 {
 		return nil
 	}
 	starts, err := w.store.PrincipalStarts(ctx, principal, w.now())
 	if err != nil {
 		return err
 	}
-	if limit := w.maxStartsOf(principal); starts.Counted() > limit {
+	if starts.Counted() > limit {
 		return withdrawnError{fmt.Sprintf("%s has made the %d starts that it may make in a day", principal, limit)}
 	}
 	return nil

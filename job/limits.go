@@ -17,6 +17,8 @@ const (
 	MaxRequestJobs = 100_000
 	// MaxPageSize is how many items a page of a list may have.
 	MaxPageSize = 1_000
+	// MaxAccountID is the length of the longest id of an account, in characters.
+	MaxAccountID = 100
 	// MaxKey is the length of the longest key of a job, in characters.
 	MaxKey = 200
 	// MaxDisplayName is the length of the longest display name of a batch, in characters.

@@ -2,8 +2,8 @@ package server
 
 import (
 	"bytes"
-	"compress/gzip"
 	"cmp"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"

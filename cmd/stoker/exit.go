@@ -101,7 +101,7 @@ func (c *cli) exitStatus(ctx context.Context, err error) (code int, text, below 
 	}
 	if s, ok := errors.AsType[statusError](err); ok {
 		code, text, below = statusExit(c.connection.Server, s.GRPCStatus())
-		if s.GRPCStatus().Code() == codes.Unauthenticated && !c.showsProof() {
+		if s.GRPCStatus().Code() == codes.Unauthenticated && !c.connection.showsProof(c.getenv) {
 			text += "; none was shown: name the file of a token with --token-file"
 		}
 		return code, text, below

@@ -40,9 +40,9 @@ func (c *cli) addProof(o *client.Options, to contexts.Context) error {
 	return nil
 }
 
-// showsProof reports whether the command proves to its server who calls.
-func (c *cli) showsProof() bool {
-	return c.connection.TokenFile != "" || c.connection.TLSCert != "" || strings.TrimSpace(c.getenv("STOKER_TOKEN")) != ""
+// showsProof reports whether a command proves to its server who calls.
+func (to connection) showsProof(getenv func(string) string) bool {
+	return to.TokenFile != "" || to.TLSCert != "" || strings.TrimSpace(getenv("STOKER_TOKEN")) != ""
 }
 
 // checkInsecure refuses files for an encryption that is left out.

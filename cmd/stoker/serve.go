@@ -86,8 +86,8 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config, load func() (*confi
 	logReach(ctx, cfg, log)
 	logMissing(ctx, cfg, log)
 	if !s.KnowsCallers() {
-		log.WarnContext(ctx, "nobody can call: there is no token yet; make the first one on this machine",
-			"command", "stoker token create ops --role admin --db "+shellQuote(tableName(cfg.DB)))
+		log.WarnContext(ctx, "nobody can call yet",
+			"why", "there is no token; the first is made on this machine by: stoker token create ops --role admin --db "+shellQuote(tableName(cfg.DB)))
 	}
 	logReadable(ctx, cfg, log)
 	for _, w := range cfg.Warnings {

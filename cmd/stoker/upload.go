@@ -54,6 +54,9 @@ func (c *cli) sendWhole(ctx context.Context, conn *client.Client, s *submission)
 		again += " --request-id " + r.GetRequestId()
 	}
 	batch, err := conn.SubmitWith(ctx, r, client.SubmitOptions{Warn: s.warnings.add})
+	if s.resume && client.Reason(err) == "BATCH_DELETED" {
+		return nil, usagef("this list was submitted before, and its batch was deleted since; nothing was submitted: to submit the jobs again, leave out --resume")
+	}
 	if err != nil && isTemporary(ctx, err) && !r.GetValidateOnly() {
 		c.note("To go on, without submitting twice:")
 		c.note("  %s", again)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -273,6 +274,17 @@ func TestSubmitResumeShort(t *testing.T) {
 	if ids[0] == "" || ids[0] != ids[1] {
 		t.Errorf("request ids are %q, want twice the same", ids)
 	}
+	refused := status.New(codes.FailedPrecondition, "this request_id submitted batch 1, which was deleted")
+	refused, err := refused.WithDetails(&errdetails.ErrorInfo{Domain: "stoker", Reason: "BATCH_DELETED"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.refuse = refused.Err()
+	deleted := command{stdin: "input_path\na.mov\n"}.run(t.Context(), "submit", "-", "--resume", "--server", server)
+	if deleted.code != exitUsage || !strings.Contains(deleted.stderr, "leave out --resume") || strings.Contains(deleted.stderr, "request_id") {
+		t.Errorf("a batch that was deleted: %+v", deleted)
+	}
+	f.refuse = nil
 	f.state = stokerv1.BatchState_BATCH_STATE_CANCELLED
 	got := command{stdin: "input_path\na.mov\n"}.run(t.Context(), "submit", "-", "--resume", "--server", server)
 	if want := sample.BatchID + " night run had the whole list already, and is cancelled"; !strings.HasPrefix(got.stderr, want) {

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
@@ -73,79 +75,131 @@ accounts: [{id: default, api_key_env: BITMOVIN_API_KEY}, {id: archive, api_key_e
 storages: [{name: attic, use: output, type: S3, bucket: attic, access_key_env: S3_OUTPUT_ACCESS_KEY, secret_key_env: S3_OUTPUT_SECRET_KEY}]
 `
 	return []situation{
-		{name: "batch paused", sim: busy(), config: "queue_target: 1", submit: []string{"", ""}, act: []string{"pause 2 --reason new-logo"},
-			code: job.WaitBatchPaused, words: "the batch is paused: new-logo", row: "new-logo", change: "stoker resume 2", since: true},
-		{name: "failure limit", sim: failing, config: "queue_target: 1", submit: []string{"--failure-limit 1 --max-retries 0"},
-			code: job.WaitBatchPaused, words: "the batch is paused: failure limit of 1 reached", row: "failure limit of 1 reached", change: "stoker resume 1", since: true},
-		{name: "account paused", sim: busy(), config: "queue_target: 1", submit: one, act: []string{"pause --account default --reason invoice"},
-			code: job.WaitAccountPaused, account: job.WaitAccountPaused, words: "account default is paused: invoice", change: "stoker resume --account default", since: true},
-		{name: "daily ceiling", sim: busy(), config: "max_starts_per_day: 1", submit: one,
-			code: job.WaitDailyLimit, account: job.WaitDailyLimit, words: "1 of 1 starts of the day have been made", change: "at once: stoker resume --account default", until: true},
-		{name: "ceiling of a principal", sim: busy(), config: "auth: {max_starts_per_day: [{principal: local, starts: 1}]}", submit: one,
-			code: job.WaitDailyLimit, words: "all 1 starts of the day for batches of local have been made", change: "a higher ceiling in auth.max_starts_per_day", until: true},
-		{name: "our queue is full", sim: hour(func(s *simulator.Simulator) { s.Encoders = 1 }), config: "queue_target: 1", submit: one,
-			code: job.WaitQueueFull, account: job.WaitQueueFull, words: "waiting for a free place (1 of 1 queued)", row: "1 of 1 queued at Bitmovin", change: "when an encoder takes one"},
-		{name: "the platform's queue is full", sim: hour(func(s *simulator.Simulator) { s.Encoders, s.QueueLimit = 1, 1 }), submit: one,
-			code: job.WaitPlatformFull, account: job.WaitPlatformFull, words: "the platform says that its queue is full", change: "when Bitmovin takes more encodings"},
-		{name: "401", sim: &simulator.Simulator{Unlimited: true, APIKeys: []string{"another"}}, submit: one,
-			code: job.WaitBreaker, account: job.WaitBreaker, words: "HTTP 401", change: "no job loses an attempt", since: true, until: true},
-		{name: "403", sim: refused(simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusForbidden, Code: 1000}, ""), submit: one,
-			code: job.WaitBreaker, account: job.WaitBreaker, words: "HTTP 403", change: "no job loses an attempt", since: true, until: true},
-		{name: "429", sim: refused(simulator.Fault{Kind: simulator.RateLimitFault}, "/encoding/encodings"), submit: one,
-			code: job.WaitBudget, account: job.WaitBudget, words: "the rate limit for calls of class", change: "goes on by itself", until: true},
-		{name: "the platform is away", sim: refused(simulator.Fault{Kind: simulator.ResetFault}, ""), submit: one,
-			code: job.WaitBreaker, account: job.WaitBreaker, words: "the platform cannot be used since", change: "no job loses an attempt", since: true, until: true},
-		{name: "quota", sim: refused(simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusForbidden, Code: simulator.CodeMinutes}, "/start"), submit: one,
-			code: job.WaitBreaker, words: "code 8001", change: "no job loses an attempt", since: true, until: true},
-		{name: "back-off", sim: lost, submit: []string{"--max-retries 10"},
-			code: job.WaitBackoff, account: job.WaitBackoff, words: "pause before attempt", change: "goes on by itself", until: true},
-		{name: "output that may not be written", sim: hour(func(s *simulator.Simulator) {
-			s.DenyPermission = func(simulator.PermissionCheck) string { return "Access Denied" }
-		}), submit: one,
-			code: job.WaitStorage, words: "the platform may not write to", change: "stoker pause 1, stoker resume 1", since: true, until: true},
-		{name: "storage that is configured no longer", sim: busy(), config: store, submit: []string{"--output attic"}, act: []string{"pause 1", "resume 1"}, then: " ",
-			code: job.WaitStorage, words: `"attic"`, change: "to go on: correct what is refused", since: true, until: true},
-		{name: "account that is configured no longer", sim: busy(), config: archive, submit: []string{"--account archive"}, then: " ",
-			code: job.WaitAccountMissing, words: `the server has no account "archive" any more`, change: "put account archive back into the server's configuration"},
-		{name: "behind a higher priority", sim: hour(func(s *simulator.Simulator) { s.Encoders = 1 }), config: "queue_target: 1", submit: []string{"--priority 10", "--priority 90"}, batch: 1,
-			code: job.WaitPriority, words: "of higher priority", row: "of a higher priority go first", change: "stoker update 1 --priority N"},
-		{name: "no encoder", sim: &simulator.Simulator{Unlimited: true, StartDelay: time.Hour}, submit: one,
-			code: job.WaitEncoder, words: "waiting for an encoder", change: "when an encoder is free", since: true},
-		{name: "a stop without effect", sim: hour(func(s *simulator.Simulator) { s.Encoders, s.StopDelay = 1, time.Hour }), config: "queue_target: 1", submit: one, first: job.WaitQueueFull, act: []string{"cancel 1 --yes"},
-			code: job.WaitStop, words: "cancelling was requested", change: "goes on by itself", since: true},
-		{name: "a start without an answer", sim: refused(simulator.Fault{Kind: simulator.HTMLFault, Status: http.StatusGatewayTimeout}, "/start"), config: "queue_target: 3", submit: one,
-			code: job.WaitUnknownStart, words: "a start was not answered", change: "goes on by itself", since: true, until: true},
-		{name: "open for more", sim: &simulator.Simulator{Unlimited: true, Duration: time.Millisecond}, submit: []string{"--keep-open"},
-			code: job.WaitMoreJobs, account: job.WaitIdle, words: "the batch is open for more", change: "stoker add 1 LIST", since: true},
+		{
+			name: "batch paused", sim: busy(), config: "queue_target: 1", submit: []string{"", ""}, act: []string{"pause 2 --reason new-logo"},
+			code: job.WaitBatchPaused, words: "the batch is paused: new-logo", row: "new-logo", change: "stoker resume 2", since: true,
+		},
+		{
+			name: "failure limit", sim: failing, config: "queue_target: 1", submit: []string{"--failure-limit 1 --max-retries 0"},
+			code: job.WaitBatchPaused, words: "the batch is paused: failure limit of 1 reached", row: "failure limit of 1 reached", change: "stoker resume 1", since: true,
+		},
+		{
+			name: "account paused", sim: busy(), config: "queue_target: 1", submit: one, act: []string{"pause --account default --reason invoice"},
+			code: job.WaitAccountPaused, account: job.WaitAccountPaused, words: "account default is paused: invoice", change: "stoker resume --account default", since: true,
+		},
+		{
+			name: "daily ceiling", sim: busy(), config: "max_starts_per_day: 1", submit: one,
+			code: job.WaitDailyLimit, account: job.WaitDailyLimit, words: "1 of 1 starts of the day have been made", change: "at once: stoker resume --account default", until: true,
+		},
+		{
+			name: "ceiling of a principal", sim: busy(), config: "auth: {max_starts_per_day: [{principal: local, starts: 1}]}", submit: one,
+			code: job.WaitDailyLimit, words: "all 1 starts of the day for batches of local have been made", change: "a higher ceiling in auth.max_starts_per_day", until: true,
+		},
+		{
+			name: "our queue is full", sim: hour(func(s *simulator.Simulator) { s.Encoders = 1 }), config: "queue_target: 1", submit: one,
+			code: job.WaitQueueFull, account: job.WaitQueueFull, words: "waiting for a free place (1 of 1 queued)", row: "1 of 1 queued at Bitmovin", change: "when an encoder takes one",
+		},
+		{
+			name: "the platform's queue is full", sim: hour(func(s *simulator.Simulator) { s.Encoders, s.QueueLimit = 1, 1 }), submit: one,
+			code: job.WaitPlatformFull, account: job.WaitPlatformFull, words: "the platform says that its queue is full", change: "when Bitmovin takes more encodings",
+		},
+		{
+			name: "401", sim: &simulator.Simulator{Unlimited: true, APIKeys: []string{"another"}}, submit: one,
+			code: job.WaitBreaker, account: job.WaitBreaker, words: "HTTP 401", change: "no job loses an attempt", since: true, until: true,
+		},
+		{
+			name: "403", sim: refused(simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusForbidden, Code: 1000}, ""), submit: one,
+			code: job.WaitBreaker, account: job.WaitBreaker, words: "HTTP 403", change: "no job loses an attempt", since: true, until: true,
+		},
+		{
+			name: "429", sim: refused(simulator.Fault{Kind: simulator.RateLimitFault}, "/encoding/encodings"), submit: one,
+			code: job.WaitBudget, account: job.WaitBudget, words: "the rate limit for calls of class", change: "goes on by itself", until: true,
+		},
+		{
+			name: "the platform is away", sim: refused(simulator.Fault{Kind: simulator.ResetFault}, ""), submit: one,
+			code: job.WaitBreaker, account: job.WaitBreaker, words: "the platform cannot be used since", change: "no job loses an attempt", since: true, until: true,
+		},
+		{
+			name: "quota", sim: refused(simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusForbidden, Code: simulator.CodeMinutes}, "/start"), submit: one,
+			code: job.WaitBreaker, words: "code 8001", change: "no job loses an attempt", since: true, until: true,
+		},
+		{
+			name: "back-off", sim: lost, submit: []string{"--max-retries 10"},
+			code: job.WaitBackoff, account: job.WaitBackoff, words: "pause before attempt", change: "goes on by itself", until: true,
+		},
+		{
+			name: "output that may not be written", sim: hour(func(s *simulator.Simulator) {
+				s.DenyPermission = func(simulator.PermissionCheck) string { return "Access Denied" }
+			}), submit: one,
+			code: job.WaitStorage, words: "the platform may not write to", change: "stoker pause 1, stoker resume 1", since: true, until: true,
+		},
+		{
+			name: "storage that is configured no longer", sim: busy(), config: store, submit: []string{"--output attic"}, act: []string{"pause 1", "resume 1"}, then: " ",
+			code: job.WaitStorage, words: `"attic"`, change: "to go on: correct what is refused", since: true, until: true,
+		},
+		{
+			name: "account that is configured no longer", sim: busy(), config: archive, submit: []string{"--account archive"}, then: " ",
+			code: job.WaitAccountMissing, words: `the server has no account "archive" any more`, change: "put account archive back into the server's configuration",
+		},
+		{
+			name: "behind a higher priority", sim: hour(func(s *simulator.Simulator) { s.Encoders = 1 }), config: "queue_target: 1", submit: []string{"--priority 10", "--priority 90"}, batch: 1,
+			code: job.WaitPriority, words: "of higher priority", row: "of a higher priority go first", change: "stoker update 1 --priority N",
+		},
+		{
+			name: "no encoder", sim: &simulator.Simulator{Unlimited: true, StartDelay: time.Hour}, submit: one,
+			code: job.WaitEncoder, words: "waiting for an encoder", change: "when an encoder is free", since: true,
+		},
+		{
+			name: "a stop without effect", sim: hour(func(s *simulator.Simulator) { s.Encoders, s.StopDelay = 1, time.Hour }), config: "queue_target: 1", submit: one, first: job.WaitQueueFull, act: []string{"cancel 1 --yes"},
+			code: job.WaitStop, words: "cancelling was requested", change: "goes on by itself", since: true,
+		},
+		{
+			name: "a start without an answer", sim: refused(simulator.Fault{Kind: simulator.HTMLFault, Status: http.StatusGatewayTimeout}, "/start"), config: "queue_target: 3", submit: one,
+			code: job.WaitUnknownStart, words: "a start was not answered", change: "goes on by itself", since: true, until: true,
+		},
+		{
+			name: "open for more", sim: &simulator.Simulator{Unlimited: true, Duration: time.Millisecond}, submit: []string{"--keep-open"},
+			code: job.WaitMoreJobs, account: job.WaitIdle, words: "the batch is open for more", change: "stoker add 1 LIST", since: true,
+		},
 	}
 }
 
 // Whatever keeps a batch from moving, one look says why, since when or until when, and what would change it: the
 // commands, the contract, the JSON that the page shows, and the metrics tell the same.
 func TestNothingMoves(t *testing.T) {
-	for _, tt := range situations() {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			env := serviceEnv(t, tt.sim)
-			env["STOKER_POLL_INTERVAL"], env["STOKER_CONFIG"] = "200ms", filepath.Join(t.TempDir(), "stoker.yaml")
-			s := tt.start(t, env, tt.config)
-			for i, flags := range tt.submit {
-				list := fmt.Sprintf("input_path\na%[1]d.mov\nb%[1]d.mov\nc%[1]d.mov\n", i)
-				tt.command(t, s, list, append([]string{"submit", "-"}, strings.Fields(flags)...)...)
-			}
-			if tt.first != "" {
-				tt.await(t, s, tt.first)
-			}
-			for _, line := range tt.act {
-				tt.command(t, s, "", strings.Fields(line)...)
-			}
-			if tt.then != "" {
-				s.stop()
-				s = tt.start(t, env, tt.then)
-			}
-			tt.check(t, s)
+	var group errgroup.Group
+	group.SetLimit(8) // they wait more than they work
+	for i, tt := range situations() {
+		if testing.Short() && i%3 != 0 {
+			continue
+		}
+		group.Go(func() error {
+			t.Run(tt.name, func(t *testing.T) { tt.run(t) })
+			return nil
 		})
 	}
+	_ = group.Wait() // the tests tell what is wrong
+}
+
+func (tt *situation) run(t *testing.T) {
+	env := serviceEnv(t, tt.sim)
+	env["STOKER_POLL_INTERVAL"], env["STOKER_CONFIG"] = "200ms", filepath.Join(t.TempDir(), "stoker.yaml")
+	s := tt.start(t, env, tt.config)
+	for i, flags := range tt.submit {
+		list := fmt.Sprintf("input_path\na%[1]d.mov\nb%[1]d.mov\nc%[1]d.mov\n", i)
+		tt.command(t, s, list, append([]string{"submit", "-"}, strings.Fields(flags)...)...)
+	}
+	if tt.first != "" {
+		tt.await(t, s, tt.first)
+	}
+	for _, line := range tt.act {
+		tt.command(t, s, "", strings.Fields(line)...)
+	}
+	if tt.then != "" {
+		s.stop()
+		s = tt.start(t, env, tt.then)
+	}
+	tt.check(t, s)
 }
 
 func (tt *situation) start(t *testing.T, env map[string]string, config string) serving {

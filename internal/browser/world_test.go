@@ -41,7 +41,7 @@ templates:
 // can be shut, and held so that nothing is answered.
 type world struct {
 	t      *testing.T
-	env    map[string]string // of the configuration
+	aside  map[string]string // environment of another service, on a simulator of its own: it takes no encoder from this one
 	config *config.Config
 	door   *httptest.Server
 
@@ -82,7 +82,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, env: env, config: cfg}
+	w := &world{t: t, aside: platform.Env(platform.Serve(t, &simulator.Simulator{Encoders: 4, Unlimited: true, EncodingDuration: duration})), config: cfg}
 	w.door = httptest.NewServer(http.HandlerFunc(w.pass))
 	w.start()
 	t.Cleanup(func() {
@@ -230,7 +230,7 @@ func (w *world) control() http.Handler {
 		}
 	})
 	mux.HandleFunc("POST /guarded", func(rw http.ResponseWriter, r *http.Request) {
-		g, err := startGuarded(r.Context(), w.t, w.env)
+		g, err := startGuarded(r.Context(), w.t, w.aside)
 		if err != nil {
 			w.t.Errorf("start a service that asks for tokens: %v", err)
 		}

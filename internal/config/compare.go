@@ -105,6 +105,8 @@ func accountPath(c *Config, path string) string {
 func entryKey(path string) string {
 	section, rest, ok := strings.Cut(path, ".")
 	switch {
+	case strings.HasPrefix(path, principalStartsKey):
+		return principalStartsKey
 	case !ok, section == "limits", slices.Contains(settingSections, section):
 		return path
 	case section == "profiles", section == "templates", section == "secrets":
@@ -128,11 +130,14 @@ func changedNames[T any](keys map[string]bool, section string, before, after map
 	}
 }
 
+// principalStartsKey is the list of the limits on starts of principals, which changes as a whole.
+const principalStartsKey = "auth.max_starts_per_day"
+
 // taken are the settings and limits that a service takes up while it runs.
 var taken = map[string]bool{
 	"log_level": true, "queue_target": true, "queue_target_max": true, "max_starts_per_day": true, "max_retries": true,
 	"limits.calls_per_second": true, "limits.call_burst": true, "limits.calls_under_way": true, "limits.watches": true,
-	"limits.waiting_jobs_per_account": true,
+	"limits.waiting_jobs_per_account": true, principalStartsKey: true,
 }
 
 // needsRestart reports whether a service takes a key up at its next start only.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stokerd/stoker/bitmovin"
 	"github.com/stokerd/stoker/internal/capability"
@@ -301,6 +302,8 @@ func (l *loader) loadAccounts() {
 		switch {
 		case a.ID == "":
 			l.mistakeAt(path, "an account needs an id")
+		case utf8.RuneCountInString(a.ID) > job.MaxAccountID:
+			l.mistakeAt(path+".id", "an id has at most %d characters", job.MaxAccountID)
 		case seen[a.ID]:
 			l.mistakeAt(path+".id", "another account has the id %q", a.ID)
 		}

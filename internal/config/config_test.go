@@ -430,6 +430,11 @@ environment variable HTTP_INPUT_HOST: the host of HTTP storage must be a name su
 			want: `environment variable S3_OUTPUT_BUCKET_NAME: a bucket needs S3_OUTPUT_ACCESS_KEY and S3_OUTPUT_SECRET_KEY as well`,
 		},
 		{
+			name: "a long id of an account",
+			file: "accounts: [{id: " + strings.Repeat("a", 101) + ", api_key_env: KEY}]\n",
+			want: "stoker.yaml:1: accounts[0].id: an id has at most 100 characters",
+		},
+		{
 			name: "a self-containing alias",
 			file: "accounts: &a [*a]\n",
 			want: `stoker.yaml:1: alias *a: nothing above is marked &a

@@ -66,8 +66,14 @@ func TestDiskFinding(t *testing.T) {
 		free, floor uint64
 		want        doctor.Outcome
 	}{
-		{511 * mib, 512 * mib, doctor.Fail}, {513 * mib, 512 * mib, doctor.Warn}, {2048 * mib, 512 * mib, doctor.OK},
-		{900 * mib, 5 * mib, doctor.Warn}, {9000 * mib, 5000 * mib, doctor.Warn}, {100 * mib, 0, doctor.Fail}, {300 * mib, 0, doctor.Warn}, {0, 0, doctor.Fail},
+		{511 * mib, 512 * mib, doctor.Fail},
+		{513 * mib, 512 * mib, doctor.Warn},
+		{2048 * mib, 512 * mib, doctor.OK},
+		{900 * mib, 5 * mib, doctor.Warn},
+		{9000 * mib, 5000 * mib, doctor.Warn},
+		{100 * mib, 0, doctor.Fail},
+		{300 * mib, 0, doctor.Warn},
+		{0, 0, doctor.Fail},
 	} {
 		if got := doctor.DiskFinding("/var/lib/stoker", tt.free, tt.floor); got.Outcome != tt.want {
 			t.Errorf("%d MiB free, floor %d MiB: %+v, want %v", tt.free/mib, tt.floor/mib, got, tt.want)

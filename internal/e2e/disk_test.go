@@ -280,35 +280,6 @@ func (d *disk) empty() {
 	}
 }
 
-// TestJobTableIsTakenAway deletes the job table of a running service. The service acknowledges nothing more,
-// says what is the matter, and stops. Everything that it had acknowledged is in the copy that it leaves. It
-// does not begin a new table where one was.
-func TestJobTableIsTakenAway(t *testing.T) {
-	t.Parallel()
-	s := newService(t, platform.Serve(t, &simulator.Simulator{Duration: time.Hour}))
-	life := s.run()
-	batch := s.submit([]string{"well/1.mov"}, time.Second)
-	if err := os.Remove(s.db); err != nil {
-		t.Fatal(err)
-	}
-	_, err := s.client.Batches().SubmitBatch(t.Context(), submission("into the void", 1))
-	if status.Code(err) != codes.Unavailable {
-		t.Errorf("a submission into the void: %v, want UNAVAILABLE", err)
-	}
-	if code := life.wait(graceful); code != 1 || !strings.Contains(life.said(), "put its files back") {
-		t.Errorf("exit code %d, want 1 and what to do: %s", code, life.said())
-	}
-	s.refuses(t, "is missing")
-	copies, err := filepath.Glob(s.db + ".rescued-*")
-	if err != nil || len(copies) != 1 {
-		t.Fatalf("copies %v, %v, want one", copies, err)
-	}
-	if err := os.Rename(copies[0], s.db); err != nil {
-		t.Fatal(err)
-	}
-	s.works(batch)
-}
-
 // TestDiskFloor lets a disk run low under a running service. Jobs that were taken go on to their end, and can be
 // watched and cancelled; new ones are refused until there is room again.
 func TestDiskFloor(t *testing.T) {

@@ -35,6 +35,7 @@ var planted = map[string]string{
 	"webhook key":          "planted-webhook-4d4d4d4d",
 	"secret of a template": "planted-drm-3e3e3e",
 	"password in a URL":    "planted-urlpass-9a8b7c",
+	"key of the collector": "planted-collector-5c5c5c",
 	"wrong token":          "stk_plantedwrongtoken0123456789ABCDEF00",
 	"key of certificate":   "", // set by the test
 	"token":                "", // likewise
@@ -46,8 +47,8 @@ var planted = map[string]string{
 }
 
 // TestPlantedSecrets runs a service with secrets of every kind, on a platform that quotes them in its errors,
-// and looks for them in everything that comes out: log at debug level, answers and errors, the pages of operators,
-// the files of the job table, the list of processes, --help, and what a crash prints.
+// and looks for them in everything that comes out: log at debug level, answers and errors, traces, the pages of
+// operators, the files of the job table, the list of processes, --help, and what a crash prints.
 func TestPlantedSecrets(t *testing.T) {
 	secrets := maps.Clone(planted)
 	home := t.TempDir()
@@ -70,6 +71,7 @@ func TestPlantedSecrets(t *testing.T) {
 	config := write("stoker.yaml", fmt.Sprintf(`
 listen: 127.0.0.1:0
 http_listen: 127.0.0.1:0
+web_listen: 127.0.0.1:0
 admin_listen: 127.0.0.1:0
 auth: required
 tls: {cert_file: %s, key_file: %s}
@@ -92,6 +94,8 @@ storages:
 		write("notify", "whsec_"+secrets["configured secret of notifications"]), write("secretkey", secrets["secret key"])))
 	write("drm.yaml", drmTemplate)
 	env := []string{"PASSWORD=" + secrets["password"], "ACCESS=" + secrets["access key"], "STOKER_TOKEN=" + secrets["wrong token"]}
+	spans := collectSpans(t)
+	env = append(env, "OTEL_EXPORTER_OTLP_ENDPOINT="+spans.url, "OTEL_EXPORTER_OTLP_HEADERS=x-key="+secrets["key of the collector"], "OTEL_BSP_SCHEDULE_DELAY=100")
 	var out output
 
 	admin := &user{t: t, dir: home}
@@ -191,6 +195,7 @@ storages:
 		t.Fatal(err)
 	}
 	out.add("the list of processes", string(cmdline))
+	out.add("traces", spans.wait(t))
 	p.signal(syscall.SIGQUIT) // as a crash does, it prints every goroutine with its arguments
 	p.wait(processTimeout)
 	p.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/job"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // readiness says whether the service is ready to take calls: not while it stops, and not while the job table
@@ -38,6 +39,10 @@ const (
 	// probeInterval is the shortest time between two probes, and probeTime how long one may take.
 	probeInterval, probeTime = time.Second, 3 * time.Second
 )
+
+// damagedText says what to do about a job table that was damaged under the service.
+const damagedText = "the job table is damaged: keep the file, stop the service, restore the latest backup in its place (stoker backup restore), and start" +
+	" the service again; it finds what the platform has encoded since"
 
 // noteCommit notes how a transaction of the job table ended. An error that is not the table's says nothing.
 func (r *readiness) noteCommit(err error) {
@@ -80,7 +85,10 @@ func (r *readiness) check(ctx context.Context) (ready bool, text string) {
 		quiet = probeInterval // the disk may be full by now
 	}
 	if err := r.checkTable(ctx, quiet); err != nil {
-		if errors.Is(err, job.ErrFull) {
+		switch {
+		case errors.Is(err, sqlite.ErrDamaged):
+			return false, damagedText
+		case errors.Is(err, job.ErrFull):
 			return false, "the disk is full: the job table cannot be written; make room, and work goes on by itself"
 		}
 		return false, "the job table cannot be written; the log says why"

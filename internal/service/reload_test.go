@@ -239,6 +239,35 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// The ceiling of a principal can be raised, lowered and taken away while its jobs wait for it.
+func TestReloadOfCeilings(t *testing.T) {
+	sim := &simulator.Simulator{Unlimited: true, Encoders: 1, Duration: time.Hour}
+	r := startReloading(t, servePlatform(t, sim, anyKey), "accounts: [{id: default, api_key_file: key}]\n"+storagesOfReload)
+	ceiling := func(starts int) string {
+		return fmt.Sprintf("%squeue_target: 9\nauth: {max_starts_per_day: [{principal: local, starts: %d}]}\n", r.base, starts)
+	}
+	started := func(want int) {
+		t.Helper()
+		if err := sim.AwaitStats(t.Context(), func(s simulator.Stats) bool { return s.Starts == want }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.accepted(r.reload(ceiling(1)), "auth.max_starts_per_day, queue_target", "")
+	specs := make([]*stokerv1.JobSpec, 6)
+	for i := range specs {
+		specs[i] = &stokerv1.JobSpec{InputPath: fmt.Sprintf("%d.mov", i), OutputPath: fmt.Sprint(i)}
+	}
+	if _, err := r.conn.Submit(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: specs}); err != nil {
+		t.Fatal(err)
+	}
+	started(1)
+	r.accepted(r.reload(ceiling(3)), "auth.max_starts_per_day", "")
+	started(3)
+	r.accepted(r.reload(ceiling(2)), "auth.max_starts_per_day", "")
+	r.accepted(r.reload(r.base+"queue_target: 9\n"), "auth.max_starts_per_day", "")
+	started(6)
+}
+
 // Under load the configuration is taken up again and again, right ones and wrong ones, and the API key is replaced. No
 // job fails, none is started twice, and the old key is not used any more.
 func TestReloadUnderLoad(t *testing.T) {

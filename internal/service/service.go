@@ -30,6 +30,7 @@ import (
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
 	"github.com/stokerd/stoker/store/postgres"
+	"github.com/stokerd/stoker/store/sqlite"
 	"github.com/stokerd/stoker/web"
 	"github.com/stokerd/stoker/webhook"
 )
@@ -124,7 +125,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 	s.accounts = accounts
 	dispatching := dispatcher.Config{
 		Store: s.store, Campaign: campaignFor(s.store), Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval,
-		Sources: dispatcherSources(cfg), MaxStartsOf: cfg.MaxStartsOf,
+		Sources: dispatcherSources(cfg), MaxStartsOf: func(principal string) int { return s.reloader.current.Load().MaxStartsOf(principal) },
 		OnFilled: s.metrics.NotePlaceFilled,
 	}
 	serving := server.Config{
@@ -210,6 +211,9 @@ func (s *Service) whyDegraded(ctx context.Context) string {
 func (s *Service) noteCommit(c store.Commit) {
 	s.metrics.NoteCommit(c)
 	s.readiness.noteCommit(c.Err)
+	if errors.Is(c.Err, sqlite.ErrDamaged) {
+		s.log.Error(damagedText, "err", c.Err)
+	}
 	s.batchLog.note(c.Batches)
 }
 

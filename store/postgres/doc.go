@@ -1,5 +1,5 @@
-// Package postgres keeps a job table in PostgreSQL: all SQL, migrations, connections, and the lease of the one
-// process that may work on it.
+// Package postgres keeps a job table in PostgreSQL: all SQL, migrations, connections, leases of accounts, and wakeups
+// between the processes that work on it.
 //
 // # Transactions
 //
@@ -20,10 +20,18 @@
 // Until a transaction commits, it has done nothing. One that ends by a deadlock, a timeout or a lost connection
 // before its COMMIT was sent is answered by [store.ErrAgain], and the store runs it again.
 //
-// # The lease
+// # Leases
 //
-// Every transaction that writes begins by asking for the row of this process's lease, and holds it until it has
-// ended: FOR KEY SHARE. Who takes the lease over changes that row, and so waits for these transactions, and
-// whoever has lost the lease finds no row and can write nothing. A process that is frozen inside of a transaction
-// is no obstacle: idle_in_transaction_session_timeout ends the transaction.
+// A driver holds a lease, a row of its accounts. Every transaction with a write of a driver begins by asking for that
+// row, with the epoch and the holder that the driver has gained, and holds it until it has ended: FOR KEY SHARE. Who
+// takes the lease over changes the row, and so waits for these transactions, and whoever has lost the lease finds no
+// row and can write nothing. A process that is frozen inside of a transaction is no obstacle:
+// idle_in_transaction_session_timeout ends the transaction. What callers write needs no lease.
+//
+// # Other processes
+//
+// Wakeups go to the other processes by NOTIFY, after the commit that they tell of: in the same transaction they would
+// hold a lock of the whole server until the standby has confirmed. They may be lost; the store looks for changes as well.
+//
+// Every new connection asks for the timeline of the server, and begins another history of the table if it has changed.
 package postgres

@@ -81,8 +81,12 @@ func TestRootLeavesFilesToTheService(t *testing.T) {
 			t.Errorf("%s belongs to %d", e.Name(), s.Uid)
 		}
 	}
-	if info, err := os.Stat(copied); err != nil || info.Sys().(*syscall.Stat_t).Uid != 0 {
-		t.Errorf("the copy was given away: %v", err)
+	info, err := os.Stat(copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, ok := info.Sys().(*syscall.Stat_t); !ok || s.Uid != 0 {
+		t.Errorf("the copy was given away to %d", s.Uid)
 	}
 }
 

@@ -56,28 +56,34 @@ export async function submit(t, name, paths, more = {}) {
   return batch;
 }
 
-/** until waits until a batch is as it should be, by watching it. */
+/** until waits until a batch is as it should be, by watching it. What it never becomes is an error that says how it is. */
 export async function until(batch, is) {
   const url = await direct();
   const answer = await fetch(`${url}/stoker.v1.BatchService/WatchBatch`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ batch_id: batch.id }),
+    signal: AbortSignal.timeout(60_000),
   });
   let text = "";
   const decoder = new TextDecoder();
   let latest;
-  for await (const part of answer.body) {
-    text += decoder.decode(part, { stream: true });
-    const lines = text.split("\n");
-    text = lines.pop();
-    for (const line of lines.filter(Boolean)) {
-      const message = JSON.parse(line);
-      latest = message.batch ?? latest;
-      if (latest && is(latest)) return latest; // and with it the loop ends the call
+  const stuck = (err) => new Error(`“${batch.display_name}” stays ${latest?.state} with ${JSON.stringify(latest?.counts)}: ${latest?.wait_reason}`, { cause: err });
+  try {
+    for await (const part of answer.body) {
+      text += decoder.decode(part, { stream: true });
+      const lines = text.split("\n");
+      text = lines.pop();
+      for (const line of lines.filter(Boolean)) {
+        const message = JSON.parse(line);
+        latest = message.batch ?? latest;
+        if (latest && is(latest)) return latest; // and with it the loop ends the call
+      }
     }
+  } catch (err) {
+    throw stuck(err);
   }
-  throw new Error(`the batch ended as ${latest?.state}`);
+  throw stuck();
 }
 
 export const ended = (batch) => until(batch, (b) => /SUCCEEDED|FAILED|CANCELLED/.test(b.state));

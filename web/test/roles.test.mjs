@@ -27,7 +27,10 @@ test("a viewer sees everything and is offered nothing", async (t) => {
   await seen(page, "Queued of target");
   assert.equal(await page.getByRole("button", { name: /Pause|Set target/ }).count(), 0);
   await page.goto(home + "#/audit");
-  await seen(page, "There is no such page");
+  await seen(page, "You may not read the audit log");
+  await page.goto(home + "#/submit");
+  await seen(page, "You may not submit batches");
+  await seen(page, /Your role is viewer\./);
 });
 
 test("a submitter steers what it has submitted, and an operator everything but the audit log", async (t) => {

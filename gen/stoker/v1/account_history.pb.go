@@ -470,10 +470,10 @@ const file_stoker_v1_account_history_proto_rawDesc = "" +
 	"finishTime\x12\x12\n" +
 	"\x04text\x18\x04 \x01(\tR\x04text\x12\x18\n" +
 	"\asubject\x18\x05 \x01(\tR\asubject\x120\n" +
-	"\x05until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xb3\x01\n" +
-	"\x18GetAccountHistoryRequest\x12&\n" +
+	"\x05until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xb5\x01\n" +
+	"\x18GetAccountHistoryRequest\x12(\n" +
 	"\n" +
-	"account_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\taccountId\x120\n" +
+	"account_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\taccountId\x120\n" +
 	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12=\n" +
 	"\x04step\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x04\b\x80\xa3\x052\x00R\x04step\"\xfa\x01\n" +
 	"\x19GetAccountHistoryResponse\x122\n" +

@@ -2393,9 +2393,9 @@ var File_stoker_v1_account_service_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16stoker/v1/access.proto\x1a\x1fstoker/v1/account_history.proto\x1a\x15stoker/v1/batch.proto\x1a\x14stoker/v1/wait.proto\"\xa5\r\n" +
-	"\aAccount\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
+	"\x1fstoker/v1/account_service.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16stoker/v1/access.proto\x1a\x1fstoker/v1/account_history.proto\x1a\x15stoker/v1/batch.proto\x1a\x14stoker/v1/wait.proto\"\xae\r\n" +
+	"\aAccount\x12\x17\n" +
+	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18dR\x02id\x12!\n" +
 	"\fqueue_target\x18\x02 \x01(\x05R\vqueueTarget\x124\n" +
 	"\x16effective_queue_target\x18\x03 \x01(\x05R\x14effectiveQueueTarget\x127\n" +
 	"\x15platform_queued_count\x18\x04 \x01(\x05H\x00R\x13platformQueuedCount\x88\x01\x01\x12L\n" +
@@ -2481,31 +2481,31 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\x05class\x18\x01 \x01(\tR\x05class\x12(\n" +
 	"\x10limit_per_minute\x18\x02 \x01(\x05R\x0elimitPerMinute\x12\x1c\n" +
 	"\tavailable\x18\x03 \x01(\x05R\tavailable\x12=\n" +
-	"\fpaused_until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vpausedUntil\"]\n" +
+	"\fpaused_until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vpausedUntil\"g\n" +
 	"\x13ListAccountsRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12\x1d\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tR\tpageToken\"n\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"n\n" +
 	"\x14ListAccountsResponse\x12.\n" +
 	"\baccounts\x18\x01 \x03(\v2\x12.stoker.v1.AccountR\baccounts\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\";\n" +
-	"\x11GetAccountRequest\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"=\n" +
+	"\x11GetAccountRequest\x12(\n" +
 	"\n" +
-	"account_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\taccountId\"B\n" +
+	"account_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\taccountId\"B\n" +
 	"\x12GetAccountResponse\x12,\n" +
-	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount\"k\n" +
-	"\x13PauseAccountRequest\x12\x1d\n" +
+	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount\"t\n" +
+	"\x13PauseAccountRequest\x12&\n" +
 	"\n" +
-	"account_id\x18\x01 \x01(\tR\taccountId\x12#\n" +
+	"account_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18dR\taccountId\x12#\n" +
 	"\x06reason\x18\x02 \x01(\tB\v\xbaH\br\x06\x18\xf4\x03(\x80\bR\x06reason\x12\x10\n" +
 	"\x03all\x18\x03 \x01(\bR\x03all\"t\n" +
 	"\x14PauseAccountResponse\x12,\n" +
 	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount\x12.\n" +
-	"\baccounts\x18\x02 \x03(\v2\x12.stoker.v1.AccountR\baccounts\"G\n" +
-	"\x14ResumeAccountRequest\x12\x1d\n" +
+	"\baccounts\x18\x02 \x03(\v2\x12.stoker.v1.AccountR\baccounts\"P\n" +
+	"\x14ResumeAccountRequest\x12&\n" +
 	"\n" +
-	"account_id\x18\x01 \x01(\tR\taccountId\x12\x10\n" +
+	"account_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18dR\taccountId\x12\x10\n" +
 	"\x03all\x18\x02 \x01(\bR\x03all\"u\n" +
 	"\x15ResumeAccountResponse\x12,\n" +
 	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount\x12.\n" +
@@ -2515,10 +2515,10 @@ const file_stoker_v1_account_service_proto_rawDesc = "" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"updateMask\"E\n" +
 	"\x15UpdateAccountResponse\x12,\n" +
-	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount\"_\n" +
-	"\x13ListNextJobsRequest\x12&\n" +
+	"\aaccount\x18\x01 \x01(\v2\x12.stoker.v1.AccountR\aaccount\"a\n" +
+	"\x13ListNextJobsRequest\x12(\n" +
 	"\n" +
-	"account_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\taccountId\x12 \n" +
+	"account_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\taccountId\x12 \n" +
 	"\x05limit\x18\x02 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x05limit\"\x8d\x01\n" +
 	"\x14ListNextJobsResponse\x12&\n" +

@@ -1622,9 +1622,9 @@ var File_stoker_v1_batch_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_batch_proto_rawDesc = "" +
 	"\n" +
-	"\x15stoker/v1/batch.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14stoker/v1/wait.proto\"\x83\v\n" +
-	"\x05Batch\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
+	"\x15stoker/v1/batch.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14stoker/v1/wait.proto\"\x8c\v\n" +
+	"\x05Batch\x12\x17\n" +
+	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x18\n" +
 	"\aaccount\x18\x03 \x01(\tR\aaccount\x12+\n" +
 	"\x05state\x18\x04 \x01(\x0e2\x15.stoker.v1.BatchStateR\x05state\x12!\n" +

@@ -984,12 +984,12 @@ var File_stoker_v1_batch_bulk_proto protoreflect.FileDescriptor
 
 const file_stoker_v1_batch_bulk_proto_rawDesc = "" +
 	"\n" +
-	"\x1astoker/v1/batch_bulk.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x15stoker/v1/batch.proto\"\xd2\x02\n" +
-	"\x0eBatchSelection\x12&\n" +
-	"\tbatch_ids\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\bbatchIds\x12>\n" +
+	"\x1astoker/v1/batch_bulk.proto\x12\tstoker.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x15stoker/v1/batch.proto\"\xde\x02\n" +
+	"\x0eBatchSelection\x12,\n" +
+	"\tbatch_ids\x18\x01 \x03(\tB\x0f\xbaH\f\x92\x01\t\x10\xe8\a\"\x04r\x02\x18@R\bbatchIds\x12>\n" +
 	"\x06states\x18\x02 \x03(\x0e2\x15.stoker.v1.BatchStateB\x0f\xbaH\f\x92\x01\t\"\a\x82\x01\x04\x10\x01 \x00R\x06states\x12G\n" +
-	"\x06labels\x18\x03 \x03(\v2%.stoker.v1.BatchSelection.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x102R\x06labels\x12$\n" +
-	"\baccounts\x18\x04 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\baccounts\x12\x1c\n" +
+	"\x06labels\x18\x03 \x03(\v2%.stoker.v1.BatchSelection.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x102R\x06labels\x12*\n" +
+	"\baccounts\x18\x04 \x03(\tB\x0e\xbaH\v\x92\x01\b\x10d\"\x04r\x02\x18dR\baccounts\x12\x1c\n" +
 	"\x04text\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04text\x12\x10\n" +
 	"\x03all\x18\x06 \x01(\bR\x03all\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
@@ -1035,11 +1035,11 @@ const file_stoker_v1_batch_bulk_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"J\n" +
 	"\x15UpdateBatchesResponse\x121\n" +
-	"\achanges\x18\x01 \x01(\v2\x17.stoker.v1.BatchChangesR\achanges\"\xa3\x05\n" +
+	"\achanges\x18\x01 \x01(\v2\x17.stoker.v1.BatchChangesR\achanges\"\xa5\x05\n" +
 	"\x14ResubmitBatchRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\"\n" +
-	"\bbatch_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12<\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12$\n" +
+	"\bbatch_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\abatchId\x12<\n" +
 	"\x06states\x18\x03 \x03(\x0e2\x13.stoker.v1.JobStateB\x0f\xbaH\f\x92\x01\t\"\a\x82\x01\x04\x10\x01 \x00R\x06states\x12'\n" +
 	"\n" +
 	"key_prefix\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tkeyPrefix\x12 \n" +

@@ -3126,9 +3126,9 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\rwarning_count\x18\x03 \x01(\x03R\fwarningCount\"9\n" +
 	"\aWarning\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage\"\xb6\x02\n" +
-	"\x0eAddJobsRequest\x12\"\n" +
-	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x124\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"\xb8\x02\n" +
+	"\x0eAddJobsRequest\x12$\n" +
+	"\bbatch_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\abatchId\x124\n" +
 	"\x04jobs\x18\x02 \x03(\v2\x12.stoker.v1.JobSpecB\f\xbaH\t\x92\x01\x06\b\x01\x10\xa0\x8d\x06R\x04jobs\x12-\n" +
 	"\routput_folder\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\foutputFolder\x12]\n" +
 	"\tvariables\x18\x04 \x03(\v2(.stoker.v1.AddJobsRequest.VariablesEntryB\x15\xbaH\x12\x9a\x01\x0f\x102\"\x04r\x02\x18d*\x05r\x03\x18\x80 R\tvariables\x1a<\n" +
@@ -3142,23 +3142,23 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x0fduplicate_count\x18\x03 \x01(\x03R\x0eduplicateCount\x12'\n" +
 	"\x0fsucceeded_count\x18\x04 \x01(\x03R\x0esucceededCount\x12.\n" +
 	"\bwarnings\x18\x05 \x03(\v2\x12.stoker.v1.WarningR\bwarnings\x12#\n" +
-	"\rwarning_count\x18\x06 \x01(\x03R\fwarningCount\"7\n" +
-	"\x11CloseBatchRequest\x12\"\n" +
-	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\"<\n" +
+	"\rwarning_count\x18\x06 \x01(\x03R\fwarningCount\"9\n" +
+	"\x11CloseBatchRequest\x12$\n" +
+	"\bbatch_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\abatchId\"<\n" +
 	"\x12CloseBatchResponse\x12&\n" +
-	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"5\n" +
-	"\x0fGetBatchRequest\x12\"\n" +
-	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\":\n" +
+	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"7\n" +
+	"\x0fGetBatchRequest\x12$\n" +
+	"\bbatch_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\abatchId\":\n" +
 	"\x10GetBatchResponse\x12&\n" +
-	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\x9c\x04\n" +
+	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\xaf\x04\n" +
 	"\x12ListBatchesRequest\x12>\n" +
 	"\x06states\x18\x01 \x03(\x0e2\x15.stoker.v1.BatchStateB\x0f\xbaH\f\x92\x01\t\"\a\x82\x01\x04\x10\x01 \x00R\x06states\x12A\n" +
-	"\x06labels\x18\x02 \x03(\v2).stoker.v1.ListBatchesRequest.LabelsEntryR\x06labels\x12\x18\n" +
-	"\aaccount\x18\x03 \x01(\tR\aaccount\x12'\n" +
+	"\x06labels\x18\x02 \x03(\v2).stoker.v1.ListBatchesRequest.LabelsEntryR\x06labels\x12!\n" +
+	"\aaccount\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18dR\aaccount\x12'\n" +
 	"\tpage_size\x18\x04 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12\x1d\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x05 \x01(\tR\tpageToken\x12\x1c\n" +
+	"page_token\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12\x1c\n" +
 	"\x04text\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04text\x12+\n" +
 	"\fdisplay_name\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\vdisplayName\x12;\n" +
 	"\tid_prefix\x18\b \x01(\tB\x1e\xbaH\x1br\x19\x18$2\x15^$|^[0-9A-Fa-f-]{8,}$R\bidPrefix\x12'\n" +
@@ -3173,9 +3173,9 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\abatches\x18\x01 \x03(\v2\x10.stoker.v1.BatchR\abatches\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
 	"\vtotal_count\x18\x03 \x01(\x03R\n" +
-	"totalCount\"/\n" +
-	"\rGetJobRequest\x12\x1e\n" +
-	"\x06job_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05jobId\"\xbf\x02\n" +
+	"totalCount\"1\n" +
+	"\rGetJobRequest\x12 \n" +
+	"\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05jobId\"\xbf\x02\n" +
 	"\x0eGetJobResponse\x12 \n" +
 	"\x03job\x18\x01 \x01(\v2\x0e.stoker.v1.JobR\x03job\x12.\n" +
 	"\battempts\x18\x02 \x03(\v2\x12.stoker.v1.AttemptR\battempts\x12+\n" +
@@ -3184,20 +3184,21 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x13omitted_event_count\x18\x05 \x01(\x05R\x11omittedEventCount\x12)\n" +
 	"\x05batch\x18\x06 \x01(\v2\x13.stoker.v1.BatchRefR\x05batch\x12\x1f\n" +
 	"\valike_count\x18\a \x01(\x03R\n" +
-	"alikeCount\"\xd6\x05\n" +
-	"\x0fListJobsRequest\x12\x19\n" +
-	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x12<\n" +
-	"\x06states\x18\x02 \x03(\x0e2\x13.stoker.v1.JobStateB\x0f\xbaH\f\x92\x01\t\"\a\x82\x01\x04\x10\x01 \x00R\x06states\x12\x1d\n" +
-	"\x04keys\x18\x03 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x04keys\x12'\n" +
+	"alikeCount\"\xf6\x05\n" +
+	"\x0fListJobsRequest\x12\"\n" +
+	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\abatchId\x12<\n" +
+	"\x06states\x18\x02 \x03(\x0e2\x13.stoker.v1.JobStateB\x0f\xbaH\f\x92\x01\t\"\a\x82\x01\x04\x10\x01 \x00R\x06states\x12$\n" +
+	"\x04keys\x18\x03 \x03(\tB\x10\xbaH\r\x92\x01\n" +
+	"\x10\xe8\a\"\x05r\x03\x18\xc8\x01R\x04keys\x12'\n" +
 	"\tpage_size\x18\x04 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12\x1d\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x05 \x01(\tR\tpageToken\x12\x1c\n" +
+	"page_token\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12\x1c\n" +
 	"\x04text\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04text\x12'\n" +
 	"\n" +
 	"key_prefix\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tkeyPrefix\x12 \n" +
-	"\x06causes\x18\b \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06causes\x12$\n" +
-	"\baccounts\x18\t \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\baccounts\x12H\n" +
+	"\x06causes\x18\b \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06causes\x12*\n" +
+	"\baccounts\x18\t \x03(\tB\x0e\xbaH\v\x92\x01\b\x10d\"\x04r\x02\x18dR\baccounts\x12H\n" +
 	"\x06labels\x18\n" +
 	" \x03(\v2&.stoker.v1.ListJobsRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x102R\x06labels\x12.\n" +
 	"\acreated\x18\v \x01(\v2\x14.stoker.v1.TimeRangeR\acreated\x12.\n" +
@@ -3218,10 +3219,10 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\abatches\x18\x03 \x03(\v2\x13.stoker.v1.BatchRefR\abatches\x12$\n" +
 	"\vtotal_count\x18\x04 \x01(\x03H\x00R\n" +
 	"totalCount\x88\x01\x01B\x0e\n" +
-	"\f_total_count\"\x81\x02\n" +
-	"\x11WatchBatchRequest\x12\"\n" +
-	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12\x16\n" +
-	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x12!\n" +
+	"\f_total_count\"\x8d\x02\n" +
+	"\x11WatchBatchRequest\x12$\n" +
+	"\bbatch_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\abatchId\x12 \n" +
+	"\x06cursor\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06cursor\x12!\n" +
 	"\finclude_jobs\x18\x03 \x01(\bR\vincludeJobs\x12O\n" +
 	"\fmin_interval\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\x11\xbaH\x0e\xaa\x01\v\"\x02\b<2\x05\x10\x80\xe1\xeb\x17R\vminInterval\x12<\n" +
 	"\x06states\x18\x05 \x03(\x0e2\x13.stoker.v1.JobStateB\x0f\xbaH\f\x92\x01\t\"\a\x82\x01\x04\x10\x01 \x00R\x06states\"\xb2\x01\n" +
@@ -3230,19 +3231,19 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\bsnapshot\x18\x02 \x01(\bR\bsnapshot\x12&\n" +
 	"\x05batch\x18\x03 \x01(\v2\x10.stoker.v1.BatchR\x05batch\x12\"\n" +
 	"\x04jobs\x18\x04 \x03(\v2\x0e.stoker.v1.JobR\x04jobs\x12\x1c\n" +
-	"\theartbeat\x18\x05 \x01(\bR\theartbeat\"W\n" +
-	"\x10CancelJobRequest\x12\x1e\n" +
-	"\x06job_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05jobId\x12#\n" +
+	"\theartbeat\x18\x05 \x01(\bR\theartbeat\"Y\n" +
+	"\x10CancelJobRequest\x12 \n" +
+	"\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05jobId\x12#\n" +
 	"\x06reason\x18\x02 \x01(\tB\v\xbaH\br\x06\x18\xf4\x03(\x80\bR\x06reason\"5\n" +
 	"\x11CancelJobResponse\x12 \n" +
-	"\x03job\x18\x01 \x01(\v2\x0e.stoker.v1.JobR\x03job\"]\n" +
-	"\x12CancelBatchRequest\x12\"\n" +
-	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12#\n" +
+	"\x03job\x18\x01 \x01(\v2\x0e.stoker.v1.JobR\x03job\"_\n" +
+	"\x12CancelBatchRequest\x12$\n" +
+	"\bbatch_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\abatchId\x12#\n" +
 	"\x06reason\x18\x02 \x01(\tB\v\xbaH\br\x06\x18\xf4\x03(\x80\bR\x06reason\"=\n" +
 	"\x13CancelBatchResponse\x12&\n" +
-	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\xfe\x04\n" +
-	"\x11CancelJobsRequest\x12\x19\n" +
-	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x12@\n" +
+	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\x93\x05\n" +
+	"\x11CancelJobsRequest\x12\"\n" +
+	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\abatchId\x12@\n" +
 	"\x06states\x18\x02 \x03(\x0e2\x13.stoker.v1.JobStateB\x13\xbaH\x10\x92\x01\r\"\v\x82\x01\b\x18\x01\x18\x02\x18\x03\x18\x04R\x06states\x12'\n" +
 	"\n" +
 	"key_prefix\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tkeyPrefix\x12L\n" +
@@ -3253,11 +3254,11 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x06causes\x18\x06 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06causes\x12#\n" +
 	"\x06reason\x18\a \x01(\tB\v\xbaH\br\x06\x18\xf4\x03(\x80\bR\x06reason\x12#\n" +
 	"\rvalidate_only\x18\b \x01(\bR\fvalidateOnly\x12J\n" +
-	"\x06labels\x18\t \x03(\v2(.stoker.v1.CancelJobsRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x102R\x06labels\x12$\n" +
+	"\x06labels\x18\t \x03(\v2(.stoker.v1.CancelJobsRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x102R\x06labels\x12*\n" +
 	"\baccounts\x18\n" +
-	" \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\baccounts\x12\x10\n" +
-	"\x03all\x18\v \x01(\bR\x03all\x12\"\n" +
-	"\ajob_ids\x18\f \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x06jobIds\x12\x1c\n" +
+	" \x03(\tB\x0e\xbaH\v\x92\x01\b\x10d\"\x04r\x02\x18dR\baccounts\x12\x10\n" +
+	"\x03all\x18\v \x01(\bR\x03all\x12(\n" +
+	"\ajob_ids\x18\f \x03(\tB\x0f\xbaH\f\x92\x01\t\x10\xe8\a\"\x04r\x02\x18dR\x06jobIds\x12\x1c\n" +
 	"\x04text\x18\r \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04text\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -3267,10 +3268,10 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x05batch\x18\x02 \x01(\v2\x10.stoker.v1.BatchR\x05batch\x12\x1f\n" +
 	"\vbatch_count\x18\x03 \x01(\x03R\n" +
 	"batchCount\x12,\n" +
-	"\x06counts\x18\x04 \x01(\v2\x14.stoker.v1.JobCountsR\x06counts\"\xba\x02\n" +
-	"\x13ListFailuresRequest\x12\x19\n" +
-	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x12$\n" +
-	"\baccounts\x18\x02 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\baccounts\x12L\n" +
+	"\x06counts\x18\x04 \x01(\v2\x14.stoker.v1.JobCountsR\x06counts\"\xc9\x02\n" +
+	"\x13ListFailuresRequest\x12\"\n" +
+	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\abatchId\x12*\n" +
+	"\baccounts\x18\x02 \x03(\tB\x0e\xbaH\v\x92\x01\b\x10d\"\x04r\x02\x18dR\baccounts\x12L\n" +
 	"\x06labels\x18\x03 \x03(\v2*.stoker.v1.ListFailuresRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x102R\x06labels\x120\n" +
 	"\bfinished\x18\x04 \x01(\v2\x14.stoker.v1.TimeRangeR\bfinished\x12'\n" +
 	"\n" +
@@ -3289,10 +3290,10 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\fbatch_number\x18\x05 \x01(\x03R\vbatchNumber\x12\x10\n" +
 	"\x03key\x18\x06 \x01(\tR\x03key\x12\x1f\n" +
 	"\vbatch_count\x18\a \x01(\x03R\n" +
-	"batchCount\"\xd3\x04\n" +
-	"\x10RetryJobsRequest\x12\x19\n" +
-	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x12\"\n" +
-	"\ajob_ids\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x06jobIds\x12<\n" +
+	"batchCount\"\xe8\x04\n" +
+	"\x10RetryJobsRequest\x12\"\n" +
+	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\abatchId\x12(\n" +
+	"\ajob_ids\x18\x02 \x03(\tB\x0f\xbaH\f\x92\x01\t\x10\xe8\a\"\x04r\x02\x18dR\x06jobIds\x12<\n" +
 	"\x06states\x18\x03 \x03(\x0e2\x13.stoker.v1.JobStateB\x0f\xbaH\f\x92\x01\t\"\a\x82\x01\x04\x18\x06\x18\bR\x06states\x12L\n" +
 	"\rfailure_kinds\x18\x04 \x03(\x0e2\x16.stoker.v1.FailureKindB\x0f\xbaH\f\x92\x01\t\"\a\x82\x01\x04\x10\x01 \x00R\ffailureKinds\x12(\n" +
 	"\n" +
@@ -3302,9 +3303,9 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\n" +
 	"key_prefix\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tkeyPrefix\x12 \n" +
 	"\x06causes\x18\b \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06causes\x12I\n" +
-	"\x06labels\x18\t \x03(\v2'.stoker.v1.RetryJobsRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x102R\x06labels\x12$\n" +
+	"\x06labels\x18\t \x03(\v2'.stoker.v1.RetryJobsRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x102R\x06labels\x12*\n" +
 	"\baccounts\x18\n" +
-	" \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\baccounts\x12\x10\n" +
+	" \x03(\tB\x0e\xbaH\v\x92\x01\b\x10d\"\x04r\x02\x18dR\baccounts\x12\x10\n" +
 	"\x03all\x18\v \x01(\bR\x03all\x12\x1c\n" +
 	"\x04text\x18\f \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04text\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
@@ -3315,14 +3316,14 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x05batch\x18\x02 \x01(\v2\x10.stoker.v1.BatchR\x05batch\x12\x1f\n" +
 	"\vbatch_count\x18\x03 \x01(\x03R\n" +
 	"batchCount\x12,\n" +
-	"\x06counts\x18\x04 \x01(\v2\x14.stoker.v1.JobCountsR\x06counts\"\\\n" +
-	"\x11PauseBatchRequest\x12\"\n" +
-	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\x12#\n" +
+	"\x06counts\x18\x04 \x01(\v2\x14.stoker.v1.JobCountsR\x06counts\"^\n" +
+	"\x11PauseBatchRequest\x12$\n" +
+	"\bbatch_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\abatchId\x12#\n" +
 	"\x06reason\x18\x02 \x01(\tB\v\xbaH\br\x06\x18\xf4\x03(\x80\bR\x06reason\"<\n" +
 	"\x12PauseBatchResponse\x12&\n" +
-	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"8\n" +
-	"\x12ResumeBatchRequest\x12\"\n" +
-	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\"=\n" +
+	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\":\n" +
+	"\x12ResumeBatchRequest\x12$\n" +
+	"\bbatch_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\abatchId\"=\n" +
 	"\x13ResumeBatchResponse\x12&\n" +
 	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"\xbb\x02\n" +
 	"\x12UpdateBatchRequest\x12.\n" +
@@ -3336,9 +3337,9 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"=\n" +
 	"\x13UpdateBatchResponse\x12&\n" +
-	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\"8\n" +
-	"\x12DeleteBatchRequest\x12\"\n" +
-	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\abatchId\"\x15\n" +
+	"\x05batch\x18\x01 \x01(\v2\x10.stoker.v1.BatchR\x05batch\":\n" +
+	"\x12DeleteBatchRequest\x12$\n" +
+	"\bbatch_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\abatchId\"\x15\n" +
 	"\x13DeleteBatchResponse*b\n" +
 	"\n" +
 	"BatchOrder\x12\x1b\n" +

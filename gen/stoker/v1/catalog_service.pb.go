@@ -1034,12 +1034,12 @@ const file_stoker_v1_catalog_service_proto_rawDesc = "" +
 	"\n" +
 	"input_base\x18\a \x01(\tR\tinputBase\x12\x1f\n" +
 	"\voutput_base\x18\b \x01(\tR\n" +
-	"outputBase\"]\n" +
+	"outputBase\"g\n" +
 	"\x13ListProfilesRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12\x1d\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tR\tpageToken\"n\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"n\n" +
 	"\x14ListProfilesResponse\x12.\n" +
 	"\bprofiles\x18\x01 \x03(\v2\x12.stoker.v1.ProfileR\bprofiles\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"0\n" +
@@ -1047,12 +1047,12 @@ const file_stoker_v1_catalog_service_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\"V\n" +
 	"\x12GetProfileResponse\x12,\n" +
 	"\aprofile\x18\x01 \x01(\v2\x12.stoker.v1.ProfileR\aprofile\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"^\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"h\n" +
 	"\x14ListTemplatesRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12\x1d\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tR\tpageToken\"z\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"z\n" +
 	"\x15ListTemplatesResponse\x129\n" +
 	"\ttemplates\x18\x01 \x03(\v2\x1b.stoker.v1.EncodingTemplateR\ttemplates\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"1\n" +
@@ -1060,12 +1060,12 @@ const file_stoker_v1_catalog_service_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\"b\n" +
 	"\x13GetTemplateResponse\x127\n" +
 	"\btemplate\x18\x01 \x01(\v2\x1b.stoker.v1.EncodingTemplateR\btemplate\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"]\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"g\n" +
 	"\x13ListStoragesRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12\x1d\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tR\tpageToken\"n\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"n\n" +
 	"\x14ListStoragesResponse\x12.\n" +
 	"\bstorages\x18\x01 \x03(\v2\x12.stoker.v1.StorageR\bstorages\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*w\n" +
