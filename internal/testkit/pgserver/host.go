@@ -111,9 +111,11 @@ func (h *Host) end(t testing.TB, signal syscall.Signal) {
 		if signal == syscall.SIGKILL {
 			_ = syscall.Kill(process, signal)
 		}
+		again := time.NewTicker(time.Millisecond)
 		for syscall.Kill(process, 0) == nil && !isZombie(process) {
-			time.Sleep(time.Millisecond)
+			<-again.C
 		}
+		again.Stop()
 	}
 	_ = h.alive.Close()
 	h.alive = nil

@@ -60,7 +60,9 @@ default_pool_size = 20
 		_ = pooler.Wait()         // it was killed
 	})
 	u := url.URL{Scheme: "postgres", User: url.User("postgres"), Host: address, Path: "/" + database}
-	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for began := time.Now(); ; <-again.C {
 		conn, err := pgx.Connect(t.Context(), u.String()+"?default_query_exec_mode=exec")
 		if err == nil {
 			_ = conn.Close(t.Context())
