@@ -38,11 +38,12 @@ func TestCopy(t *testing.T) {
 		}
 	}
 	first := startService(t, env)
-	list := "input_path\n"
+	var list strings.Builder
+	list.WriteString("input_path\n")
 	for i := range jobs {
-		list += "in/" + strconv.Itoa(i) + ".mov\n"
+		list.WriteString("in/" + strconv.Itoa(i) + ".mov\n")
 	}
-	submitted := command{stdin: list}.run(t.Context(), "submit", "-", "--server", first.grpc)
+	submitted := command{stdin: list.String()}.run(t.Context(), "submit", "-", "--server", first.grpc)
 	if submitted.code != exitOK {
 		t.Fatalf("submit: exit code %d: %s", submitted.code, submitted.stderr)
 	}
