@@ -56,9 +56,7 @@ func newReplicas(t *testing.T) *replicas {
 		r.all[i] = &replica{service: newService(t, url, "STOKER_DB="+db, "STOKER_QUEUE_TARGET=6", "STOKER_POLL_INTERVAL=500ms"), paths: paths}
 		r.all[i].life = r.all[i].run()
 		if i == 0 {
-			if _, ok := r.all[i].life.hears(`drives accounts now","accounts":["default"]`); !ok {
-				t.Fatal("the first replica does not drive the account")
-			}
+			pgserver.Await(t, r.primary.URL(r.database), `SELECT count(*) > 0 FROM leases WHERE name = 'default' AND expires >= clock_timestamp()`)
 		}
 	}
 	return r
@@ -86,12 +84,26 @@ func disturbances() []disturbance {
 		{"kill -9", func(_ *replicas, d *replica) { d.life.kill() }, 6 * time.Second},
 		{"frozen for less than the lease", func(_ *replicas, d *replica) { freeze(d, 1500*time.Millisecond) }, 4 * time.Second},
 		{"frozen for longer than the lease", func(_ *replicas, d *replica) { freeze(d, 8*time.Second) }, 6 * time.Second},
-		{"frozen in a transaction", func(_ *replicas, d *replica) {
+		{"frozen in a transaction", func(r *replicas, d *replica) {
+			// The parameters of the statement that begins a transaction: after how long an idle one ends, and how long it
+			// waits for a lock.
+			begins := []byte("\x00\x00\x00\x021s\x00\x00\x00\x025s")
+			frozen := make(chan struct{})
+			freezes := sync.OnceFunc(func() { close(frozen) })
 			d.eachPath(func(p *relay.Relay) {
 				p.FreezeAfter(func(fromServer bool, data []byte) bool {
-					return !fromServer && bytes.Contains(data, []byte("FOR KEY SHARE"))
+					is := !fromServer && bytes.Contains(data, begins)
+					if is {
+						freezes()
+					}
+					return is
 				})
 			})
+			select {
+			case <-frozen:
+			case <-time.After(processTimeout):
+				r.t.Error("the driver has begun no transaction")
+			}
 			wait(8 * time.Second)
 			d.eachPath((*relay.Relay).Thaw)
 		}, 6 * time.Second},
