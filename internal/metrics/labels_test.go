@@ -77,6 +77,7 @@ func TestLabelsAreClosed(t *testing.T) {
 		Terms: func() (store.TermFigures, bool) {
 			return store.TermFigures{Epochs: map[string]int64{anything: 1, "archive": 2, store.Housekeeping: 3}, Takeovers: map[string]int64{"expired": 1}}, true
 		},
+		Database: func(context.Context) (store.Database, bool, error) { return store.Database{}, true, nil },
 		Writable: func() bool { return true }, Version: "v1.2.3", Log: slog.New(slog.DiscardHandler),
 	})
 	m.NoteCommit(store.Commit{Writes: 3, Submitted: map[string]int64{anything: 1}, Jobs: []job.StateChange{
