@@ -153,6 +153,13 @@ func (c *court) take(table Store, process *mortal) *courtTerm {
 	return t
 }
 
+// gained is how many terms there have been.
+func (c *court) gained() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.terms
+}
+
 // watch observes the holder until the test ends.
 func (c *court) watch(ctx context.Context) {
 	for ctx.Err() == nil {
@@ -200,8 +207,8 @@ func driveBeside(t *testing.T, sim *simulator.Simulator, at int, frozen time.Dur
 		}
 		w.audit(b.ID)
 		w.checkCrashOutcome(b)
-		if at > 0 && frozen != 2*time.Second && first.passed() >= at && w.court.terms != 2 {
-			t.Errorf("%d terms, want 2", w.court.terms)
+		if at > 0 && frozen != 2*time.Second && first.passed() >= at && w.court.gained() != 2 {
+			t.Errorf("%d terms, want 2", w.court.gained())
 		}
 	})
 	return points
@@ -289,7 +296,7 @@ func TestReleasedTerm(t *testing.T) {
 		w.await(b.ID, time.Hour, "a start", func(b job.Batch) bool { return b.Counts.Queued+b.Counts.Running > 0 })
 		w.halt()
 		stopped := time.Now()
-		for w.court.terms < 2 {
+		for w.court.gained() < 2 {
 			time.Sleep(10 * time.Millisecond)
 		}
 		if gap := time.Since(stopped); gap > time.Second {

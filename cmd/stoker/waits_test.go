@@ -112,8 +112,9 @@ storages: [{name: attic, use: output, type: S3, bucket: attic, access_key_env: S
 			code: job.WaitBreaker, account: job.WaitBreaker, words: "HTTP 403", change: "no job loses an attempt", since: true, until: true,
 		},
 		{
-			name: "429", sim: refused(simulator.Fault{Kind: simulator.RateLimitFault}, "/encoding/encodings"), submit: one,
-			code: job.WaitBudget, account: job.WaitBudget, words: "the rate limit for calls of class", change: "goes on by itself", until: true,
+			name: "rate limit", sim: &simulator.Simulator{Duration: time.Hour, Limits: []simulator.Limit{{Group: "encodings", Method: http.MethodPost, Calls: 1}}},
+			submit: []string{"", "", "", ""}, // one job is begun each minute
+			code:   job.WaitBudget, account: job.WaitBudget, words: "the rate limit for calls of class", change: "goes on by itself", until: true,
 		},
 		{
 			name: "the platform is away", sim: refused(simulator.Fault{Kind: simulator.ResetFault}, ""), submit: one,
