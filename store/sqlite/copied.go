@@ -3,10 +3,8 @@ package sqlite
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // A small file beside the job table says that its rows were copied into a database. Two services that went on from
@@ -32,19 +30,11 @@ const copiedNote = `# The job table beside this file was copied to this database
 
 // readCopied reads to which database the table at path was copied; empty if it was not.
 func readCopied(path string) (to string, err error) {
-	content, err := os.ReadFile(path + copiedSuffix)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+	to, there, err := readNote(path + copiedSuffix)
+	if there && to == "" {
+		to = "a database" // the note cannot be read any more, and it is there
 	}
-	if err != nil {
-		return "", err
-	}
-	for line := range strings.Lines(string(content)) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			return line, nil
-		}
-	}
-	return "a database", nil // the note cannot be read any more, and it is there
+	return to, err
 }
 
 // checkCopied returns a [CopiedError] if the table at path was copied to a database other than the one that is meant.
@@ -56,21 +46,9 @@ func checkCopied(path, meant string) error {
 	return &CopiedError{to}
 }
 
-// writeCopied notes that the table at path was copied. The note is whole or not there.
-func writeCopied(path, to string) (err error) {
-	name := path + copiedSuffix
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(name)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(copiedNote + to + "\n")
-	if err = errors.Join(err, f.Chmod(privateMode), f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, ignoreMissing(os.Remove(f.Name())))
-	}
-	return flushDir(filepath.Dir(path))
+// writeCopied notes that the table at path was copied.
+func writeCopied(path, to string) error {
+	return writeNote(path+copiedSuffix, copiedNote, to)
 }
 
 // removeCopied takes the note back.

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 )
 
 // A small file beside the job table keeps its instance id. Where that file is and the table is not, the
@@ -27,41 +25,16 @@ const identityNote = `# The job table beside this file. Stoker begins no other o
 
 // readIdentity reads the instance id of the table that belongs at path; empty if none was there.
 func readIdentity(path string) (string, error) {
-	content, err := os.ReadFile(path + identitySuffix)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	for line := range strings.Lines(string(content)) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			return line, nil
-		}
+	instance, there, err := readNote(path + identitySuffix)
+	if err != nil || !there || instance != "" {
+		return instance, err
 	}
 	return "", fmt.Errorf("%s%s has no instance id in it: delete it if the job table is the right one", path, identitySuffix)
 }
 
-// writeIdentity keeps the instance id of the table at path. The file is whole or not there.
-func writeIdentity(path, instance string) (err error) {
-	name := path + identitySuffix
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(name)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, ignoreMissing(os.Remove(f.Name())))
-		}
-	}()
-	_, err = f.WriteString(identityNote + instance + "\n")
-	if err := errors.Join(err, f.Chmod(privateMode), giveToOwner(f), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), name); err != nil {
-		return err
-	}
-	return flushDir(filepath.Dir(path))
+// writeIdentity keeps the instance id of the table at path.
+func writeIdentity(path, instance string) error {
+	return writeNote(path+identitySuffix, identityNote, instance)
 }
 
 // checkPresent refuses to begin a table where one is to be: because the caller says so, or because the
