@@ -259,19 +259,14 @@ func TestCommitCutOff(t *testing.T) {
 			between := relay.Start(t, server.Address)
 			s := mustOpen(t, strings.Replace(server.URL(name), server.Address, between.Address, 1))
 			b := submit(t, s, 3)
-			cutCommit := sync.OnceFunc(func() { // the next one of the connection that writes is that of the update
-				cut := false
+			part := []byte("COMMIT\x00") // the statement, or the server's word for what it did
+			cutCommits := func() {        // that of the update, and of the store itself meanwhile
 				between.CutWhen(func(fromServer bool, data []byte) bool {
-					part := []byte("COMMIT\x00") // the statement, or the server's word for what it did
-					if cut || fromServer != tt.committed || !bytes.Contains(data, part) {
-						return false
-					}
-					cut = true
-					return true
+					return fromServer == tt.committed && bytes.Contains(data, part)
 				})
-			})
+			}
 			_, err := s.UpdateJob(t.Context(), job.ID{Batch: b.ID, Number: 1}, testTime, func(u *job.Update) error {
-				cutCommit()
+				cutCommits()
 				return u.Cancel("", testTime)
 			})
 			between.CutWhen(nil)
