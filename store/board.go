@@ -105,6 +105,13 @@ func (b *board) PublishWebhooks(accountID string, w job.Webhooks) {
 	b.webhooks[accountID] = w
 }
 
+// RemoveWebhooks removes the status of the webhooks of an account, which gets none any more.
+func (b *board) RemoveWebhooks(accountID string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.webhooks, accountID)
+}
+
 // AccountStatus returns the status of an account, with settings as they were changed last even
 // if the account's loop has not acted on them yet; false if no status was published. It reads no
 // table.
