@@ -310,6 +310,10 @@ var rules = []rule{
 		is: "A batch and its jobs as the API has them.",
 	},
 	{
+		pkg: "internal/testkit/spans", uses: []string{grpc, "go.opentelemetry.io/proto/otlp"}, testSupport: true,
+		is: "Collects the spans of traces.",
+	},
+	{
 		pkg: "internal/testkit/terminal", uses: []string{"github.com/creack/pty"}, testSupport: true,
 		is: "Runs programs on a terminal, and reads and types as a person does.",
 	},
@@ -351,7 +355,7 @@ var guarded = []string{sql}
 
 // testModules lists the modules that tests may import although no package uses them.
 var testModules = []string{
-	gocmp, "golang.org/x/net", "modernc.org/libc", "pgregory.net/rapid", "go.opentelemetry.io/proto/otlp",
+	gocmp, "golang.org/x/net", "modernc.org/libc", "pgregory.net/rapid",
 	"github.com/invopop/jsonschema", "github.com/santhosh-tekuri/jsonschema/v6", // make and check the schema of the configuration
 }
 

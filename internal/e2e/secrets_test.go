@@ -3,6 +3,7 @@ package e2e
 import (
 	"archive/tar"
 	"compress/gzip"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -20,10 +21,13 @@ import (
 	"testing"
 	"time"
 
+	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
+
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	"github.com/stokerd/stoker/client"
 	"github.com/stokerd/stoker/internal/testkit/certs"
 	"github.com/stokerd/stoker/internal/testkit/platform"
+	"github.com/stokerd/stoker/internal/testkit/spans"
 )
 
 // planted are secrets that must not come out anywhere, by what they are. Nothing else has their words in it.
@@ -94,8 +98,8 @@ storages:
 		write("notify", "whsec_"+secrets["configured secret of notifications"]), write("secretkey", secrets["secret key"])))
 	write("drm.yaml", drmTemplate)
 	env := []string{"PASSWORD=" + secrets["password"], "ACCESS=" + secrets["access key"], "STOKER_TOKEN=" + secrets["wrong token"]}
-	spans := collectSpans(t)
-	env = append(env, "OTEL_EXPORTER_OTLP_ENDPOINT="+spans.url, "OTEL_EXPORTER_OTLP_HEADERS=x-key="+secrets["key of the collector"], "OTEL_BSP_SCHEDULE_DELAY=100")
+	collector := spans.Serve(t)
+	env = append(env, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_EXPORTER_OTLP_HEADERS=x-key="+secrets["key of the collector"], "OTEL_BSP_SCHEDULE_DELAY=100")
 	var out output
 
 	admin := &user{t: t, dir: home}
@@ -195,7 +199,12 @@ storages:
 		t.Fatal(err)
 	}
 	out.add("the list of processes", string(cmdline))
-	out.add("traces", spans.wait(t))
+	ctx, cancel := context.WithTimeout(t.Context(), processTimeout)
+	defer cancel()
+	if err := collector.Await(ctx, tracev1.Span_SPAN_KIND_SERVER, tracev1.Span_SPAN_KIND_CLIENT); err != nil {
+		t.Errorf("there were no spans of own calls and of calls to the platform: %v", err)
+	}
+	out.add("traces", collector.Text())
 	p.signal(syscall.SIGQUIT) // as a crash does, it prints every goroutine with its arguments
 	p.wait(processTimeout)
 	p.mu.Lock()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -14,9 +13,7 @@ import (
 	"testing"
 	"time"
 
-	collectorv1 "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
@@ -25,64 +22,13 @@ import (
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/service"
 	"github.com/stokerd/stoker/internal/testkit/platform"
+	"github.com/stokerd/stoker/internal/testkit/spans"
 )
 
-// collector is a collector of traces as OpenTelemetry's own: it takes spans over gRPC and keeps them.
-type collector struct {
-	collectorv1.UnimplementedTraceServiceServer
-
-	mu    sync.Mutex
-	spans []*tracev1.Span
-}
-
-func (c *collector) Export(_ context.Context, req *collectorv1.ExportTraceServiceRequest) (*collectorv1.ExportTraceServiceResponse, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, resource := range req.GetResourceSpans() {
-		for _, scope := range resource.GetScopeSpans() {
-			c.spans = append(c.spans, scope.GetSpans()...)
-		}
-	}
-	return &collectorv1.ExportTraceServiceResponse{}, nil
-}
-
-// serveCollector serves a collector until the test ends, and returns its address.
-func serveCollector(t *testing.T, c *collector) string {
+// oneSpan returns the one span whose name begins with a text.
+func oneSpan(t *testing.T, c *spans.Collector, prefix string) *tracev1.Span {
 	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := grpc.NewServer()
-	collectorv1.RegisterTraceServiceServer(server, c)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(listener) // it ends with Stop
-	}()
-	t.Cleanup(func() {
-		server.Stop()
-		<-done
-	})
-	return "http://" + listener.Addr().String()
-}
-
-// named returns the spans whose names begin with a text.
-func (c *collector) named(prefix string) (found []*tracev1.Span) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, s := range c.spans {
-		if strings.HasPrefix(s.GetName(), prefix) {
-			found = append(found, s)
-		}
-	}
-	return found
-}
-
-// one returns the one span whose name begins with a text.
-func (c *collector) one(t *testing.T, prefix string) *tracev1.Span {
-	t.Helper()
-	found := c.named(prefix)
+	found := c.Named(prefix)
 	if len(found) != 1 {
 		t.Fatalf("%d spans %s, want one", len(found), prefix)
 	}
@@ -95,8 +41,8 @@ const callerTrace, callerSpan = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba
 // TestTraces submits a batch within a caller's trace to a service that is stopped before it starts the job. What the
 // next process does for the job is linked to that trace, down to the calls to the platform, and known by the call's id.
 func TestTraces(t *testing.T) {
-	spans := &collector{}
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", serveCollector(t, spans))
+	collector := spans.Serve(t)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
 	sim := &simulator.Simulator{Duration: 20 * time.Millisecond, Unlimited: true}
 	var requests sync.Map // paths of POSTs, by X-Request-Id
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -148,7 +94,7 @@ func TestTraces(t *testing.T) {
 		}
 		id = batch.GetId()
 	})
-	if found := spans.named("start job"); len(found) > 0 {
+	if found := collector.Named("start job"); len(found) > 0 {
 		t.Fatal("the job was started before the restart")
 	}
 	during(func(ctx context.Context, c *client.Client) {
@@ -165,12 +111,12 @@ func TestTraces(t *testing.T) {
 			t.Errorf("the audit log has %v, %v", entries, err)
 		}
 	})
-	submit := spans.one(t, "stoker.v1.BatchService/SubmitBatch")
+	submit := oneSpan(t, collector, "stoker.v1.BatchService/SubmitBatch")
 	if hex.EncodeToString(submit.GetTraceId()) != callerTrace || hex.EncodeToString(submit.GetParentSpanId()) != callerSpan {
 		t.Errorf("the call's span is in trace %x below %x, not the caller's", submit.GetTraceId(), submit.GetParentSpanId())
 	}
 	for _, name := range []string{"prepare job", "start job", "attempt"} {
-		span := spans.one(t, name)
+		span := oneSpan(t, collector, name)
 		linked := slices.ContainsFunc(span.GetLinks(), func(l *tracev1.Span_Link) bool {
 			return string(l.GetTraceId()) == string(submit.GetTraceId()) && string(l.GetSpanId()) == string(submit.GetSpanId())
 		})
@@ -178,18 +124,18 @@ func TestTraces(t *testing.T) {
 			t.Errorf("%s is no trace of its own with a link to the call: %v", name, span)
 		}
 	}
-	start := spans.one(t, "start job")
+	start := oneSpan(t, collector, "start job")
 	var called *tracev1.Span
-	for _, s := range spans.named("POST /v1/encoding/encodings/{id}/start") {
+	for _, s := range collector.Named("POST /v1/encoding/encodings/{id}/start") {
 		called = s
 	}
 	if called == nil || string(called.GetTraceId()) != string(start.GetTraceId()) || string(called.GetParentSpanId()) != string(start.GetSpanId()) || called.GetKind() != tracev1.Span_SPAN_KIND_CLIENT {
 		t.Errorf("the call to the platform is not below the start: %v", called)
 	}
-	if attempt := spans.one(t, "attempt"); attempt.GetEndTimeUnixNano() <= attempt.GetStartTimeUnixNano() {
+	if attempt := oneSpan(t, collector, "attempt"); attempt.GetEndTimeUnixNano() <= attempt.GetStartTimeUnixNano() {
 		t.Error("the attempt has taken no time")
 	}
-	for _, s := range append(spans.named("stoker.v1.BatchService/Watch"), spans.named("GET")...) {
+	for _, s := range append(collector.Named("stoker.v1.BatchService/Watch"), collector.Named("GET")...) {
 		if strings.HasSuffix(s.GetName(), "/status") || strings.Contains(s.GetName(), "Watch") {
 			t.Errorf("there is a span %s", s.GetName())
 		}

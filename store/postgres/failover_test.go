@@ -260,7 +260,8 @@ func TestCommitCutOff(t *testing.T) {
 			s := mustOpen(t, strings.Replace(server.URL(name), server.Address, between.Address, 1))
 			b := submit(t, s, 3)
 			part := []byte("COMMIT\x00") // the statement, or the server's word for what it did
-			cutCommits := func() {        // that of the update, and of the store itself meanwhile
+			// cutCommits cuts that of the update, and of the store itself meanwhile.
+			cutCommits := func() {
 				between.CutWhen(func(fromServer bool, data []byte) bool {
 					return fromServer == tt.committed && bytes.Contains(data, part)
 				})
