@@ -162,15 +162,16 @@ func (d *replica) eachPath(do func(*relay.Relay)) {
 func (r *replicas) driver() *replica {
 	r.t.Helper()
 	const query = `SELECT address FROM leases WHERE name = 'default' AND expires >= clock_timestamp()`
+	var address string
 	for began := time.Now(); time.Since(began) < processTimeout; wait(20 * time.Millisecond) {
-		address := pgserver.Read(r.t.Context(), r.primary.URL(r.database), query)
+		address = pgserver.Read(r.t.Context(), r.primary.URL(r.database), query)
 		for _, one := range r.all {
-			if strings.HasSuffix(address, ", "+one.address) {
-				return one
+			if strings.HasSuffix(address, fmt.Sprintf(", process %d, %s", one.life.cmd.Process.Pid, one.address)) {
+				return one // and not what it was before it was started again
 			}
 		}
 	}
-	r.t.Fatal("nobody drives the account")
+	r.t.Fatalf("nobody that runs drives the account; %q did last", address)
 	return nil
 }
 
