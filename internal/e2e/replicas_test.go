@@ -26,6 +26,7 @@ type replicas struct {
 	t                *testing.T
 	sim              *simulator.Simulator
 	primary, standby *pgserver.Host
+	between          *relay.Relay // what the standby follows the primary through
 	database         string
 	all              [2]*replica
 	killed           *pgserver.Host // the primary before the failover
@@ -44,7 +45,8 @@ func newReplicas(t *testing.T, settings ...string) *replicas {
 	t.Helper()
 	r := &replicas{t: t, sim: &simulator.Simulator{Encoders: 3, Duration: 400 * time.Millisecond, Unlimited: true}}
 	r.primary = pgserver.StartHost(t, "fsync=off")
-	r.standby = r.primary.Standby(t, "standby", r.primary.Address)
+	r.between = relay.Start(t, r.primary.Address)
+	r.standby = r.primary.Standby(t, "standby", r.between.Address)
 	r.primary.RequireStandby(t, "standby")
 	r.database = r.primary.NewDatabase(t)
 	if _, _, err := postgres.Migrate(t.Context(), r.primary.URL(r.database)); err != nil {
