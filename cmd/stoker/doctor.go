@@ -53,13 +53,13 @@ Exit codes, as monitors want them: 0 all is well; 1 something is to be looked at
 			}
 			if bundle != "" {
 				if err := checkBundlePath(bundle); err != nil {
-					return &exitError{code: exitUnknown, err: err}
+					return c.unknownError(cmd.Context(), err)
 				}
 			}
 			d := &examination{cli: c, sources: sourcesOf(c, from)}
 			results, err := d.run(cmd.Context(), stopped)
 			if err != nil {
-				return &exitError{code: exitUnknown, err: err}
+				return c.unknownError(cmd.Context(), err)
 			}
 			if err := writeAll(to, results); err != nil {
 				return err
@@ -69,7 +69,7 @@ Exit codes, as monitors want them: 0 all is well; 1 something is to be looked at
 			}
 			if bundle != "" {
 				if err := d.writeBundle(cmd.Context(), bundle, batch, results); err != nil {
-					return &exitError{code: exitUnknown, err: err}
+					return c.unknownError(cmd.Context(), err)
 				}
 				c.note("%s written; look at it before you send it", bundle)
 			}
@@ -87,6 +87,16 @@ Exit codes, as monitors want them: 0 all is well; 1 something is to be looked at
 
 // exitUnknown is the exit code of a check that could not be made, as monitors want it.
 const exitUnknown = 3
+
+// unknownError gives an error the exit code of a check that could not be made, and the words that it has in other
+// commands. The end by a signal keeps its own.
+func (c *cli) unknownError(ctx context.Context, err error) error {
+	_, text, below := c.exitStatus(ctx, err)
+	if text == "" {
+		return err
+	}
+	return &exitError{code: exitUnknown, err: errors.New(text), below: below}
+}
 
 // doctorVerdict is the exit code for results.
 func doctorVerdict(results []*stokerv1.CheckResult) error {
