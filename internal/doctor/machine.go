@@ -41,7 +41,7 @@ func CheckDisk(cfg *config.Config) Finding {
 
 // DiskFinding is the finding of a disk of which so many bytes are free, and have to be left for jobs to be taken.
 func DiskFinding(directory string, free, floor uint64) Finding {
-	const remedy = "make room, or delete batches; the job table has some 500 bytes for each job"
+	const remedy = "make room, or delete batches; the job table has 480 to 680 bytes for each job"
 	switch {
 	case free < floor:
 		return fail(AboutDisk, directory, remedy, "%s are free, and no jobs are taken below %s (disk_floor)", size(free), size(floor))
