@@ -76,7 +76,7 @@ func explainDatabase(url, flag string, err error) error {
 		{postgres.ErrReadOnly, "it is a standby, or set to be read only: name the primary, or all hosts and target_session_attrs=read-write"},
 		{postgres.ErrRights, "let the role that owns the tables run stoker migrate, and grant this one SELECT, INSERT, UPDATE and DELETE on all of them"},
 		{postgres.ErrRefused, "check the user, the password, which belongs into the file that PGPASSFILE names, the name of the database, and the parameters of the URL"},
-		{postgres.ErrConnections, "a replica takes up to twelve: end what holds the others, or raise the limit of the role, of the database, or max_connections"},
+		{postgres.ErrConnections, "a replica takes up to fourteen: end what holds the others, or raise the limit of the role, of the database, or max_connections"},
 		{postgres.ErrTables, "restore it from a backup, or name the right database with " + flag + "; nothing was changed"},
 		{postgres.ErrPooler, "name the server itself with " + flag + ", or add default_query_exec_mode=exec to the URL"},
 		{job.ErrFull, "make room for the database; nothing that was acknowledged is lost"},

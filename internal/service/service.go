@@ -126,7 +126,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 	dispatching := dispatcher.Config{
 		Store: s.store, Campaign: campaignFor(s.store), Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval,
 		Sources: dispatcherSources(cfg), MaxStartsOf: func(principal string) int { return s.reloader.current.Load().MaxStartsOf(principal) },
-		OnFilled: s.metrics.NotePlaceFilled,
+		OnFilled: s.metrics.NotePlaceFilled, OnDuplicate: s.metrics.NoteDuplicate,
 	}
 	serving := server.Config{
 		Store: s.store, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(), Diagnostics: &diagnostics{service: s},
