@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/stokerd/stoker/internal/access"
@@ -23,6 +24,9 @@ type writer struct {
 	outputs  *outputIndex
 	unit     *unit // used by the goroutine alone
 
+	// others is how many writes were handed in that are not made in the background.
+	others atomic.Int64
+
 	ops     chan *op
 	closing chan struct{} // closed: take no more
 	closed  chan struct{} // closed: the goroutine has ended
@@ -39,6 +43,7 @@ type op struct {
 	// readsTable is set if run asks the transaction for more than it has declared. The rows of
 	// the members before it are written first.
 	readsTable bool
+	background bool           // nobody waits for it: see pacer
 	record     *access.Record // of the call that writes; nil if there is none
 	fence      Lease          // without which nothing is written; nil: it is not needed
 
@@ -95,6 +100,9 @@ func (w *writer) do(ctx context.Context, o *op) error {
 	case <-w.closing:
 		return errClosed
 	default:
+	}
+	if !o.background {
+		w.others.Add(1)
 	}
 	select {
 	case w.ops <- o:
