@@ -69,8 +69,8 @@ func TestExamineInUse(t *testing.T) {
 	if instance, whole, err := Examine(t.Context(), path); instance != s.InstanceID() || !whole || err != nil {
 		t.Errorf("in use: %q, %v, %v", instance, whole, err)
 	}
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
+	ended, cancel := context.WithCancelCause(t.Context())
+	cancel(nil)
 	if instance, whole, err := Examine(ended, path); instance != s.InstanceID() || whole || err != nil {
 		t.Errorf("without time: %q, %v, %v", instance, whole, err)
 	}
