@@ -82,7 +82,7 @@ bench: ## Print the figures of docs/figures.md, except the load test's, and draw
 	go test -count=1 -v -timeout=30m -run='^TestFigures$$' ./server
 	go test -count=1 -v -timeout=30m -run='^TestFigures$$' ./store/sqlite
 	go test -count=1 -v -timeout=30m -run='^TestMillion$$' ./internal/e2e
-	go test -count=1 -v -timeout=30m -run='^Test(Replicas|Failover)$$' ./internal/e2e ./store/postgres
+	go test -count=1 -v -timeout=30m -p=1 -run='^Test(Replicas|TakeoverTimes|Failover)$$' ./internal/e2e ./store/postgres
 	go test -run='^$$' -bench=. -benchmem $(or $(ARGS),./...)
 
 .PHONY: fuzz

@@ -175,7 +175,7 @@ func (s mortalStore) DeleteOrphan(ctx context.Context, account, encoding string)
 // mortalStore does not override would write on.
 func TestMortalStoreOverridesWrites(t *testing.T) {
 	reads := []string{
-		"AccountSettings", "Batch", "CancellingBatches", "DailyStarts", "EncodingJobs", "Events", "InstanceID", "Job",
+		"AccountSettings", "Attempts", "Batch", "CancellingBatches", "DailyStarts", "EncodingJobs", "Events", "InstanceID", "Job",
 		"JobsInFlight", "ListParameters", "NextDueTime", "NextJobs", "Orphans", "PrincipalStarts", "Resource",
 		"Trusted", "WasDeleted",
 		"PublishAccountStatus", // it writes to memory only

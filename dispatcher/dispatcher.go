@@ -54,6 +54,10 @@ type Config struct {
 	// OnFilled is told how long a place in the queue of an account was free until a start filled it, of the
 	// places that became free while jobs waited. It must not block. Default: nobody is told.
 	OnFilled func(accountID string, free time.Duration)
+	// OnDuplicate is told of each encoding that was started although its attempt has another one: see worker_duplicate.go.
+	// It must not block. Default: nobody is told.
+	OnDuplicate func(accountID string)
+	duplicates  *duplicateAttempts
 	// Tracer follows what is done for jobs. Default: nobody does.
 	Tracer Tracer
 	// Clock tells the time. Default: the system's clock. With any other clock the dispatcher
@@ -104,6 +108,7 @@ func New(c Config) (*Dispatcher, error) {
 	c.PollInterval = cmp.Or(c.PollInterval, DefaultPollInterval)
 	c.Grace = cmp.Or(c.Grace, DefaultGrace)
 	c.Clock = clock.Or(c.Clock)
+	c.duplicates = newDuplicateAttempts(c.OnDuplicate)
 	d := &Dispatcher{config: c, canceller: newWakeup(), loops: map[string]*accountLoop{}, accounts: map[string]Account{}}
 	for _, a := range c.Accounts {
 		if _, taken := d.loops[a.ID]; taken || a.ID == "" {

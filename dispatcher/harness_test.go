@@ -57,6 +57,7 @@ type world struct {
 	auto            bool
 	maxStartsPerDay int // MaxStartsPerDay
 	maxStartsOf     func(principal string) int
+	onDuplicate     func(accountID string)
 	poll            time.Duration
 	governor        *bitmovin.Governor
 	apiKey          func() (string, error)
@@ -169,7 +170,7 @@ func (w *world) prepare(c clock.Clock) {
 		Logger:       slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Accounts:     accounts,
 		Campaign:     w.court.campaignFor(table, w.mortal),
-		PollInterval: w.poll, Clock: c, MaxStartsOf: w.maxStartsOf,
+		PollInterval: w.poll, Clock: c, MaxStartsOf: w.maxStartsOf, OnDuplicate: w.onDuplicate,
 		Sources: Sources{
 			Inputs: map[string]Storage{
 				"in":    {Storage: bitmovin.Storage{Type: bitmovin.StorageHTTP, Host: "storage.example"}},

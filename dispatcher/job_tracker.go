@@ -307,7 +307,7 @@ func (k *jobTracker) describe(s *job.AccountStatus, now time.Time) {
 func (k *jobTracker) noStatusErrors() map[string]error {
 	first := map[string]*trackedJob{}
 	for t := range k.index.unusual {
-		if t.failures < failuresToReport || !t.lacksStatus() && t.failingTask != taskStop {
+		if t.failures < failuresToReport || !t.lacksStatus() && t.failingTask != taskStop || job.TableTrouble(t.lastErr) {
 			continue
 		}
 		if known := first[t.job.ID.Batch]; known == nil || t.job.ID.Number < known.job.ID.Number {

@@ -25,6 +25,8 @@ type JobStore interface {
 	Job(ctx context.Context, id job.ID) (job.Job, error)
 	// Events returns a job's changes of state, the oldest first.
 	Events(ctx context.Context, id job.ID) ([]job.Event, error)
+	// Attempts returns the attempts of a job that have ended without success, the oldest first.
+	Attempts(ctx context.Context, id job.ID) ([]job.Attempt, error)
 	// UpdateJob applies f to a job, writes it, and returns it as it then is. An error of f
 	// changes nothing. f may be called twice.
 	UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error)

@@ -153,7 +153,10 @@ func (t *trackedJob) clearFailure(kind taskKind, stateChanged bool) {
 
 // lacksStatus reports whether the platform gave no answer about the encoding when it was
 // polled last. Such an encoding is polled at its own pace, and no other job waits for it.
-func (t *trackedJob) lacksStatus() bool { return t.failures > 0 && t.failingTask == taskPoll }
+// A poll of which the answer could not be written says nothing of the kind.
+func (t *trackedJob) lacksStatus() bool {
+	return t.failures > 0 && t.failingTask == taskPoll && !job.TableTrouble(t.lastErr)
+}
 
 // cannotBePolled reports whether no poll tells how the encoding stands, so that only the
 // platform's queue as a whole shows whether it holds a place there.

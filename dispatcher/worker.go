@@ -47,11 +47,13 @@ type worker struct {
 	// underConfiguration has the ids of the encodings that are being configured. The job table
 	// has such an id only once its encoding is configured.
 	underConfiguration sync.Map
+	duplicates         *duplicateAttempts
 }
 
 func newWorker(c Config, a Account, log *slog.Logger) *worker {
 	return &worker{
 		account: a, store: c.Store, log: log, clock: c.Clock, settle: cmp.Or(c.Settle, a.Client.Timeout()+settleMargin), traces: taskTraces{c.Tracer}, maxStartsOf: c.MaxStartsOf,
+		duplicates:  c.duplicates,
 		provisioner: provision.New(c.provision(a, log)),
 		encodings:   newEncodingList(c.Store, a, c.Clock, log),
 	}

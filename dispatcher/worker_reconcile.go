@@ -176,6 +176,9 @@ func (w *worker) reconcileUnknown(ctx context.Context, e bitmovin.Encoding) erro
 		if adopted, err := w.adoptTemplateEncoding(ctx, e, id, attempt); err != nil || adopted {
 			return err
 		}
+		if duplicate, err := (duplicateSearch{w}).stop(ctx, e, id, attempt); err != nil || duplicate {
+			return err
+		}
 	}
 	if e.Status == bitmovin.StatusCreated {
 		if configuring, err := w.isBeingConfigured(ctx, e, id); err != nil || configuring {

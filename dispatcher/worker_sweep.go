@@ -21,7 +21,7 @@ var errUnknownStatus = errors.New("the encoding has an unknown status")
 // no job, and records them as orphans. An encoding that is being configured is in the job table
 // before it is removed from underConfiguration, so the table is asked last. Where a sweep has to
 // list everybody's encodings, it leaves out those created before from, which earlier sweeps have
-// seen.
+// seen. Where another process may have driven the account, it looks for attempts with two encodings too.
 func (w *worker) sweep(ctx context.Context, from, before time.Time) error {
 	w.encodings.lookForOtherInstances(ctx)
 	query := w.encodings.narrowToOwn(bitmovin.EncodingQuery{Status: bitmovin.StatusCreated, SkipTotalCount: true})
@@ -43,7 +43,10 @@ func (w *worker) sweep(ctx context.Context, from, before time.Time) error {
 	if err != nil {
 		return err
 	}
-	return w.reconcileAll(ctx, unknown)
+	if err := w.reconcileAll(ctx, unknown); err != nil || !w.takenOver {
+		return err
+	}
+	return duplicateSearch{w}.sweep(ctx, from)
 }
 
 // recordOrphan records an encoding that belongs to no job as an orphan. The loop deletes it.

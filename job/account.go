@@ -47,6 +47,9 @@ type AccountStatus struct {
 	PausedReason string
 	PausedSince  time.Time // zero if unknown
 
+	// TableTrouble is why the job table cannot be written, and with it nothing be started; the zero value: it can.
+	TableTrouble Problem
+
 	// Settle is how long a start without an answer is looked up before it is repeated.
 	Settle time.Duration
 

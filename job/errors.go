@@ -18,6 +18,31 @@ var (
 	ErrUnavailable       = errors.New("the job table cannot be reached")
 )
 
+// ErrReadOnly says that the job table can be read and not written: its disk is read-only, or its files are. It matches
+// [ErrUnavailable].
+var ErrReadOnly = fmt.Errorf("%w: its disk or its files can only be read", ErrUnavailable)
+
+// ErrDamaged says that a part of the job table cannot be read. It matches [ErrUnavailable].
+var ErrDamaged = fmt.Errorf("%w: it is damaged", ErrUnavailable)
+
+// TableTrouble reports whether err says that the job table cannot be used at present, whatever was asked of it.
+func TableTrouble(err error) bool { return errors.Is(err, ErrFull) || errors.Is(err, ErrUnavailable) }
+
+// ExplainTableTrouble says for people why the job table cannot be written, and what to do. err is a [TableTrouble].
+func ExplainTableTrouble(err error) string {
+	switch {
+	case errors.Is(err, ErrDamaged):
+		return "the job table is damaged: keep the file, stop the service, restore the latest backup in its place (stoker backup restore), and start" +
+			" the service again; it finds what the platform has encoded since"
+	case errors.Is(err, ErrFull):
+		return "the disk is full, and the job table cannot be written: make room, and work goes on by itself"
+	case errors.Is(err, ErrReadOnly):
+		return "the disk of the job table, or its file, is read-only: mount it for writing (dmesg says why it is not), or give the file back to the" +
+			" service's user, and work goes on by itself"
+	}
+	return "the job table cannot be written: the log says why, and work goes on by itself when the cause is gone"
+}
+
 // ErrUnconfirmed says that nobody knows whether a change was made. It matches [ErrUnavailable].
 var ErrUnconfirmed = fmt.Errorf("%w: the commit is not confirmed, and may have happened", ErrUnavailable)
 

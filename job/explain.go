@@ -141,6 +141,9 @@ func (e WaitExplainer) inLineWait(j *Job, rank int64) Wait {
 
 // startingWait is the wait of a STARTING job.
 func (e WaitExplainer) startingWait(j *Job) Wait {
+	if e.Account.TableTrouble.Text != "" {
+		return e.Account.TableTrouble.asWait()
+	}
 	if w := e.Account.breakerWait(); w.Code != "" {
 		return w
 	}
@@ -203,6 +206,9 @@ func (e WaitExplainer) platformWait(j *Job) Wait {
 
 // cancellingWait is the wait of a CANCELLING job.
 func (e WaitExplainer) cancellingWait(j *Job) Wait {
+	if e.Account.TableTrouble.Text != "" {
+		return e.Account.TableTrouble.asWait()
+	}
 	if w := e.Account.breakerWait(); w.Code != "" {
 		return w
 	}
@@ -306,6 +312,9 @@ func (a *AccountStatus) emptyLineWait(now time.Time) Wait {
 
 // allBlocked is why no job of the account is started, whatever the job.
 func (a *AccountStatus) allBlocked(now time.Time) Wait {
+	if a.TableTrouble.Text != "" {
+		return a.TableTrouble.asWait()
+	}
 	if a.StartsExhausted() && a.PausedSince.IsZero() { // the daily limit sets Paused too, without PausedSince
 		return Wait{Code: WaitDailyLimit, Count: int64(a.StartsTodayCount), Limit: int64(a.MaxStartsPerDay), Until: a.PausedUntil}
 	}

@@ -30,7 +30,7 @@ const (
 	WaitBreaker        WaitCode = "BREAKER"         // the platform cannot be used; Since; Until: the next try; Text
 	WaitStorage        WaitCode = "STORAGE"         // a storage or the recipe of the batch cannot be used; Since; Until: the next try; Text
 	WaitOrganisation   WaitCode = "ORGANISATION"    // the key seems to be another organisation's; Since; Until: the next try; Text
-	WaitProblem        WaitCode = "PROBLEM"         // calls for the job failed, for reasons that do not lie with the job; Until: the next try; Text
+	WaitProblem        WaitCode = "PROBLEM"         // calls for the job failed, for reasons that do not lie with the job, or the job table cannot be written; Since; Until: the next try; Text
 	WaitReconciling    WaitCode = "RECONCILING"     // the platform has to be compared with the job table first; Since; Text: why the latest try failed
 	WaitDailyLimit     WaitCode = "DAILY_LIMIT"     // Count of Limit starts of the day have been made, for batches of Subject if that is set; Until
 	WaitStart          WaitCode = "START"           // the start has been sent, or is about to be; Since

@@ -58,6 +58,7 @@ var errorTable = []struct {
 		return subject(req) + " is in a state that does not allow this"
 	}},
 	{job.ErrFull, codes.ResourceExhausted, "DISK_FULL", fixedText("the server's disk is full; nothing was stored")},
+	{job.ErrReadOnly, codes.FailedPrecondition, "DISK_READ_ONLY", fixedText("the server's disk is read-only, and nothing can be stored until it can be written again")},
 	{job.ErrUnconfirmed, codes.Unavailable, "OUTCOME_UNKNOWN", fixedText("the job table has not confirmed the change, which may have been made; look before you try again")},
 	{job.ErrUnavailable, codes.Unavailable, "JOB_TABLE_UNAVAILABLE", fixedText("the job table cannot be reached; try again")},
 	{ErrShutdown, codes.Unavailable, "SHUTTING_DOWN", fixedText("the server is shutting down; reconnect with the latest cursor")},

@@ -300,7 +300,11 @@ func revisionOf(cursor []byte) int64 {
 	if _, err := base64.RawURLEncoding.Decode(b, cursor); err != nil || len(b) < 4 {
 		return 0
 	}
-	revision, _ := binary.Uvarint(b[3:])
+	at := 3
+	if b[1] == 'h' { // the word of the history of a table with several replicas comes first
+		at = min(at+len("ab12"), len(b))
+	}
+	revision, _ := binary.Uvarint(b[at:])
 	return int64(revision)
 }
 

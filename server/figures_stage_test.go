@@ -18,6 +18,7 @@ import (
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
+	"github.com/stokerd/stoker/store/postgres"
 	"github.com/stokerd/stoker/store/sqlite"
 )
 
@@ -140,10 +141,7 @@ func TestFiguresStage(t *testing.T) {
 // openStoker opens a real server over a durable job table. play takes the jobs of the batch through their
 // lives.
 func (a audience) openStoker(t *testing.T) (o opened, play func() played, end func()) {
-	table, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	table, changed := a.openTables(t)
 	s, err := server.New(server.Config{
 		Store: table, Access: store.NewAccessTable(table), Catalog: catalog(), Logger: slog.New(slog.DiscardHandler),
 		Limits: server.Limits{WatchesPerCaller: a.Watchers + 1, Watches: a.Watchers + 1},
@@ -157,6 +155,7 @@ func (a audience) openStoker(t *testing.T) (o opened, play func() played, end fu
 	end = func() {
 		house.close(func() { s.Stop(house.grpc, 0) })
 		_ = table.Close() // nothing is read from it any more
+		_ = changed.Close()
 	}
 	resp, err := house.client(t, 0).SubmitBatch(t.Context(), submission(a.changes()/stepsOfJob))
 	if err != nil {
@@ -167,7 +166,7 @@ func (a audience) openStoker(t *testing.T) (o opened, play func() played, end fu
 		p := played{Due: make([]time.Time, a.changes()+2)}
 		var mu sync.Mutex
 		p.Took = a.play(t.Context(), func(ctx context.Context, number int64, at time.Time) {
-			j, err := table.UpdateJob(ctx, job.ID{Batch: id, Number: number}, time.Now(), func(u *job.Update) error { return goOn(u, time.Now()) })
+			j, err := changed.UpdateJob(ctx, job.ID{Batch: id, Number: number}, time.Now(), func(u *job.Update) error { return goOn(u, time.Now()) })
 			if err != nil {
 				t.Error(err)
 				return
@@ -187,4 +186,24 @@ func (a audience) openStoker(t *testing.T) (o opened, play func() played, end fu
 		return p
 	}
 	return opened{house.address, id}, play, end
+}
+
+// openTables opens the job table of the server, and the one by which it is changed: the same one, or that of another
+// replica.
+func (a audience) openTables(t *testing.T) (table, changed *store.Store) {
+	t.Helper()
+	var err error
+	if !a.Elsewhere {
+		if table, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		return table, table
+	}
+	if table, err = postgres.Open(t.Context(), a.Database, store.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if changed, err = postgres.Open(t.Context(), a.Database, store.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	return table, changed
 }

@@ -12,6 +12,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/stokerd/stoker/internal/testkit/pgserver"
+	"github.com/stokerd/stoker/store/postgres"
 )
 
 // audience is a batch under watch by many: what happens to it, and who looks on.
@@ -23,6 +26,9 @@ type audience struct {
 	Apart    bool          // each watcher has a connection of its own
 	Bare     bool          // the server is the bare one
 	Brief    bool          // the batch changes for a second, and not for [playTime]
+	// Elsewhere has another replica make the changes, in Database; the server that is watched hears of them.
+	Elsewhere bool
+	Database  string
 }
 
 // playTime is how long a batch changes for a figure.
@@ -51,6 +57,8 @@ func (a audience) String() string {
 		s += fmt.Sprintf(", min_interval %v", a.Interval)
 	case a.Apart:
 		s += ", each on a connection of its own"
+	case a.Elsewhere:
+		s += " on another replica"
 	}
 	return s
 }
@@ -71,10 +79,14 @@ type reach struct {
 // Otherwise the test holds that a small audience loses nothing, and that the figures can still be taken.
 func TestFigures(t *testing.T) {
 	if os.Getenv("STOKER_FIGURES") == "" {
-		for _, a := range []audience{{Watchers: 10, Rate: 60, Brief: true}, {Watchers: 10, Rate: 60, Brief: true, Bare: true}} {
-			if r := a.watch(t); r.messages == 0 || r.memory == 0 || r.peak < r.memory {
-				t.Errorf("%v: no figures: %+v", a, r)
-			}
+		for _, a := range []audience{
+			{Watchers: 10, Rate: 60, Brief: true}, {Watchers: 10, Rate: 60, Brief: true, Bare: true}, {Watchers: 10, Rate: 60, Brief: true, Elsewhere: true},
+		} {
+			t.Run(a.String(), func(t *testing.T) {
+				if r := a.watch(t); r.messages == 0 || r.memory == 0 || r.peak < r.memory || r.lost > 0 && !a.Bare {
+					t.Errorf("no figures: %+v", r)
+				}
+			})
 		}
 		return
 	}
@@ -90,6 +102,9 @@ func TestFigures(t *testing.T) {
 		{Watchers: 5_000, Rate: 500, Apart: true},
 		{Watchers: 5_000, Rate: 500, Bare: true},
 		{Watchers: 10_000, Rate: 50},
+		{Watchers: 1, Rate: 500, Elsewhere: true},
+		{Watchers: 100, Rate: 500, Elsewhere: true},
+		{Watchers: 1_000, Rate: 500, Elsewhere: true},
 	} {
 		server := "Stoker"
 		if a.Bare {
@@ -109,6 +124,12 @@ func TestFigures(t *testing.T) {
 
 // watch has the audience watch a batch of a server in a process of its own: Stoker, or the bare one.
 func (a audience) watch(t *testing.T) reach {
+	if a.Elsewhere {
+		a.Database = pgserver.Start(t).URL(t)
+		if _, _, err := postgres.Migrate(t.Context(), a.Database); err != nil {
+			t.Fatal(err)
+		}
+	}
 	stage := openStage(t, a)
 	crowd := stage.admit(t, a)
 	begin := usage(t)

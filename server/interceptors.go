@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"strings"
 	"time"
@@ -192,7 +191,7 @@ func (s *Server) fail(ctx context.Context, err error, req any, method string) er
 	if limit := limitOf(err); limit != "" {
 		s.callers.countRefusal(limit)
 	}
-	if !known || errors.Is(err, job.ErrFull) || errors.Is(err, job.ErrUnavailable) {
+	if !known || job.TableTrouble(err) {
 		s.log.ErrorContext(ctx, "call failed", callIDKey, callID(ctx), "method", methodName(method), "subject", subject(req), "err", err)
 	}
 	return st.Err()

@@ -29,6 +29,12 @@ func newWaitingLimit(most int, count func(ctx context.Context, paused bool) (map
 func (l *waitingLimit) add(ctx context.Context, account string, jobs int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if jobs > l.most {
+		return &limitError{
+			limit: "waiting_jobs_per_account",
+			text:  fmt.Sprintf("%d jobs are more than may wait for an account at a time, which are %d (limits.waiting_jobs_per_account): submit fewer, or raise the limit", jobs, l.most),
+		}
+	}
 	waiting, known := l.upTo[account]
 	if !known || waiting+int64(jobs) > int64(l.most) {
 		counts, err := l.count(ctx, true)
@@ -41,7 +47,8 @@ func (l *waitingLimit) add(ctx context.Context, account string, jobs int) error 
 	if waiting+int64(jobs) > int64(l.most) {
 		return &limitError{
 			limit: "waiting_jobs_per_account", retry: waitingRetry,
-			text: fmt.Sprintf("%d jobs of account %s wait, and may be %d: come back when some of them have been started", waiting, clip(account, maxName), l.most),
+			text: fmt.Sprintf("%d jobs of account %s wait, and may be %d (limits.waiting_jobs_per_account): come back when some of them have been started, or raise the limit",
+				waiting, clip(account, maxName), l.most),
 		}
 	}
 	l.upTo[account] += int64(jobs)

@@ -25,7 +25,7 @@ func (s *Store) AddJobs(ctx context.Context, batchID string, jobs []job.Spec, no
 		batch             job.Batch
 		added, duplicates int64
 	}
-	o := op{what: "add jobs to batch " + batchID, batch: batchID, readsTable: true}
+	o := op{what: "add jobs to batch " + batchID, batch: batchID, readsTable: true, inserts: len(jobs)}
 	if err := s.writer.outputs.prepare(ctx, s.engine, batchID); err != nil {
 		return job.Batch{}, 0, 0, fmt.Errorf("%s: %w", o.what, err)
 	}

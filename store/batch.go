@@ -77,7 +77,7 @@ func (s *Store) UpdateBatch(ctx context.Context, id string, now time.Time, f fun
 		}
 		b.Revision, b.UpdateTime = before.Revision+1, now
 		if !b.Open {
-			u.outputs.drop(b.Seq) // no jobs are added to it any more
+			u.dropOutputs(b.Seq) // no jobs are added to it any more
 		}
 		u.rows.Batches = append(u.rows.Batches, BatchRow{
 			Batch: b, ReadRevision: before.Revision, LabelsChanged: !maps.Equal(b.Labels, before.Labels),

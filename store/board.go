@@ -19,6 +19,7 @@ type board struct {
 	settings map[string]job.AccountSettings // as they were changed last
 	history  map[string]*accountHistory     // since this process has begun
 	drivers  map[string]job.Driver          // nil: no other process can drive an account
+	trouble  job.Problem                    // why the table cannot be written; the zero value: it can
 	// settingsChanges is how often this process has changed settings.
 	settingsChanges int
 }
@@ -104,6 +105,13 @@ func (b *board) PublishWebhooks(accountID string, w job.Webhooks) {
 	b.webhooks[accountID] = w
 }
 
+// RemoveWebhooks removes the status of the webhooks of an account, which gets none any more.
+func (b *board) RemoveWebhooks(accountID string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.webhooks, accountID)
+}
+
 // AccountStatus returns the status of an account, with settings as they were changed last even
 // if the account's loop has not acted on them yet; false if no status was published. It reads no
 // table.
@@ -141,7 +149,27 @@ func (b *board) complete(a job.AccountStatus) job.AccountStatus {
 	if w, ok := b.webhooks[a.ID]; ok && a.Webhooks == nil {
 		a.Webhooks = &w
 	}
+	a.TableTrouble = b.trouble
 	return a
+}
+
+// noteTransaction notes whether the table could be written. It reports whether that has changed. An error that is not
+// the table's says nothing.
+func (b *board) noteTransaction(err error) (changed bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch before := b.trouble; {
+	case err == nil:
+		b.trouble = job.Problem{}
+		return before.Text != ""
+	case job.TableTrouble(err):
+		b.trouble.Text = job.ExplainTableTrouble(err)
+		if before.Since.IsZero() {
+			b.trouble.Since = time.Now()
+		}
+		return b.trouble.Text != before.Text
+	}
+	return false
 }
 
 // withDriver adds who drives the account.

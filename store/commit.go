@@ -46,8 +46,12 @@ func (u *unit) noteSubmitted(accountID string, n int) {
 	}
 }
 
-// tell tells the observer of a transaction, if there is one.
+// tell tells of a transaction: the statuses of accounts, if it shows that the table cannot be written or can be again,
+// and the observer, if there is one.
 func (w *writer) tell(group []*op, begin time.Time, u *unit, err error) {
+	if w.shared == nil && w.noteTransaction(err) {
+		w.hear([]job.Change{{Everything: true, Dispatch: true}})
+	}
 	if w.onCommit == nil {
 		return
 	}

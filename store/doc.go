@@ -41,6 +41,10 @@
 //  3. [Tx.Write] writes the rows that the group has collected, each of them once, and
 //     [Tx.Commit] commits them. Then the callers get their answers.
 //
+// On a database with several writers, a write that inserts a thousand jobs or more is no member of
+// a group. It runs beside the groups in a transaction of its own, so nobody waits for it but the
+// changes of its own batch.
+//
 // A write that fails takes only itself down. A function that objects has changed no cached
 // value. If the database refuses something, or a function panics, the transaction is rolled
 // back and every member of the group runs again in a transaction of its own. The functions

@@ -22,7 +22,7 @@ type Engine interface {
 	// Snapshot calls read with a Reader that shows the table as it is at one moment. The
 	// Reader must not be used after read has returned.
 	Snapshot(ctx context.Context, read func(Reader) error) error
-	// Begin begins the transaction of a unit of work. The Store has at most one at a time. The
+	// Begin begins the transaction of a unit of work. The Store has at most one of it at a time. The
 	// database refuses it with [ErrDeposed] if one of the leases is another process's by now.
 	Begin(ctx context.Context, fences []Lease) (Tx, error)
 	// Campaign waits until no other process has one of the names, and returns a lease of all of them.

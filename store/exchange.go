@@ -13,6 +13,9 @@ import (
 // Shared is an [Engine] on whose table other processes work as well.
 type Shared interface {
 	Engine
+	// BeginBeside is [Engine.Begin] for a transaction on a connection of its own. There may be several of them beside
+	// that of Begin.
+	BeginBeside(ctx context.Context, fences []Lease) (Tx, error)
 	// Tell wakes the other processes. It neither waits nor fails: a wakeup may be lost.
 	Tell(w Wakeups)
 	// Listen calls hear for the wakeups of other processes, one after the other, until ctx ends.

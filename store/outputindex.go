@@ -14,7 +14,8 @@ import (
 // and jobs that are added later with those of the batch. A database index on the paths would cost
 // every submission an eighth of its time, and jobs are added to hardly any batch. So the paths of
 // batches that are open are kept in memory, as hashes: from the submission on, or read from the
-// table when they are needed. The index is emptied whenever a transaction is rolled back.
+// table when they are needed. A unit of work takes those of a batch out of the index, and gives them back after its
+// commit. So the index has nothing of a transaction that was rolled back.
 
 // maxOutputs is how many paths of all batches are kept, 8 bytes each. Those of the batch that
 // jobs are being added to are kept in any case.
@@ -23,8 +24,8 @@ const maxOutputs = 4_000_000
 // outputIndex holds the output paths of batches that jobs are added to.
 type outputIndex struct {
 	seed maphash.Seed
-	mu   sync.Mutex // guards the map; its values belong to the writer
-	of   map[int64]*batchOutputs
+	mu   sync.Mutex
+	of   map[int64]*batchOutputs // nil: a unit of work has them
 }
 
 // batchOutputs are the paths of the jobs of a batch up to a number, and of the jobs that it
@@ -55,49 +56,77 @@ func newOutputIndex() *outputIndex {
 	return &outputIndex{seed: maphash.MakeSeed(), of: map[int64]*batchOutputs{}}
 }
 
-// get returns the paths of a batch; nil if none are kept.
-func (o *outputIndex) get(seq int64) *batchOutputs {
+// has reports whether the paths of a batch are kept, or in use.
+func (o *outputIndex) has(seq int64) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.of[seq]
+	_, ok := o.of[seq]
+	return ok
 }
 
-// keep keeps the paths of a batch, unless they are kept already, and makes room for them.
-func (o *outputIndex) keep(seq int64, b *batchOutputs) *batchOutputs {
+// keep keeps the paths of a batch, unless they are kept already or in use.
+func (o *outputIndex) keep(seq int64, b *batchOutputs) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if kept, ok := o.of[seq]; ok {
-		return kept
+	if _, ok := o.of[seq]; !ok {
+		o.put(seq, b)
 	}
+}
+
+// put keeps the paths of a batch, and makes room for them.
+func (o *outputIndex) put(seq int64, b *batchOutputs) {
 	o.of[seq] = b
 	total := 0
 	for _, other := range o.of {
-		total += len(other.list)
+		total += other.size()
 	}
 	for other, b := range o.of {
 		if total <= maxOutputs {
 			break
 		}
-		if other != seq {
-			total -= len(b.list)
+		if other != seq && b != nil {
+			total -= b.size()
 			delete(o.of, other)
 		}
+	}
+}
+
+// size is how many paths there are.
+func (b *batchOutputs) size() int {
+	if b == nil {
+		return 0
+	}
+	return len(b.list)
+}
+
+// take takes the paths of a batch out of the index. If they are not there, or in use, it returns none.
+func (o *outputIndex) take(seq int64) *batchOutputs {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	b := o.of[seq]
+	o.of[seq] = nil
+	if b == nil {
+		return &batchOutputs{skipped: -1}
 	}
 	return b
 }
 
-// drop removes a batch that no jobs are added to any more.
-func (o *outputIndex) drop(seq int64) {
+// giveBack keeps the paths that a unit has taken, and has committed more of.
+func (o *outputIndex) giveBack(taken map[int64]*batchOutputs) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	delete(o.of, seq)
+	for seq, b := range taken {
+		o.put(seq, b)
+	}
 }
 
-// reset removes everything: the table may not have the rows that it came from.
-func (o *outputIndex) reset() {
+// forget removes the batches whose paths a unit has taken: the table may not have the rows that they came from.
+func (o *outputIndex) forget(taken map[int64]*batchOutputs) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	clear(o.of)
+	for seq := range taken {
+		delete(o.of, seq)
+	}
 }
 
 // add merges paths, sorted by their hashes, into those of the batch.
@@ -160,7 +189,7 @@ func (o *outputIndex) readSkipped(ctx context.Context, r SubmissionReader, seq i
 func (o *outputIndex) prepare(ctx context.Context, engine Engine, batchID string) error {
 	return engine.Snapshot(ctx, func(r Reader) error {
 		batch, err := r.Batch(ctx, batchID)
-		if errors.Is(err, job.ErrNotFound) || err == nil && (!batch.Open || batch.DistinctBy != job.ByOutputPath || o.get(batch.Seq) != nil) {
+		if errors.Is(err, job.ErrNotFound) || err == nil && (!batch.Open || batch.DistinctBy != job.ByOutputPath || o.has(batch.Seq)) {
 			return nil
 		}
 		if err != nil {
@@ -178,7 +207,11 @@ func (o *outputIndex) prepare(ctx context.Context, engine Engine, batchID string
 // currentOutputs returns the paths of a batch as the transaction sees them. skipped is how many jobs the batch has
 // skipped: other processes may have added some.
 func (u *unit) currentOutputs(seq, skipped int64) (*batchOutputs, error) {
-	b := u.outputs.keep(seq, &batchOutputs{skipped: -1})
+	b := u.outputPaths[seq]
+	if b == nil {
+		b = u.outputs.take(seq)
+		u.outputPaths[seq] = b
+	}
 	if err := u.outputs.read(u.ctx, u.tx, seq, b); err != nil {
 		return nil, err
 	}
@@ -205,7 +238,7 @@ func (o *outputIndex) sorted(jobs []job.Spec, last int64) []output {
 // were skipped, newlySkipped of them for the first time.
 func (u *unit) addOutputs(seq, last int64, inserted, skippedJobs []job.Spec, newlySkipped int64) {
 	o := u.outputs
-	b := o.get(seq)
+	b := u.outputPaths[seq]
 	if b == nil {
 		return
 	}
@@ -216,4 +249,10 @@ func (u *unit) addOutputs(seq, last int64, inserted, skippedJobs []job.Spec, new
 	}
 	b.add(skipped, b.last)
 	b.skipped += newlySkipped
+}
+
+// dropOutputs forgets the paths of a batch that no jobs are added to any more.
+func (u *unit) dropOutputs(seq int64) {
+	u.outputs.forget(map[int64]*batchOutputs{seq: nil})
+	delete(u.outputPaths, seq)
 }

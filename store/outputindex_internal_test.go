@@ -7,7 +7,7 @@ func TestOutputsHaveABound(t *testing.T) {
 	o := newOutputIndex()
 	o.keep(1, &batchOutputs{list: make([]output, maxOutputs)})
 	o.keep(2, &batchOutputs{list: make([]output, 1)})
-	if o.get(1) != nil || o.get(2) == nil {
-		t.Errorf("kept of the large batch %t, of the one that is added to %t; want false and true", o.get(1) != nil, o.get(2) != nil)
+	if o.has(1) || !o.has(2) {
+		t.Errorf("kept of the large batch %t, of the one that is added to %t; want false and true", o.has(1), o.has(2))
 	}
 }

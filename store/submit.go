@@ -30,7 +30,7 @@ func (s *Store) Submit(ctx context.Context, sub job.Submission, now time.Time) (
 	if err != nil {
 		return job.Batch{}, false, fmt.Errorf("submit batch: %w", err)
 	}
-	b, err = write(ctx, s, op{what: "submit batch", readsTable: true}, func(u *unit) (job.Batch, error) {
+	b, err = write(ctx, s, op{what: "submit batch", readsTable: true, inserts: len(sub.Jobs)}, func(u *unit) (job.Batch, error) {
 		created = false
 		first, err := submittedBatch(u.ctx, u.tx, requestKey(sub))
 		if !errors.Is(err, job.ErrNotFound) {
@@ -71,7 +71,7 @@ func (u *unit) submit(sub job.Submission, succeeded map[int]bool, now time.Time)
 		return job.Batch{}, err
 	}
 	if b.Open && b.DistinctBy == job.ByOutputPath { // jobs are going to be added
-		u.outputs.keep(b.Seq, &batchOutputs{})
+		u.outputPaths[b.Seq] = &batchOutputs{}
 		u.addOutputs(b.Seq, 0, jobs, skipped, newlySkipped)
 	}
 	u.noteSubmitted(b.AccountID, len(jobs))

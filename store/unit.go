@@ -15,15 +15,17 @@ import (
 )
 
 // unit is the unit of work of one transaction, shared by the members of a group. It caches
-// batches and jobs and collects the rows that they are to become. The writer uses one unit for
+// batches and jobs and collects the rows that they are to become. A committer uses one unit for
 // all of its transactions, one after the other, between begin and end.
 //
 // A member has to find everything that it may object to before it changes anything: nothing
 // takes back the first half of a member whose second half objects.
 type unit struct {
-	ctx     context.Context // the writer's own, the same for every statement
+	ctx     context.Context // the committer's own, the same for every statement
 	tx      Tx
 	outputs *outputIndex
+	// outputPaths are what the unit has taken of outputs, by the seq of the batch.
+	outputPaths map[int64]*batchOutputs
 	// endpoints are those of notifications.
 	endpoints *endpointCache
 
@@ -71,7 +73,7 @@ type batchHeader struct {
 
 func newUnit(outputs *outputIndex, endpoints *endpointCache) *unit {
 	return &unit{
-		outputs: outputs, endpoints: endpoints, joined: map[jobEvent]*notification.Delivery{},
+		outputs: outputs, outputPaths: map[int64]*batchOutputs{}, endpoints: endpoints, joined: map[jobEvent]*notification.Delivery{},
 		headers: map[string]*batchHeader{}, jobs: map[job.ID]*job.Job{}, selected: map[*job.Filter][]job.Job{}, dirty: map[string]bool{},
 		pending: map[job.ID]bool{}, written: map[rowKey]bool{}, records: map[*access.Record]bool{}, readyDelta: map[readyBlock]int64{}, causeDelta: map[failureCause]int64{}, reblocked: map[int64]bool{},
 		wakeups: map[string]*job.Change{},
@@ -88,6 +90,7 @@ func (u *unit) end() {
 	u.headers, u.jobs, u.selected, u.dirty = emptied(u.headers), emptied(u.jobs), emptied(u.selected), emptied(u.dirty)
 	u.pending, u.written, u.readyDelta, u.causeDelta = emptied(u.pending), emptied(u.written), emptied(u.readyDelta), emptied(u.causeDelta)
 	clear(u.records)
+	clear(u.outputPaths)
 	u.reblocked, u.wakeups = emptied(u.reblocked), emptied(u.wakeups)
 	u.stateChanges, u.batchChanges, u.submitted = nil, nil, nil
 }

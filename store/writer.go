@@ -2,11 +2,8 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
-	"slices"
-	"time"
 
 	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/job"
@@ -16,14 +13,20 @@ import (
 // first one wait without saving much more.
 const groupLimit = 256
 
-// writer runs all writes, one group after the other, in its own goroutine.
+// largeInsert is how many jobs a write inserts that other writes do not wait for, if the database takes several
+// transactions at once, and maxLargeInserts how many such writes there are side by side.
+const largeInsert, maxLargeInserts = 1000, 2
+
+// writer runs all writes, one group after the other, in its own goroutine. Large ones run beside them, see
+// [writer.doLarge].
 type writer struct {
 	*table
 	onCommit func(Commit) // may be nil
 	outputs  *outputIndex
-	unit     *unit // used by the goroutine alone
+	groups   *committer // used by the goroutine alone
 
 	ops     chan *op
+	large   chan struct{} // has an element for each large write under way
 	closing chan struct{} // closed: take no more
 	closed  chan struct{} // closed: the goroutine has ended
 }
@@ -39,6 +42,7 @@ type op struct {
 	// readsTable is set if run asks the transaction for more than it has declared. The rows of
 	// the members before it are written first.
 	readsTable bool
+	inserts    int            // jobs that run inserts at most
 	record     *access.Record // of the call that writes; nil if there is none
 	fence      Lease          // without which nothing is written; nil: it is not needed
 
@@ -48,12 +52,11 @@ type op struct {
 }
 
 func startWriter(ctx context.Context, t *table, onCommit func(Commit)) *writer {
-	outputs := newOutputIndex()
 	w := &writer{
-		table: t, onCommit: onCommit, outputs: outputs, unit: newUnit(outputs, &endpointCache{}),
-		ops: make(chan *op, groupLimit), closing: make(chan struct{}), closed: make(chan struct{}),
+		table: t, onCommit: onCommit, outputs: newOutputIndex(),
+		ops: make(chan *op, groupLimit), large: make(chan struct{}, maxLargeInserts), closing: make(chan struct{}), closed: make(chan struct{}),
 	}
-	w.unit.observed = onCommit != nil
+	w.groups = newCommitter(w, t.engine.Begin)
 	// A context that ends in the middle of a statement takes the whole transaction down, with
 	// everybody else's writes in it. So no caller's context reaches a statement of the writer.
 	go w.loop(context.WithoutCancel(ctx))
@@ -63,6 +66,9 @@ func startWriter(ctx context.Context, t *table, onCommit func(Commit)) *writer {
 // close takes no more writes and returns when those that were handed in are done.
 func (w *writer) close() {
 	close(w.closing)
+	for range maxLargeInserts { // the places stay taken
+		w.large <- struct{}{}
+	}
 	<-w.closed
 }
 
@@ -96,6 +102,9 @@ func (w *writer) do(ctx context.Context, o *op) error {
 		return errClosed
 	default:
 	}
+	if w.shared != nil && o.inserts >= largeInsert {
+		return w.doLarge(ctx, o)
+	}
 	select {
 	case w.ops <- o:
 	case <-w.closing:
@@ -118,17 +127,39 @@ func (w *writer) do(ctx context.Context, o *op) error {
 	}
 }
 
+// doLarge runs o beside the groups, in a transaction and on a connection of its own: it takes so long that changes of
+// other batches must not wait for it.
+func (w *writer) doLarge(ctx context.Context, o *op) error {
+	select {
+	case w.large <- struct{}{}:
+	case <-w.closing:
+		return errClosed
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	go func() {
+		defer func() { <-w.large }()
+		newCommitter(w, w.shared.BeginBeside).commit(context.WithoutCancel(ctx), []*op{o})
+	}()
+	select {
+	case err := <-o.done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 func (w *writer) loop(ctx context.Context) {
 	defer close(w.closed)
 	for {
 		select {
 		case o := <-w.ops:
-			w.commit(ctx, w.gather(o))
+			w.groups.commit(ctx, w.gather(o))
 		case <-w.closing:
 			for {
 				select {
 				case o := <-w.ops:
-					w.commit(ctx, w.gather(o))
+					w.groups.commit(ctx, w.gather(o))
 				default:
 					return
 				}
@@ -149,90 +180,6 @@ func (w *writer) gather(first *op) []*op {
 		}
 	}
 	return group
-}
-
-// maxRepeats is how often a group is run again that met another process's writes.
-const maxRepeats = 3
-
-// commit runs a group in one unit of work and answers its members. If one of them takes the unit
-// down, all are run again one by one, so that each gets the outcome that is its own.
-func (w *writer) commit(ctx context.Context, group []*op) {
-	changes, err := w.try(ctx, group)
-	for repeats := 0; errors.Is(err, ErrAgain) && repeats < maxRepeats; repeats++ {
-		changes, err = w.try(ctx, group)
-	}
-	switch {
-	case err == nil:
-		w.notify(changes)
-	case len(group) > 1:
-		for _, o := range group {
-			w.commit(ctx, []*op{o})
-		}
-		return
-	default:
-		w.failAlone(group[0], err)
-	}
-	for _, o := range group {
-		o.done <- o.err
-	}
-}
-
-// try runs a group in one unit of work. If it returns an error nothing was written, and no member
-// has its outcome. If the transaction itself cannot begin or commit, that is the outcome of every
-// member.
-func (w *writer) try(ctx context.Context, group []*op) (changes []job.Change, err error) {
-	for _, o := range group {
-		o.err = nil // of an earlier try
-	}
-	u, begin := w.unit, time.Now()
-	tx, err := w.engine.Begin(ctx, fencesOf(group))
-	if err != nil {
-		fail(group, "begin", err)
-		w.tell(group, begin, u, err)
-		return nil, nil
-	}
-	u.begin(ctx, tx)
-	defer u.end()
-	if w.shared != nil {
-		u.endpoints.drop() // another process may have changed them
-	}
-	if err := u.runAll(group); err != nil {
-		w.rollback(ctx, tx)
-		if len(group) == 1 && !errors.Is(err, ErrAgain) {
-			group[0].err = err
-			w.tell(group, begin, u, err)
-		}
-		return nil, err
-	}
-	err = tx.Commit(ctx)
-	w.sums.drop(u.reblocked) // a commit that failed may have been made
-	if err != nil {
-		w.rollback(ctx, tx)
-		if errors.Is(err, ErrAgain) {
-			return nil, err
-		}
-		fail(group, "commit", err)
-		w.tell(group, begin, u, err)
-		return nil, nil
-	}
-	w.tell(group, begin, u, nil)
-	if u.outbox {
-		awaken(w.outbox)
-		if w.exchange != nil {
-			w.exchange.tell(Wakeups{Outbox: true})
-		}
-	}
-	return u.changes(), nil
-}
-
-// fencesOf are the leases that the members of a group need, each once.
-func fencesOf(group []*op) (fences []Lease) {
-	for _, o := range group {
-		if o.fence != nil && !slices.Contains(fences, o.fence) {
-			fences = append(fences, o.fence)
-		}
-	}
-	return fences
 }
 
 // awaken gives a channel of capacity 1 a value, unless it has one.
@@ -284,27 +231,3 @@ type panicError struct {
 }
 
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
-
-// failAlone gives a member that ran by itself the error that took its unit down.
-func (w *writer) failAlone(o *op, err error) {
-	if p, ok := errors.AsType[*panicError](err); ok {
-		w.log.Error("a write panicked and was rolled back", "write", o.what, "panic", p.value, "stack", string(p.stack))
-	}
-	o.err = fmt.Errorf("%s: %w", o.what, err)
-}
-
-// fail gives every member of the group that did not fail by itself the same outcome.
-func fail(group []*op, what string, err error) {
-	for _, o := range group {
-		if o.err == nil {
-			o.err = fmt.Errorf("%s: %s: %w", o.what, what, err)
-		}
-	}
-}
-
-// rollback takes back a transaction. What is known of output paths and of endpoints may come from it.
-func (w *writer) rollback(ctx context.Context, tx Tx) {
-	w.outputs.reset()
-	w.unit.endpoints.drop()
-	tx.Rollback(ctx)
-}

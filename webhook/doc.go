@@ -23,6 +23,10 @@
 // is answered with 400 or 401 and no text. The answers for an account that does not exist are
 // those for a wrong signature.
 //
+// [Receiver.Reconfigure] replaces keys while the receiver runs. Webhooks with the new one are registered at once. What
+// was signed with the one before is used for ten minutes more: the platform signs with it until then, and events that
+// are older are not used anyway.
+//
 // # Registration
 //
 // The package stores nothing about its webhooks. At the start and every ten minutes, after a

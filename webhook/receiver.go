@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
@@ -54,12 +55,14 @@ type Store interface {
 	HintEncoding(accountID, encodingID string)
 	// PublishWebhooks replaces the state of the webhooks of an account.
 	PublishWebhooks(accountID string, w job.Webhooks)
+	// RemoveWebhooks removes it: the account gets no deliveries any more.
+	RemoveWebhooks(accountID string)
 }
 
 // Account is a Bitmovin account that receives deliveries.
 type Account struct {
 	ID string
-	// Key is the key with which the platform signs deliveries. Required.
+	// Key is the key with which the platform signs deliveries. Required. [Receiver.Reconfigure] replaces it.
 	Key bitmovin.Secret
 	// Platform registers webhooks. It is used only if [Config.URL] is set.
 	Platform Platform
@@ -69,16 +72,20 @@ type Account struct {
 
 // Receiver receives deliveries. Use [New].
 type Receiver struct {
-	accounts       map[string]*account
 	unknownAccount *account // stands in for accounts that do not exist
 	url            string
 	drives         func(accountID string) bool
 	store          Store
+	log            *slog.Logger
+
+	mu       sync.RWMutex
+	accounts map[string]*account
 }
 
 // account is an account with the state of its deliveries and its registration.
 type account struct {
 	Account
+	keys         keys
 	log          *slog.Logger
 	history      history
 	counters     counters
@@ -88,7 +95,7 @@ type account struct {
 // New returns a receiver. It registers nothing before [Receiver.Run].
 func New(c Config) (*Receiver, error) {
 	log := cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
-	r := &Receiver{accounts: map[string]*account{}, url: c.URL, drives: c.Drives, store: c.Store}
+	r := &Receiver{accounts: map[string]*account{}, url: c.URL, drives: c.Drives, store: c.Store, log: log}
 	if r.drives == nil {
 		r.drives = func(string) bool { return true }
 	}
@@ -96,8 +103,7 @@ func New(c Config) (*Receiver, error) {
 		if a.Key == "" {
 			return nil, errors.New("account " + a.ID + ": webhooks need a key to be signed with")
 		}
-		r.accounts[a.ID] = newAccount(a, log.With("account", a.ID), c.URL != "")
-		r.publish(r.accounts[a.ID])
+		r.add(a)
 	}
 	// Because of the random key, a delivery for an account that does not exist is answered
 	// like one with a wrong signature, and takes as long.
@@ -105,8 +111,15 @@ func New(c Config) (*Receiver, error) {
 	return r, nil
 }
 
+// add adds an account. The caller holds r.mu, or is alone.
+func (r *Receiver) add(a Account) {
+	added := newAccount(a, r.log.With("account", a.ID), r.url != "")
+	r.accounts[a.ID] = added
+	r.publish(added)
+}
+
 func newAccount(a Account, log *slog.Logger, register bool) *account {
-	added := &account{Account: a, log: log}
+	added := &account{Account: a, log: log, keys: keys{current: a.Key, changed: make(chan struct{}, 1)}}
 	if register {
 		added.registration.problem = "not registered yet"
 	}
@@ -115,7 +128,9 @@ func newAccount(a Account, log *slog.Logger, register bool) *account {
 
 // ServeHTTP receives a delivery. The documentation of the package says how deliveries are answered.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	r.mu.RLock()
 	a := r.accounts[req.PathValue("account")]
+	r.mu.RUnlock()
 	if a == nil {
 		a = r.unknownAccount
 	}
@@ -138,7 +153,7 @@ func (a *account) classify(w http.ResponseWriter, req *http.Request) (bitmovin.E
 	if err != nil {
 		return "", malformed
 	}
-	if err := bitmovin.VerifyWebhookSignature(a.Key, body, signature); err != nil {
+	if !a.keys.verify(body, signature, time.Now()) {
 		return "", forged
 	}
 	event, err := bitmovin.ParseWebhook(body)

@@ -59,6 +59,8 @@ func (e *endpoint) HintEncoding(account, encoding string) {
 
 func (e *endpoint) PublishWebhooks(account string, w job.Webhooks) { e.webhooks[account] = w }
 
+func (e *endpoint) RemoveWebhooks(account string) { delete(e.webhooks, account) }
+
 // deliver posts a body and returns the status of the answer, which says nothing more.
 func (e *endpoint) deliver(account, body, signature string) int {
 	e.t.Helper()

@@ -73,9 +73,11 @@ func (s *registrationState) set(err error) (changed bool) {
 func (r *Receiver) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	if r.url != "" {
+		r.mu.RLock()
 		for _, a := range r.accounts {
 			group.Go(func() { r.keepRegistered(ctx, a) })
 		}
+		r.mu.RUnlock()
 	}
 	<-ctx.Done()
 	group.Wait()
@@ -107,6 +109,7 @@ func (r *Receiver) keepRegistered(ctx context.Context, a *account) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-a.keys.changed:
 		case <-time.After(wait):
 		}
 	}
@@ -149,7 +152,8 @@ func (a *account) ensureWebhook(ctx context.Context, t bitmovin.WebhookTrigger, 
 	if err != nil {
 		return "", err
 	}
-	current := describeKey(a.Key, url)
+	key := a.keys.read()
+	current := describeKey(key, url)
 	var kept bitmovin.WebhookID
 	for _, h := range hooks {
 		if h.URL != url {
@@ -175,7 +179,7 @@ func (a *account) ensureWebhook(ctx context.Context, t bitmovin.WebhookTrigger, 
 		return kept, nil
 	}
 	created, err := a.Platform.CreateWebhook(ctx, t, bitmovin.Webhook{
-		Name: "stoker " + a.ID, Description: current, URL: url, SignatureKey: a.Key,
+		Name: "stoker " + a.ID, Description: current, URL: url, SignatureKey: key,
 	})
 	return created.ID, err
 }

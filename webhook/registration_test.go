@@ -62,8 +62,9 @@ func onPlatform(t *testing.T, test func(p *platform)) {
 
 // running is a receiver that keeps its webhooks registered.
 type running struct {
-	board *board
-	stop  func()
+	board    *board
+	receiver *webhook.Receiver
+	stop     func()
 }
 
 // start runs a receiver until stop is called.
@@ -81,7 +82,7 @@ func (p *platform) start(key bitmovin.Secret) running {
 	done := make(chan error)
 	go func() { done <- r.Run(ctx) }()
 	time.Sleep(20 * time.Second)
-	return running{shown, func() {
+	return running{shown, r, func() {
 		cancel(nil)
 		if err := <-done; err != nil {
 			p.t.Error(err)
@@ -108,6 +109,8 @@ func (b *board) PublishWebhooks(_ string, w job.Webhooks) {
 	defer b.mu.Unlock()
 	b.webhooks = w
 }
+
+func (b *board) RemoveWebhooks(string) {}
 
 // hooks lists the webhooks of a trigger.
 func (p *platform) hooks(t bitmovin.WebhookTrigger) []bitmovin.Webhook {

@@ -218,7 +218,7 @@ func explainCopy(file string, err error) error {
 	switch {
 	case errors.Is(err, job.ErrNotFound):
 		return usagef("%s: there is no such file: name a copy of a job table", file)
-	case errors.Is(err, sqlite.ErrDamaged):
+	case errors.Is(err, job.ErrDamaged):
 		return runError(fmt.Errorf("%s: %w; take another copy", file, err))
 	case errors.Is(err, sqlite.ErrNewer):
 		return runError(fmt.Errorf("%s: %w", file, err))

@@ -18,11 +18,16 @@ import (
 // second together. Most calls to an address where no server listens fail before it.
 const notedRepeat = 4
 
+// quietWait is how long a wait before a repeat may be for the user not to be told of the first one: longer ones are
+// what the server has advised.
+const quietWait = 3 * time.Second
+
 // callRepeats counts the repeats of a command's calls, made because no answer came. Several goroutines may
 // use it.
 type callRepeats struct {
 	mu          sync.Mutex
 	count       int
+	told        bool // the user has been told
 	lastError   error
 	lastTime    time.Time
 	lostAnswers map[string]bool // methods of which an answer was lost
@@ -41,7 +46,11 @@ func (c *callRepeats) add(r client.Repeat) bool {
 		return false // the renderer of a watch tells the user of silence
 	}
 	c.count++
-	return c.count == notedRepeat
+	if told := c.told; told || c.count < notedRepeat && r.Wait <= quietWait {
+		return false
+	}
+	c.told = true
+	return true
 }
 
 // lostAnswer reports whether an answer of a method was lost. Then the answer of the repeated call may count

@@ -88,6 +88,10 @@ func withoutPassword(address string) string {
 // goroutines.
 func (c *cli) noteRepeat(r client.Repeat) {
 	if c.repeats.add(r) {
-		c.note("No answer from the server at %s (%s); trying again.", c.connection.Server, connectionErrorText(r.Err))
+		what := "No answer from"
+		if client.Reason(r.Err) != "" {
+			what = "Not yet possible, says"
+		}
+		c.note("%s the server at %s (%s); trying again.", what, c.connection.Server, connectionErrorText(r.Err))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store/postgres"
@@ -31,7 +32,7 @@ func explainJobTable(db, flag string, err error) error {
 		{sqlite.ErrNoLog, "copy " + db + "-wal to its side too, or restore a backup; if a program other than stoker has folded it into the file," +
 			" nothing is missing: start once with --accept-no-log"},
 		{sqlite.ErrMoved, "put its files back, or the copy beside it, " + db + ".rescued-<time>, and start the service again; both have everything that was acknowledged"},
-		{sqlite.ErrDamaged, "keep the file, restore the latest backup in its place (stoker backup restore), and start the service again: it finds what the platform has" +
+		{job.ErrDamaged, "keep the file, restore the latest backup in its place (stoker backup restore), and start the service again: it finds what the platform has" +
 			" encoded since; an empty table would encode everything again"},
 		{sqlite.ErrNotDatabase, "name another file with " + flag + "; this one was not touched"},
 		{job.ErrFull, "make room on the disk; nothing that was acknowledged is lost"},
@@ -75,7 +76,7 @@ func explainDatabase(url, flag string, err error) error {
 		{postgres.ErrReadOnly, "it is a standby, or set to be read only: name the primary, or all hosts and target_session_attrs=read-write"},
 		{postgres.ErrRights, "let the role that owns the tables run stoker migrate, and grant this one SELECT, INSERT, UPDATE and DELETE on all of them"},
 		{postgres.ErrRefused, "check the user, the password, which belongs into the file that PGPASSFILE names, the name of the database, and the parameters of the URL"},
-		{postgres.ErrConnections, "a replica takes up to twelve: end what holds the others, or raise the limit of the role, of the database, or max_connections"},
+		{postgres.ErrConnections, "a replica takes up to fourteen: end what holds the others, or raise the limit of the role, of the database, or max_connections"},
 		{postgres.ErrTables, "restore it from a backup, or name the right database with " + flag + "; nothing was changed"},
 		{postgres.ErrPooler, "name the server itself with " + flag + ", or add default_query_exec_mode=exec to the URL"},
 		{job.ErrFull, "make room for the database; nothing that was acknowledged is lost"},
@@ -96,7 +97,10 @@ func explainFile(path, flag string, err error) error {
 		return fmt.Errorf("%s: there is no such directory: make it, or name another file with %s", path, flag)
 	}
 	file, openErr := os.OpenFile(path, os.O_RDWR, 0)
-	if openErr != nil {
+	switch {
+	case errors.Is(openErr, syscall.EROFS):
+		return fmt.Errorf("%s: its disk is read-only: mount it for writing (dmesg says why it is not), and start again", path)
+	case openErr != nil:
 		return fmt.Errorf("%s: the file and its directory must be writable: %w", path, openErr)
 	}
 	_ = file.Close() // nothing was written

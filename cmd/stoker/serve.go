@@ -39,8 +39,8 @@ The files of the certificate are read anew within a minute after they have chang
 
 SIGHUP reads the configuration anew. What can change while the service runs is taken up,
 all of it or, if anything is wrong, nothing: profiles, templates, storages, secrets, queue
-targets, limits, the log level, certificates, and where API keys are read from. The log says what
-changed, and what needs a restart.
+targets, limits, the log level, certificates, the keys of webhooks, and where API keys are read
+from. The log says what changed, and what needs a restart.
 
 SIGTERM or Ctrl-C stops the service: it takes no more work, finishes the calls in
 flight, and ends with exit code 0. A second signal ends it at once (130 or 143). Nothing

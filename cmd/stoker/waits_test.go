@@ -41,6 +41,18 @@ type situation struct {
 	until   bool         // it has an end, or a next try
 }
 
+// secretTemplate is the file of a template that names a secret.
+const secretTemplate = `
+metadata: {type: VOD}
+configurations: {video: {h264: {v: {properties: {name: v, height: 360, bitrate: 500000, profile: HIGH}}}}}
+encodings:
+  main:
+    properties: {name: drm, description: "${secret:drm}", cloudRegion: AWS_EU_WEST_1}
+    streams: {video: {properties: {codecConfigId: $/configurations/video/h264/v, inputStreams: [{inputId: "${input_id}", inputPath: "${input_path}", selectionMode: AUTO}]}}}
+    muxings: {fmp4: {video: {properties: {segmentLength: 4, streams: [{streamId: $/encodings/main/streams/video}], outputs: [{outputId: "${output_id}", outputPath: "${output_path}/video"}]}}}}
+    start: {}
+`
+
 // refused is a simulator that answers all calls, or those to a path, with a fault.
 func refused(fault simulator.Fault, path string) *simulator.Simulator {
 	return &simulator.Simulator{Unlimited: true, Fault: func(c simulator.Call) simulator.Fault {
@@ -73,6 +85,10 @@ accounts: [{id: default, api_key_env: BITMOVIN_API_KEY}, {id: archive, api_key_e
 `
 	const store = `
 storages: [{name: attic, use: output, type: S3, bucket: attic, access_key_env: S3_OUTPUT_ACCESS_KEY, secret_key_env: S3_OUTPUT_SECRET_KEY}]
+`
+	const secret = `
+templates: {drm: {file: drm.yaml}}
+secrets: {drm: {file: no-such-file}}
 `
 	return []situation{
 		{
@@ -162,6 +178,14 @@ storages: [{name: attic, use: output, type: S3, bucket: attic, access_key_env: S
 			name: "open for more", sim: &simulator.Simulator{Unlimited: true, Duration: time.Millisecond}, submit: []string{"--keep-open"},
 			code: job.WaitMoreJobs, account: job.WaitIdle, words: "the batch is open for more", change: "stoker add 1 LIST", since: true,
 		},
+		{
+			name: "secret of a template that is not there", sim: busy(), config: secret, submit: []string{"--template drm"},
+			code: job.WaitStorage, words: "no-such-file", change: "to go on: correct what is refused", since: true, until: true,
+		},
+		{
+			name: "secret of a template that is configured no longer", sim: busy(), config: secret, submit: []string{"--template drm"}, then: " ",
+			code: job.WaitStorage, words: `the configuration has no secret "drm"`, change: "to go on: correct what is refused", since: true, until: true,
+		},
 	}
 }
 
@@ -205,6 +229,9 @@ func (tt *situation) run(t *testing.T) {
 
 func (tt *situation) start(t *testing.T, env map[string]string, config string) serving {
 	t.Helper()
+	if err := os.WriteFile(filepath.Join(filepath.Dir(env["STOKER_CONFIG"]), "drm.yaml"), []byte(secretTemplate), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(env["STOKER_CONFIG"], []byte(strings.TrimSpace(config)+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -40,8 +40,11 @@ func Compare(before, after *Config) (d Difference) {
 	if !reflect.DeepEqual(endpointsOf(before), endpointsOf(after)) {
 		keys["notifications"] = true
 	}
-	if !slices.EqualFunc(before.Accounts, after.Accounts, func(a, b Account) bool { return a.WebhookKey == b.WebhookKey }) {
-		keys["webhook_key"] = true
+	for _, a := range after.Accounts {
+		was := slices.IndexFunc(before.Accounts, func(b Account) bool { return a.ID == b.ID })
+		if was >= 0 && before.Accounts[was].WebhookKey != a.WebhookKey {
+			keys["accounts."+a.ID+".webhook_key"] = true
+		}
 	}
 	for key := range keys {
 		if needsRestart(key) {
@@ -135,9 +138,14 @@ const principalStartsKey = "auth.max_starts_per_day"
 
 // taken are the settings and limits that a service takes up while it runs.
 var taken = map[string]bool{
-	"log_level": true, "queue_target": true, "queue_target_max": true, "max_starts_per_day": true, "max_retries": true,
+	"log_level": true, "webhook_key_file": true, "queue_target": true, "queue_target_max": true, "max_starts_per_day": true, "max_retries": true,
 	"limits.calls_per_second": true, "limits.call_burst": true, "limits.calls_under_way": true, "limits.watches": true,
 	"limits.waiting_jobs_per_account": true, principalStartsKey: true,
+}
+
+// takenOfAccount are the keys of an account that a service takes up while it runs.
+var takenOfAccount = []string{
+	"queue_target", "max_starts_per_day", "api_key", "api_key_file", "api_key_env", "webhook_key", "webhook_key_file", "webhook_key_env",
 }
 
 // needsRestart reports whether a service takes a key up at its next start only.
@@ -148,7 +156,7 @@ func needsRestart(key string) bool {
 		return false
 	case "accounts":
 		at := strings.LastIndexByte(rest, '.')
-		return !slices.Contains([]string{"queue_target", "max_starts_per_day", "api_key", "api_key_file", "api_key_env"}, rest[at+1:])
+		return !slices.Contains(takenOfAccount, rest[at+1:])
 	}
 	return !taken[key]
 }

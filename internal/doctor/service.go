@@ -58,13 +58,16 @@ func CheckSecrets(cfg *config.Config) (findings []Finding) {
 	return findings
 }
 
-// JobTable is the finding of a job table that was read with the given result.
+// JobTable is the finding of a job table that was read and written with the given result.
 func JobTable(db string, err error) Finding {
 	db = config.WithoutPassword(db)
-	if err != nil {
+	switch {
+	case job.TableTrouble(err):
+		return fail(AboutJobTable, db, job.ExplainTableTrouble(err), "cannot be used: %v", err)
+	case err != nil:
 		return fail(AboutJobTable, db, "see docs/operations/backup.md", "cannot be used: %v", err)
 	}
-	return ok(AboutJobTable, db, "can be read")
+	return ok(AboutJobTable, db, "can be read and written")
 }
 
 // CheckAccount says how an account of the running service stands.

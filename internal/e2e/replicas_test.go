@@ -38,8 +38,9 @@ type replica struct {
 	paths []*relay.Relay // to the primary and to the standby
 }
 
-// newReplicas starts the database, and both services, of which the first one drives the account.
-func newReplicas(t *testing.T) *replicas {
+// newReplicas starts the database, and both services, of which the first one drives the account. They get further
+// settings.
+func newReplicas(t *testing.T, settings ...string) *replicas {
 	t.Helper()
 	r := &replicas{t: t, sim: &simulator.Simulator{Encoders: 3, Duration: 400 * time.Millisecond, Unlimited: true}}
 	r.primary = pgserver.StartHost(t, "fsync=off")
@@ -53,7 +54,7 @@ func newReplicas(t *testing.T) *replicas {
 	for i := range r.all {
 		paths := []*relay.Relay{relay.Start(t, r.primary.Address), relay.Start(t, r.standby.Address)}
 		db := fmt.Sprintf("postgres://postgres@%s,%s/%s?target_session_attrs=read-write&connect_timeout=2", paths[0].Address, paths[1].Address, r.database)
-		r.all[i] = &replica{service: newService(t, url, "STOKER_DB="+db, "STOKER_QUEUE_TARGET=6", "STOKER_POLL_INTERVAL=500ms"), paths: paths}
+		r.all[i] = &replica{service: newService(t, url, append([]string{"STOKER_DB=" + db, "STOKER_QUEUE_TARGET=6", "STOKER_POLL_INTERVAL=500ms"}, settings...)...), paths: paths}
 		r.all[i].life = r.all[i].run()
 		if i == 0 {
 			pgserver.Await(t, r.primary.URL(r.database), `SELECT count(*) > 0 FROM leases WHERE name = 'default' AND expires >= clock_timestamp()`)
@@ -85,25 +86,7 @@ func disturbances() []disturbance {
 		{"frozen for less than the lease", func(_ *replicas, d *replica) { freeze(d, 1500*time.Millisecond) }, 4 * time.Second},
 		{"frozen for longer than the lease", func(_ *replicas, d *replica) { freeze(d, 8*time.Second) }, 6 * time.Second},
 		{"frozen in a transaction", func(r *replicas, d *replica) {
-			// The parameters of the statement that begins a transaction: after how long an idle one ends, and how long it
-			// waits for a lock.
-			begins := []byte("\x00\x00\x00\x021s\x00\x00\x00\x025s")
-			frozen := make(chan struct{})
-			freezes := sync.OnceFunc(func() { close(frozen) })
-			d.eachPath(func(p *relay.Relay) {
-				p.FreezeAfter(func(fromServer bool, data []byte) bool {
-					is := !fromServer && bytes.Contains(data, begins)
-					if is {
-						freezes()
-					}
-					return is
-				})
-			})
-			select {
-			case <-frozen:
-			case <-time.After(processTimeout):
-				r.t.Error("the driver has begun no transaction")
-			}
+			freezeInTransaction(r.t, d)
 			wait(8 * time.Second)
 			d.eachPath((*relay.Relay).Thaw)
 		}, 6 * time.Second},
@@ -143,6 +126,30 @@ func freeze(d *replica, length time.Duration) {
 	d.life.signal(syscall.SIGSTOP)
 	wait(length)
 	d.life.signal(syscall.SIGCONT)
+}
+
+// freezeInTransaction cuts a replica off from the database as soon as it has begun a transaction.
+func freezeInTransaction(t *testing.T, d *replica) {
+	t.Helper()
+	// The parameters of the statement that begins a transaction: after how long an idle one ends, and how long it
+	// waits for a lock.
+	begins := []byte("\x00\x00\x00\x021s\x00\x00\x00\x025s")
+	frozen := make(chan struct{})
+	freezes := sync.OnceFunc(func() { close(frozen) })
+	d.eachPath(func(p *relay.Relay) {
+		p.FreezeAfter(func(fromServer bool, data []byte) bool {
+			is := !fromServer && bytes.Contains(data, begins)
+			if is {
+				freezes()
+			}
+			return is
+		})
+	})
+	select {
+	case <-frozen:
+	case <-time.After(processTimeout):
+		t.Error("the driver has begun no transaction")
+	}
 }
 
 func (d *replica) eachPath(do func(*relay.Relay)) {

@@ -26,6 +26,7 @@ type Metrics struct {
 	results, retries  *prometheus.CounterVec
 	stateTime         *prometheus.HistogramVec
 	placeFree         *prometheus.HistogramVec
+	duplicates        *prometheus.CounterVec
 
 	platformCalls *prometheus.CounterVec
 	platformTime  *prometheus.HistogramVec
@@ -83,6 +84,7 @@ func New(accounts []string) *Metrics {
 			"How long jobs were in a state that they have left; in WAITING only before the first start.", stateBuckets, "state"),
 		placeFree: histograms("place_free_seconds",
 			"How long a place in the platform's queue was free until a start filled it, while jobs waited.", waitBuckets, "account"),
+		duplicates: counters("duplicate_attempts_total", "Encodings that were started although their attempt has another one.", "account"),
 
 		platformCalls: counters("platform_calls_total", "Calls to the platform by endpoint class and by how they ended.", "account", "class", "code"),
 		platformTime: histograms("platform_call_seconds",
@@ -96,7 +98,7 @@ func New(accounts []string) *Metrics {
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m.calls,
-		m.submitted, m.starts, m.results, m.retries, m.stateTime, m.placeFree, m.platformCalls, m.platformTime,
+		m.submitted, m.starts, m.results, m.retries, m.stateTime, m.placeFree, m.duplicates, m.platformCalls, m.platformTime,
 		m.commitWrites, m.commitTime, m.commitsFailed,
 	)
 	m.beginAtZero(accounts)
@@ -109,6 +111,7 @@ func (m *Metrics) beginAtZero(accounts []string) {
 		m.submitted.WithLabelValues(account)
 		m.starts.WithLabelValues(account)
 		m.placeFree.WithLabelValues(account)
+		m.duplicates.WithLabelValues(account)
 		m.results.WithLabelValues(account, string(job.Succeeded), noCause)
 		m.results.WithLabelValues(account, string(job.Cancelled), noCause)
 		m.retries.WithLabelValues(account, requestedRetry)
@@ -218,4 +221,9 @@ func (m *Metrics) CountPlatformCalls(account string) func(bitmovin.CallResult) {
 // NotePlaceFilled notes how long a place in the queue of an account was free.
 func (m *Metrics) NotePlaceFilled(account string, free time.Duration) {
 	m.placeFree.WithLabelValues(m.accounts.label(account)).Observe(free.Seconds())
+}
+
+// NoteDuplicate notes an encoding that was started although its attempt has another one.
+func (m *Metrics) NoteDuplicate(account string) {
+	m.duplicates.WithLabelValues(m.accounts.label(account)).Inc()
 }

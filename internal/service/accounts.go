@@ -70,15 +70,21 @@ func (k *apiKeys) read(id string) (string, error) {
 	return "", fmt.Errorf("account %s is no longer in the configuration", id)
 }
 
-// newWebhookReceiver makes a receiver of webhooks for the accounts that have a webhook key. accounts has
-// the order of cfg.Accounts.
+// newWebhookReceiver makes a receiver of webhooks for the accounts that have a webhook key.
 func newWebhookReceiver(cfg *config.Config, accounts []dispatcher.Account, jobs *store.Store, log *slog.Logger) (*webhook.Receiver, error) {
-	c := webhook.Config{URL: cfg.WebhookURL, Drives: jobs.Drives, Store: jobs, Logger: log}
-	for i, a := range cfg.Accounts {
-		if a.WebhookKey != "" {
-			client := accounts[i].Client
-			c.Accounts = append(c.Accounts, webhook.Account{ID: a.ID, Key: a.WebhookKey, Platform: client, Unknown: client.Unknown()})
+	return webhook.New(webhook.Config{URL: cfg.WebhookURL, Drives: jobs.Drives, Store: jobs, Logger: log, Accounts: webhookAccounts(cfg, accounts)})
+}
+
+// webhookAccounts are those of the accounts that have a webhook key in a configuration.
+func webhookAccounts(cfg *config.Config, accounts []dispatcher.Account) (list []webhook.Account) {
+	keys := map[string]bitmovin.Secret{}
+	for _, a := range cfg.Accounts {
+		keys[a.ID] = a.WebhookKey
+	}
+	for _, a := range accounts {
+		if key := keys[a.ID]; key != "" {
+			list = append(list, webhook.Account{ID: a.ID, Key: key, Platform: a.Client, Unknown: a.Client.Unknown()})
 		}
 	}
-	return webhook.New(c)
+	return list
 }

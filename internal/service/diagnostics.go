@@ -131,7 +131,9 @@ func (d *diagnostics) jobTable(ctx context.Context, cfg *config.Config) []doctor
 	if is {
 		return doctor.CheckDatabase(database, cfg.DB, true, err)
 	}
-	_, err = d.service.store.CountBatches(ctx, job.BatchFilter{States: []job.BatchState{job.BatchActive}})
+	if _, err = d.service.store.CountBatches(ctx, job.BatchFilter{States: []job.BatchState{job.BatchActive}}); err == nil {
+		err = store.CheckWritable(ctx, d.service.store)
+	}
 	return []doctor.Finding{doctor.JobTable(cfg.DB, err), doctor.CheckDisk(cfg), d.backups(cfg)}
 }
 

@@ -2,13 +2,12 @@ package service
 
 import (
 	"context"
-	"errors"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/stokerd/stoker/job"
-	"github.com/stokerd/stoker/store/sqlite"
 )
 
 // readiness says whether the service is ready to take calls: not while it stops, and not while the job table
@@ -17,6 +16,7 @@ import (
 type readiness struct {
 	// stopping is not set before [Service.Run]: a call that arrives then is not refused, but waits in the listener.
 	stopping atomic.Bool
+	log      *slog.Logger
 	// probe writes to the job table.
 	probe func(context.Context) error
 	// degraded says why no submissions are taken; empty if they are. Nil: they always are.
@@ -40,28 +40,37 @@ const (
 	probeInterval, probeTime = time.Second, 3 * time.Second
 )
 
-// damagedText says what to do about a job table that was damaged under the service.
-const damagedText = "the job table is damaged: keep the file, stop the service, restore the latest backup in its place (stoker backup restore), and start" +
-	" the service again; it finds what the platform has encoded since"
-
 // noteCommit notes how a transaction of the job table ended. An error that is not the table's says nothing.
 func (r *readiness) noteCommit(err error) {
-	if err != nil && !errors.Is(err, job.ErrFull) && !errors.Is(err, job.ErrUnavailable) {
+	if err != nil && !job.TableTrouble(err) {
 		return
 	}
 	r.note(err)
 }
 
-// note notes whether the job table could be written just now.
+// note notes whether the job table could be written just now. It tells the log when that changes.
 func (r *readiness) note(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.patience == 0 { // a database is told of where its connections are
+		r.tell(err)
+	}
 	r.latest, r.broken = time.Now(), err
 	switch {
 	case err == nil:
 		r.since = time.Time{}
 	case r.since.IsZero():
 		r.since = r.latest
+	}
+}
+
+// tell writes a line when the job table cannot be written any more, or again. The caller holds r.mu.
+func (r *readiness) tell(err error) {
+	switch {
+	case err != nil && (r.broken == nil || job.ExplainTableTrouble(r.broken) != job.ExplainTableTrouble(err)):
+		r.log.Error("the job table cannot be written: calls that change something are refused, and nothing is started", "why", job.ExplainTableTrouble(err), "err", err)
+	case err == nil && r.broken != nil:
+		r.log.Info("the job table can be written again", "since", r.since)
 	}
 }
 
@@ -85,13 +94,7 @@ func (r *readiness) check(ctx context.Context) (ready bool, text string) {
 		quiet = probeInterval // the disk may be full by now
 	}
 	if err := r.checkTable(ctx, quiet); err != nil {
-		switch {
-		case errors.Is(err, sqlite.ErrDamaged):
-			return false, damagedText
-		case errors.Is(err, job.ErrFull):
-			return false, "the disk is full: the job table cannot be written; make room, and work goes on by itself"
-		}
-		return false, "the job table cannot be written; the log says why"
+		return false, job.ExplainTableTrouble(err)
 	}
 	if why != "" {
 		return true, "degraded: " + why
@@ -120,12 +123,15 @@ func (r *readiness) checkTable(ctx context.Context, quiet time.Duration) error {
 	return r.awayTooLong()
 }
 
-// writable reports whether the latest transaction of the job table was written.
-func (r *readiness) writable() bool {
+// trouble returns why the latest transaction of the job table was not written; nil if it was.
+func (r *readiness) trouble() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.broken == nil
+	return r.broken
 }
+
+// writable reports whether the latest transaction of the job table was written.
+func (r *readiness) writable() bool { return r.trouble() == nil }
 
 // whyDegraded says why no submissions are taken; empty if they are.
 func (r *readiness) whyDegraded(ctx context.Context) string {

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +17,7 @@ func TestReadiness(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		var broken error
 		probes, floor := 0, ""
-		r := &readiness{degraded: func(context.Context) string { return floor }, quiet: fileQuiet}
+		r := &readiness{log: slog.New(slog.DiscardHandler), degraded: func(context.Context) string { return floor }, quiet: fileQuiet}
 		r.probe = func(context.Context) error {
 			probes++
 			r.noteCommit(broken) // as the job table does
@@ -75,7 +76,7 @@ func TestReadiness(t *testing.T) {
 func TestReadinessOfDatabase(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		answers := func(context.Context) error { return nil }
-		r := &readiness{quiet: databaseQuiet, patience: databasePatience}
+		r := &readiness{log: slog.New(slog.DiscardHandler), quiet: databaseQuiet, patience: databasePatience}
 		r.probe = func(ctx context.Context) error {
 			err := answers(ctx)
 			if !errors.Is(err, context.DeadlineExceeded) { // a transaction that still waits is not over

@@ -162,6 +162,7 @@ func (r *reloader) apply(ctx context.Context, cfg *config.Config) error {
 		accounts = append(accounts, dispatcherAccount(cfg, a))
 	}
 	s.dispatcher.Reconfigure(dispatcherSources(cfg), accounts)
+	s.webhooks.Reconfigure(webhookAccounts(cfg, s.accounts))
 	if s.certificates != nil {
 		s.certificates.Reload()
 	}

@@ -239,6 +239,37 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// The keys of webhooks can be replaced, added and taken away, by their files and by the names of these.
+func TestReloadOfWebhookKeys(t *testing.T) {
+	sim := &simulator.Simulator{Unlimited: true}
+	const accounts = "accounts: [{id: default, api_key_file: key}, {id: other, api_key_file: key}]\n"
+	r := startReloading(t, servePlatform(t, sim, anyKey), accounts+storagesOfReload)
+	receives := func(want ...bool) {
+		t.Helper()
+		for i, id := range []string{"default", "other"} {
+			account, err := r.conn.Accounts().GetAccount(t.Context(), &stokerv1.GetAccountRequest{AccountId: id})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := account.GetAccount().GetWebhooks() != nil; got != want[i] {
+				t.Errorf("account %s receives webhooks: %v, want %v", id, got, want[i])
+			}
+		}
+	}
+	receives(false, false)
+	r.write("hooks", "0123456789abcdef")
+	r.accepted(r.reload(strings.Replace(r.base, "key}]", "key, webhook_key_file: hooks}]", 1)), "accounts.other.webhook_key, accounts.other.webhook_key_file", "")
+	receives(false, true)
+	r.write("hooks", "fedcba9876543210")
+	r.accepted(r.reload(strings.Replace(r.base, "key}]", "key, webhook_key_file: hooks}]", 1)), "accounts.other.webhook_key", "")
+	r.accepted(r.reload("webhook_key_file: "+filepath.Join(r.dir, "hooks")+"\n"+r.base), "accounts.default.webhook_key, accounts.other.webhook_key_file, webhook_key_file", "")
+	receives(true, true)
+	r.write("hooks", "too short")
+	r.refused(r.reload("webhook_key_file: "+filepath.Join(r.dir, "hooks")+"\n"+r.base), "", "want at least 16")
+	r.accepted(r.reload(r.base), "accounts.default.webhook_key, accounts.other.webhook_key, webhook_key_file", "")
+	receives(false, false)
+}
+
 // The ceiling of a principal can be raised, lowered and taken away while its jobs wait for it.
 func TestReloadOfCeilings(t *testing.T) {
 	sim := &simulator.Simulator{Unlimited: true, Encoders: 1, Duration: time.Hour}

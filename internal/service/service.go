@@ -30,7 +30,6 @@ import (
 	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/store"
 	"github.com/stokerd/stoker/store/postgres"
-	"github.com/stokerd/stoker/store/sqlite"
 	"github.com/stokerd/stoker/web"
 	"github.com/stokerd/stoker/webhook"
 )
@@ -107,6 +106,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 	if s.tracing, err = tracing.New(ctx, os.Getenv, Version(), log); err != nil {
 		return nil, err
 	}
+	s.readiness.log = log
 	s.metrics, s.batchLog = metrics.New(accountNames(cfg)), newBatchLog(log)
 	if s.store, err = openTable(ctx, cfg, log, s.describe(), func(err error) { s.lost <- err }, s.noteCommit); err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger, process *Pro
 	dispatching := dispatcher.Config{
 		Store: s.store, Campaign: campaignFor(s.store), Logger: log, Accounts: accounts, PollInterval: cfg.PollInterval,
 		Sources: dispatcherSources(cfg), MaxStartsOf: func(principal string) int { return s.reloader.current.Load().MaxStartsOf(principal) },
-		OnFilled: s.metrics.NotePlaceFilled,
+		OnFilled: s.metrics.NotePlaceFilled, OnDuplicate: s.metrics.NoteDuplicate,
 	}
 	serving := server.Config{
 		Store: s.store, Catalog: serverCatalog(cfg), Logger: log, BatchURL: s.batchURL(), Diagnostics: &diagnostics{service: s},
@@ -211,9 +211,6 @@ func (s *Service) whyDegraded(ctx context.Context) string {
 func (s *Service) noteCommit(c store.Commit) {
 	s.metrics.NoteCommit(c)
 	s.readiness.noteCommit(c.Err)
-	if errors.Is(c.Err, sqlite.ErrDamaged) {
-		s.log.Error(damagedText, "err", c.Err)
-	}
 	s.batchLog.note(c.Batches)
 }
 

@@ -432,8 +432,8 @@ CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON events DEFERRABLE INITIALLY DEFERR
 func TestExportRefuses(t *testing.T) {
 	path := newSource(t)
 	changeFile(t, path, `UPDATE batches SET waiting = 17 WHERE seq = 3`)
-	if _, err := sqlite.OpenExport(t.Context(), path, "", store.Options{}); !errors.Is(err, sqlite.ErrDamaged) {
-		t.Errorf("counters that are wrong: %v, want %v", err, sqlite.ErrDamaged)
+	if _, err := sqlite.OpenExport(t.Context(), path, "", store.Options{}); !errors.Is(err, job.ErrDamaged) {
+		t.Errorf("counters that are wrong: %v, want %v", err, job.ErrDamaged)
 	}
 	changeFile(t, path, `UPDATE batches SET waiting = 2 WHERE seq = 3`)
 	s, err := sqlite.Open(t.Context(), path, store.Options{})

@@ -29,6 +29,16 @@ INSERT INTO accounts (id, paused, paused_reason, paused_time, queue_target, auto
 	return t.queries.AccountSettings(ctx, accountID)
 }
 
+// BatchByRequestID looks for an earlier submission. Until the transaction ends nobody else submits with the same request
+// id: there is no row yet to lock, and more than the unique index knows counts as the same submission. The lock is the
+// transaction's and not the session's, so a pooler may be between.
+func (t *transaction) BatchByRequestID(ctx context.Context, key job.RequestKey) (id string, payloadHash []byte, err error) {
+	if err := t.lock(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('request ' || $1, 0))`, storable(key.ID)); err != nil {
+		return "", nil, err
+	}
+	return t.queries.BatchByRequestID(ctx, key)
+}
+
 // Token reads a token.
 func (t *transaction) Token(ctx context.Context, id string) (access.Token, error) {
 	if err := t.lock(ctx, `SELECT 1 FROM tokens WHERE id = $1 FOR UPDATE`, id); err != nil {

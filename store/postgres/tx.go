@@ -24,7 +24,7 @@ const (
 	lockLimit = "5s"
 )
 
-// writer is the one connection that writes. One that may have been broken by an error is dropped, and the next
+// writer is a connection that writes. One that may have been broken by an error is dropped, and the next
 // transaction opens another.
 type writer struct {
 	connect func(context.Context) (*session, error)
@@ -54,7 +54,7 @@ func (w *writer) close() {
 	}
 }
 
-// transaction is the writer's transaction. It is begun together with its first statement.
+// transaction is a writer's transaction. It is begun together with its first statement.
 type transaction struct {
 	queries // on the writer's connection
 	w       *writer
@@ -73,7 +73,41 @@ SELECT 1 FROM leases
 
 // Begin makes a transaction, on a new connection if the last one was dropped.
 func (db *database) Begin(ctx context.Context, fences []store.Lease) (store.Tx, error) {
-	w := db.writer
+	t, err := db.writer.begin(ctx, fences)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// BeginBeside makes a transaction on a connection of its own.
+func (db *database) BeginBeside(ctx context.Context, fences []store.Lease) (store.Tx, error) {
+	w := &writer{connect: db.writer.connect, log: db.log, keeper: db.keeper, dropAll: db.writer.dropAll}
+	t, err := w.begin(ctx, fences)
+	if err != nil {
+		return nil, err
+	}
+	return singleTransaction{t}, nil
+}
+
+// singleTransaction closes its connection at its end.
+type singleTransaction struct{ *transaction }
+
+func (t singleTransaction) Commit(ctx context.Context) error {
+	err := t.transaction.Commit(ctx)
+	if err == nil {
+		t.w.close()
+	}
+	return err
+}
+
+func (t singleTransaction) Rollback(ctx context.Context) {
+	t.transaction.Rollback(ctx)
+	t.w.close()
+}
+
+// begin makes a transaction, on a new connection if the last one was dropped.
+func (w *writer) begin(ctx context.Context, fences []store.Lease) (*transaction, error) {
 	t := &transaction{w: w}
 	for _, f := range fences {
 		l, ok := f.(*lease)

@@ -6,6 +6,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -21,13 +24,10 @@ var (
 	ErrNotDatabase = errors.New("not a job table")
 )
 
-// ErrDamaged says that the file is a job table, and that a part of it cannot be read.
-var ErrDamaged = fmt.Errorf("%w: it is damaged", job.ErrUnavailable)
-
 // interpret turns an error of the driver into one of package job, by its code. An error that has
-// no meaning there stays as it is.
+// no meaning there, or is one of package job already, stays as it is.
 func interpret(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if err == nil || job.TableTrouble(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	if errors.Is(err, sql.ErrConnDone) || errors.Is(err, driver.ErrBadConn) {
@@ -51,10 +51,29 @@ func interpret(err error) error {
 	case sqlite3.SQLITE_NOTADB:
 		return fmt.Errorf("%w: %w", ErrNotDatabase, err)
 	case sqlite3.SQLITE_CORRUPT:
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY,
+		return fmt.Errorf("%w: %w", job.ErrDamaged, err)
+	case sqlite3.SQLITE_READONLY:
+		return fmt.Errorf("%w: %w", job.ErrReadOnly, err)
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR,
 		sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PROTOCOL:
 		return fmt.Errorf("%w: %w", job.ErrUnavailable, err)
+	}
+	return err
+}
+
+// nameReadOnly makes an error of the table at path one that matches [job.ErrReadOnly], if the table cannot be opened
+// for writing. SQLite says of a write that it failed, and not why.
+func nameReadOnly(path string, err error) error {
+	if err == nil || !errors.Is(err, job.ErrUnavailable) || errors.Is(err, job.ErrReadOnly) {
+		return err
+	}
+	file, openErr := os.OpenFile(path, os.O_RDWR, 0)
+	if openErr == nil {
+		_ = file.Close() // nothing was written
+		return err
+	}
+	if errors.Is(openErr, syscall.EROFS) || errors.Is(openErr, fs.ErrPermission) {
+		return fmt.Errorf("%w: %w", job.ErrReadOnly, openErr)
 	}
 	return err
 }

@@ -119,7 +119,7 @@ func TestFaults(t *testing.T) {
 		{"disk broken for writing", "write sync truncate", sqlite3.SQLITE_IOERR_WRITE, job.ErrUnavailable},
 		{"disk does not flush", "sync", sqlite3.SQLITE_IOERR_FSYNC, job.ErrUnavailable},
 		{"disk broken for reading", "read", sqlite3.SQLITE_IOERR_READ, job.ErrUnavailable},
-		{"file system became read-only", "write sync truncate", sqlite3.SQLITE_READONLY, job.ErrUnavailable},
+		{"file system became read-only", "write sync truncate", sqlite3.SQLITE_READONLY, job.ErrReadOnly},
 		{"disk gone", "open read write sync truncate", sqlite3.SQLITE_IOERR, job.ErrUnavailable},
 	} {
 		for _, lasting := range []bool{false, true} {

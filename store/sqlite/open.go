@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
 )
 
@@ -23,7 +24,7 @@ import (
 //
 // It refuses with [ErrLocked] a file that is open elsewhere, with [ErrNewer] one
 // with a schema it does not know, with [ErrNotDatabase] one that is something
-// else, with [ErrDamaged] one that is damaged, with [ErrNoLog] one whose latest
+// else, with [job.ErrDamaged] one that is damaged, with [ErrNoLog] one whose latest
 // changes are missing, and with an error of package job one that cannot be written.
 //
 // A file beside the table keeps its identity. If that is there and the table is
@@ -86,7 +87,7 @@ func openDatabase(ctx context.Context, path string, o store.Options) (*database,
 	}
 	if err := db.open(ctx, o, identity); err != nil {
 		if identity != "" && errors.Is(err, ErrNotDatabase) {
-			err = fmt.Errorf("%w: %w", ErrDamaged, err)
+			err = fmt.Errorf("%w: %w", job.ErrDamaged, err)
 		}
 		return nil, errors.Join(fmt.Errorf("open job table %s: %w", path, err), db.lock.release())
 	}

@@ -143,8 +143,8 @@ func TestDamaged(t *testing.T) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if s, err := openTable(t.Context(), path, store.Options{}); !errors.Is(err, ErrDamaged) {
-			t.Errorf("%s: %v, %v, want %v", name, s, err, ErrDamaged)
+		if s, err := openTable(t.Context(), path, store.Options{}); !errors.Is(err, job.ErrDamaged) {
+			t.Errorf("%s: %v, %v, want %v", name, s, err, job.ErrDamaged)
 		}
 	}
 }

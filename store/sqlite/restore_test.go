@@ -80,7 +80,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 			if err := errors.Join(err, f.Close()); err != nil {
 				t.Fatal(err)
 			}
-		}, ErrDamaged, ""},
+		}, job.ErrDamaged, ""},
 		{"the end is missing", func(t *testing.T, path string) {
 			info, err := os.Stat(path)
 			if err == nil {
@@ -89,9 +89,9 @@ func TestVerifyFindsDamage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-		}, ErrDamaged, ""},
-		{"a counter", edit(`UPDATE batches SET succeeded = succeeded + 1`), ErrDamaged, "the counters of batch 1 do not agree with its jobs"},
-		{"a row of nothing", edit(`UPDATE events SET number = 99999 WHERE number = 7`), ErrDamaged, "rows of events belong to nothing in jobs"},
+		}, job.ErrDamaged, ""},
+		{"a counter", edit(`UPDATE batches SET succeeded = succeeded + 1`), job.ErrDamaged, "the counters of batch 1 do not agree with its jobs"},
+		{"a row of nothing", edit(`UPDATE events SET number = 99999 WHERE number = 7`), job.ErrDamaged, "rows of events belong to nothing in jobs"},
 		{"a newer schema", edit(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, 1)`), ErrNewer, "999"},
 		{"another program's", edit(`PRAGMA application_id = 7`), ErrNotDatabase, ""},
 		{"empty", func(t *testing.T, path string) {

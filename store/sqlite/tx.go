@@ -58,7 +58,7 @@ func (w *writer) dropConn(why error) {
 	if w.conn == nil || !connBroken(why) {
 		return
 	}
-	w.log.Warn("connection of the writer dropped", "err", why)
+	w.log.Info("connection of the writer dropped", "err", why)
 	// Closed, not put back into the pool for the next caller. Errors of closing say nothing that
 	// why has not said.
 	_ = w.closeStmts()
@@ -110,11 +110,11 @@ func (db *database) Begin(ctx context.Context, _ []store.Lease) (store.Tx, error
 		return nil, err
 	}
 	if err := w.connect(ctx); err != nil {
-		return nil, err
+		return nil, nameReadOnly(db.path, err)
 	}
 	if err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		w.dropConn(err)
-		return nil, err
+		return nil, nameReadOnly(db.path, err)
 	}
 	t := &transaction{w: w, db: db}
 	t.queries = newQueries(t)
@@ -159,7 +159,7 @@ func (t *transaction) stmt(ctx context.Context, text string) (*sql.Stmt, error) 
 
 // fault keeps the first error of the database.
 func (t *transaction) fault(err error) error {
-	err = interpret(err)
+	err = nameReadOnly(t.db.path, interpret(err))
 	if t.err == nil {
 		t.err = err
 	}

@@ -33,7 +33,7 @@ type Content struct {
 
 // Verify reads everything in the job table at path, and returns what is in it. The table may be in use.
 //
-// If a part of it cannot be read, or contradicts another, the error is [ErrDamaged] and says more. Otherwise the
+// If a part of it cannot be read, or contradicts another, the error is [job.ErrDamaged] and says more. Otherwise the
 // errors are those of [Backup].
 func Verify(ctx context.Context, path string) (c Content, err error) {
 	defer func() {
@@ -64,7 +64,7 @@ func Verify(ctx context.Context, path string) (c Content, err error) {
 	return readContent(ctx, tx)
 }
 
-// verify reads everything, and returns [ErrDamaged] if a part cannot be read or contradicts another.
+// verify reads everything, and returns [job.ErrDamaged] if a part cannot be read or contradicts another.
 func verify(ctx context.Context, tx *sql.Tx) error {
 	for _, check := range []func(context.Context, *sql.Tx) error{checkIntegrity, checkReferences, checkCounts} {
 		if err := check(ctx, tx); err != nil {
@@ -83,7 +83,7 @@ func checkIntegrity(ctx context.Context, tx *sql.Tx) error {
 	if len(lines) == 1 && lines[0] == "ok" {
 		return nil
 	}
-	return fmt.Errorf("%w: %s", ErrDamaged, strings.Join(lines, "; "))
+	return fmt.Errorf("%w: %s", job.ErrDamaged, strings.Join(lines, "; "))
 }
 
 // checkReferences looks for rows of batches and jobs that are not there.
@@ -109,13 +109,13 @@ SELECT 'the counters of batch ' || b.seq || ' do not agree with its jobs'
 	return damagedBy(ctx, tx, query)
 }
 
-// damagedBy returns [ErrDamaged] with the lines of a query, if it has any.
+// damagedBy returns [job.ErrDamaged] with the lines of a query, if it has any.
 func damagedBy(ctx context.Context, tx *sql.Tx, query string) error {
 	lines, err := readLines(ctx, tx, query)
 	if err != nil || len(lines) == 0 {
 		return err
 	}
-	return fmt.Errorf("%w: %s", ErrDamaged, strings.Join(lines, "; "))
+	return fmt.Errorf("%w: %s", job.ErrDamaged, strings.Join(lines, "; "))
 }
 
 func readLines(ctx context.Context, tx *sql.Tx, query string) (lines []string, err error) {
@@ -200,7 +200,7 @@ func readNotificationKeys(ctx context.Context, tx *sql.Tx) (fingerprints []strin
 	for _, list := range lists {
 		var keys []notification.SecretKey
 		if err := text(list).decode(&keys); err != nil {
-			return nil, fmt.Errorf("%w: the keys of an endpoint: %w", ErrDamaged, err)
+			return nil, fmt.Errorf("%w: the keys of an endpoint: %w", job.ErrDamaged, err)
 		}
 		for _, k := range notification.ValidKeys(keys, time.Now()) {
 			if !slices.Contains(fingerprints, k.Fingerprint) {

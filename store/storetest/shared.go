@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
 )
@@ -21,6 +22,8 @@ func RunShared(t *testing.T, open func(t *testing.T) (a, b *store.Store)) {
 		{"no change is lost, whoever makes it", sharedChanges},
 		{"watchers see every change in order, whoever makes it", sharedWatches},
 		{"a repeated submission gets the first answer from anybody", sharedSubmissions},
+		{"a submission is a repeat of one before anybody was asked for a name, also at the same moment", sharedCreators},
+		{"large submissions are made once, and told of", sharedLarge},
 		{"jobs are added once per key, whoever adds them", sharedKeys},
 		{"no two jobs write to one place, whoever adds them", sharedPaths},
 		{"a batch that one deletes is gone for the other", sharedDeletion},
@@ -199,6 +202,102 @@ func sharedSubmissions(f *sharedFixture) {
 	sub := job.Submission{Batch: job.Batch{AccountID: "default"}, Jobs: specs(1), RequestID: "request-0", PayloadHash: []byte("another")}
 	if _, _, err := f.other.store.Submit(f.Context(), sub, now); !errors.Is(err, job.ErrExists) {
 		f.Errorf("another payload: %v, want %v", err, job.ErrExists)
+	}
+}
+
+// The request ids of [access.LocalName] are everybody's who submits to the same account.
+func sharedCreators(f *sharedFixture) {
+	const submissions = 15
+	var mu sync.Mutex
+	made, ids := 0, map[string]bool{}
+	f.both(submissions, func(s *store.Store, n int) {
+		creators := []string{access.LocalName, "token:ci"}
+		sub := job.Submission{
+			Batch: job.Batch{AccountID: "default", CreatedBy: creators[n%2]}, Jobs: specs(3), RequestID: fmt.Sprint("request-", n/2), PayloadHash: []byte("one"),
+		}
+		b, created, err := s.Submit(f.Context(), sub, now)
+		if err != nil {
+			f.Error(err)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		ids[b.ID] = true
+		if created {
+			made++
+		}
+	})
+	f.same("created", made, submissions)
+	f.same("batches that were answered", len(ids), submissions)
+	n, err := f.store.CountBatches(f.Context(), job.BatchFilter{})
+	f.ok(err)
+	f.same("batches", n, int64(submissions))
+}
+
+// sharedLarge has both submit and add so many jobs that no other write waits for them.
+func sharedLarge(f *sharedFixture) {
+	const jobs = 1500
+	list := make([]job.Spec, jobs)
+	for i := range list {
+		list[i] = job.Spec{Key: fmt.Sprint("k", i), OutputPath: fmt.Sprint("out/", i)}
+	}
+	var mu sync.Mutex
+	made, added, duplicates := 0, int64(0), int64(0)
+	var id string
+	told := map[string]bool{}
+	for _, s := range []*store.Store{f.store, f.other.store} {
+		s.SetOnChange(func(changes []job.Change) {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, c := range changes {
+				told[c.BatchID] = told[c.BatchID] || c.Dispatch
+			}
+		})
+	}
+	f.both(2, func(s *store.Store, _ int) {
+		sub := job.Submission{
+			Batch: job.Batch{AccountID: "default", Open: true, DistinctBy: job.ByOutputPath}, Jobs: list, RequestID: "large", PayloadHash: []byte("one"),
+		}
+		b, created, err := s.Submit(f.Context(), sub, now)
+		if err != nil {
+			f.Error(err)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		id = b.ID
+		if created {
+			made++
+		}
+	})
+	f.same("created", made, 1)
+	f.both(1, func(s *store.Store, n int) { // the second halves of the lists are the same
+		more := make([]job.Spec, jobs)
+		for i := range more {
+			number := jobs + i
+			if i < jobs/2 {
+				number += (n + 1) * jobs
+			}
+			more[i] = job.Spec{Key: fmt.Sprint("k", number), OutputPath: fmt.Sprint("out/", number)}
+		}
+		_, fresh, old, err := s.AddJobs(f.Context(), id, more, now)
+		f.ok(err)
+		mu.Lock()
+		defer mu.Unlock()
+		added, duplicates = added+fresh, duplicates+old
+	})
+	f.same("added", added, int64(jobs+jobs/2))
+	f.same("duplicates", duplicates, int64(jobs/2))
+	b, err := f.other.store.Batch(f.Context(), id)
+	f.ok(err)
+	f.same("waiting", b.Counts.Waiting, int64(2*jobs+jobs/2))
+	f.same("revision", b.Revision, store.FirstRevision+added)
+	mu.Lock()
+	defer mu.Unlock()
+	f.same("the dispatcher was told", told[id], true)
+	_, _, _, err = f.store.AddJobs(f.Context(), id, []job.Spec{{Key: "another", OutputPath: "out/3"}}, now)
+	if !errors.As(err, new(*job.InvalidError)) {
+		f.Errorf("a path that the batch has: %v, want an InvalidError", err)
 	}
 }
 

@@ -61,7 +61,8 @@ const (
 	// organisation. `since`; `until`: the next try; `text`: what is wrong.
 	WaitCode_WAIT_CODE_ORGANISATION WaitCode = 14
 	// Calls for the job, or for the jobs of its batch, have failed for reasons that do not lie with
-	// the job. `until`: the next try; `text`: what is wrong.
+	// the job, or the job table cannot be written. `since`; `until`: the next try; `text`: what is
+	// wrong, and of the job table what to do.
 	WaitCode_WAIT_CODE_PROBLEM WaitCode = 15
 	// The server compares the platform with its job table before it starts the job. `since`; `text`:
 	// why the latest try failed.

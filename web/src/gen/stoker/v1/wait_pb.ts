@@ -270,7 +270,8 @@ export enum WaitCode {
 
   /**
    * Calls for the job, or for the jobs of its batch, have failed for reasons that do not lie with
-   * the job. `until`: the next try; `text`: what is wrong.
+   * the job, or the job table cannot be written. `since`; `until`: the next try; `text`: what is
+   * wrong, and of the job table what to do.
    *
    * @generated from enum value: WAIT_CODE_PROBLEM = 15;
    */
