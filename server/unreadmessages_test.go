@@ -28,12 +28,12 @@ func TestUnreadMessages(t *testing.T) {
 			u.add()
 			return u, ended
 		}
-		gone, hangUp := context.WithCancel(t.Context())
+		gone, hangUp := context.WithCancelCause(t.Context())
 		left, leftEnded := watch(gone)
 		deaf, deafEnded := watch(t.Context())
 		late, lateEnded := watch(t.Context())
 		stays, staysEnded := watch(t.Context())
-		hangUp()
+		hangUp(nil)
 		left.end(gone)
 		deaf.end(t.Context())
 		late.end(t.Context())
