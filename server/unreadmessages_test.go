@@ -40,6 +40,7 @@ func TestUnreadMessages(t *testing.T) {
 		time.Sleep(takeTime - time.Second)
 		late.Put(&e.bytes)
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if *deafEnded != 1 || *leftEnded+*lateEnded+*staysEnded != 0 {
 			t.Errorf("ended are the one that reads nothing %d times, the others %d, %d and %d times; want the first, once", *deafEnded, *leftEnded, *lateEnded, *staysEnded)
 		}
