@@ -98,6 +98,44 @@ func TestUnacknowledgedWrites(t *testing.T) {
 	}
 }
 
+// unwritten is a job table that does not make the first write that records a configured encoding.
+type unwritten struct {
+	Store
+	done atomic.Bool
+}
+
+func (s *unwritten) UpdateJob(ctx context.Context, id job.ID, now time.Time, f func(*job.Update) error) (job.Job, error) {
+	return s.Store.UpdateJob(ctx, id, now, func(u *job.Update) error {
+		if err := f(u); err != nil {
+			return err
+		}
+		if u.Job.EncodingID != "" && !s.done.Swap(true) {
+			return job.ErrUnavailable
+		}
+		return nil
+	})
+}
+
+// An encoding that could not be recorded is removed from the platform as soon as the job table answers, long before a
+// sweep would find it.
+func TestUnrecordedEncoding(t *testing.T) {
+	inWorld(t, &simulator.Simulator{Seed: 1, Duration: 10 * time.Second}, func(w *world) {
+		table := &unwritten{}
+		w.table = func(s Store) Store { table.Store = s; return table }
+		w.run()
+		b := w.awaitEnd(w.submit(1, nil).ID, time.Minute)
+		if !table.done.Load() {
+			w.t.Error("every write was made: the test shows nothing")
+		}
+		for _, e := range w.sim.Encodings() {
+			if e.Status == simulator.Created {
+				w.t.Errorf("the encoding %s is left", e.Name)
+			}
+		}
+		w.audit(b.ID)
+	})
+}
+
 // full is a job table on a disk that is full at times.
 type full struct {
 	Store

@@ -47,7 +47,10 @@ type worker struct {
 	// underConfiguration has the ids of the encodings that are being configured. The job table
 	// has such an id only once its encoding is configured.
 	underConfiguration sync.Map
-	duplicates         *duplicateAttempts
+	// unrecorded has, by job, encodings that were configured while the job table did not answer. Other than for one that
+	// a process leaves behind when it dies, nobody need wait for a sweep.
+	unrecorded sync.Map
+	duplicates *duplicateAttempts
 }
 
 func newWorker(c Config, a Account, log *slog.Logger) *worker {

@@ -12,6 +12,8 @@ type Commit struct {
 	Duration time.Duration
 	// Err is why nothing was written; nil after a commit.
 	Err error
+	// Wrote is false for a commit that has written no rows, which any disk takes.
+	Wrote bool
 	// Jobs are the changes of jobs, in the order in which they were made, and Batches what followed from
 	// them for batches. Both are empty after an error.
 	Jobs    []job.StateChange
@@ -49,13 +51,13 @@ func (u *unit) noteSubmitted(accountID string, n int) {
 // tell tells of a transaction: the statuses of accounts, if it shows that the table cannot be written or can be again,
 // and the observer, if there is one.
 func (w *writer) tell(group []*op, begin time.Time, u *unit, err error) {
-	if w.shared == nil && w.noteTransaction(err) {
+	if says := err != nil || u.wrote; says && w.shared == nil && w.noteTransaction(err) {
 		w.hear([]job.Change{{Everything: true, Dispatch: true}})
 	}
 	if w.onCommit == nil {
 		return
 	}
-	c := Commit{Writes: len(group), Duration: time.Since(begin), Err: err}
+	c := Commit{Writes: len(group), Duration: time.Since(begin), Err: err, Wrote: err == nil && u.wrote}
 	if err == nil {
 		c.Jobs, c.Batches, c.Submitted = u.stateChanges, u.batchChanges, u.submitted
 	}

@@ -331,9 +331,9 @@ func (e *exchange) pollWatched(ctx context.Context) error {
 	}
 	var changes []job.Change
 	for _, id := range ids {
-		// One that is missing has been deleted.
+		// One that is missing has been deleted. One that is watched anew may have changed since its watcher read it.
 		before, known := e.revisions[id]
-		if is := revisions[id]; known && before != is {
+		if is := revisions[id]; !known || before != is {
 			changes = append(changes, job.Change{BatchID: id})
 		}
 	}

@@ -11,11 +11,10 @@ const (
 	// reapRows is about how many rows are removed in one write at most.
 	reapRows = 1000
 	// reapTime is about how long the removal in one write may take. Whoever writes at that moment waits for it.
-	reapTime = 2 * time.Millisecond
-	// usualRowsOfJob is how many rows a job is taken to have before any have been removed.
-	usualRowsOfJob = 8
-	// restFactor times as long as a write of the reaper took, other writes have the table for themselves.
-	restFactor = 4
+	reapTime = time.Millisecond
+	// firstRows is how many rows are removed in the first write, and usualRowsOfJob how many a job is taken to have
+	// before any have been removed.
+	firstRows, usualRowsOfJob = 50, 8
 	// reapRetry is how long after an error the reaper goes on.
 	reapRetry = time.Minute
 )
@@ -24,12 +23,12 @@ const (
 // disk, a little at a time.
 type reaper struct {
 	s *Store
-	// rowsOfJob is how many rows the jobs had that were removed last, and jobs how many go in the next write.
-	rowsOfJob, jobs int64
+	// rows is about how many rows go in the next write, and rowsOfJob how many the jobs had that were removed last.
+	rows, rowsOfJob int64
 }
 
 func newReaper(s *Store) *reaper {
-	return &reaper{s: s, rowsOfJob: usualRowsOfJob, jobs: 1}
+	return &reaper{s: s, rows: firstRows, rowsOfJob: usualRowsOfJob}
 }
 
 // wakeReaper says, here and to the other processes, that there are deleted batches.
@@ -65,80 +64,83 @@ func (r *reaper) run(ctx context.Context) {
 
 // repeat calls step until there is nothing more to do. Between two of them others have the table.
 func (r *reaper) repeat(ctx context.Context, step func(context.Context) (more bool, err error)) error {
+	p := newPacer(r.s)
 	for {
 		began := time.Now()
 		more, err := step(ctx)
 		if err != nil || !more {
 			return err
 		}
-		if err := rest(ctx, time.Since(began)); err != nil {
+		if err := p.rest(ctx, time.Since(began)); err != nil {
 			return err
 		}
 	}
 }
 
+// reaped is what one write has removed, and how long the database took for that.
+type reaped struct {
+	Reaped
+	took time.Duration
+}
+
 // removeRows removes a part of a deleted batch.
 func (r *reaper) removeRows(ctx context.Context) (more bool, err error) {
-	var took time.Duration
-	jobs := r.jobs
-	done, err := write(ctx, r.s, op{what: "remove deleted batches", readsTable: true}, func(u *unit) (Reaped, error) {
-		began := time.Now()
-		defer func() { took = time.Since(began) }()
-		return u.reap(jobs)
+	jobs, rows := max(r.rows/r.rowsOfJob, 1), r.rows
+	done, err := write(ctx, r.s, op{what: "remove deleted batches", readsTable: true, background: true}, func(u *unit) (reaped, error) {
+		return u.reap(jobs, rows)
 	})
 	if err != nil {
 		return false, err
 	}
 	if done.Jobs > 0 {
 		r.rowsOfJob = max(done.Rows/done.Jobs, 1)
-		r.adapt(took)
 	}
+	r.adapt(done.took)
 	return done.Rows > 0, nil
 }
 
-// adapt chooses how many jobs go in the next write, after one whose removal took a time.
+// adapt chooses how many rows go in the next write, after one whose removal took a time.
 func (r *reaper) adapt(took time.Duration) {
 	switch {
 	case took > 2*reapTime:
-		r.jobs /= 2
+		r.rows /= 2
 	case took < reapTime:
-		r.jobs *= 2
+		r.rows *= 2
 	}
-	r.jobs = max(min(r.jobs, reapRows/r.rowsOfJob), 1)
+	r.rows = max(min(r.rows, reapRows), 1)
 }
 
-// reap removes jobs of a deleted batch and remembers those that have succeeded, or removes what else there is
-// of the batch.
-func (u *unit) reap(jobs int64) (Reaped, error) {
+// reap removes jobs of a deleted batch and remembers those that have succeeded, or removes about as many rows of what
+// else there is of the batch. The time that it takes to ask the database for something, which may be on another
+// machine, is not one of the removal.
+func (u *unit) reap(jobs, rows int64) (reaped, error) {
+	began := time.Now()
 	b, err := u.tx.NextDeleted(u.ctx)
 	if err != nil {
 		_, err = ignoreMissing(b, err)
-		return Reaped{}, err
+		return reaped{}, err
 	}
+	found := time.Now()
 	done, err := u.tx.ReapJobs(u.ctx, b.Seq, jobs)
+	if err == nil && done.Jobs == 0 {
+		done, err = u.tx.ReapBatch(u.ctx, b.Seq, rows)
+	}
 	if err != nil {
-		return Reaped{}, err
+		return reaped{}, err
 	}
-	if done.Jobs == 0 {
-		return u.tx.ReapBatch(u.ctx, b.Seq, reapRows)
-	}
+	took := time.Since(found) - found.Sub(began)
 	if len(done.Succeeded) == 0 {
-		return done, nil
+		return reaped{done, took}, nil
 	}
 	keyOf := resultKeys(b)
 	results := make([]Result, len(done.Succeeded))
 	for i, j := range done.Succeeded {
 		results[i] = Result{Key: keyOf(j.Spec), AccountID: b.AccountID, EncodingID: j.EncodingID, Time: j.FinishTime}
 	}
-	return done, u.tx.AddResults(u.ctx, results)
+	return reaped{done, took}, u.tx.AddResults(u.ctx, results)
 }
 
 // releaseSpace gives room back to the disk.
 func (r *reaper) releaseSpace(ctx context.Context) (more bool, err error) {
-	return write(ctx, r.s, op{what: "give room back"}, func(u *unit) (bool, error) { return u.tx.ReleaseSpace(u.ctx) })
-}
-
-// rest lets others have the table after a write that took a time.
-func rest(ctx context.Context, took time.Duration) error {
-	return clock.Real{}.Sleep(ctx, restFactor*took)
+	return write(ctx, r.s, op{what: "give room back", background: true}, func(u *unit) (bool, error) { return u.tx.ReleaseSpace(u.ctx) })
 }

@@ -146,35 +146,46 @@ func (k Keeper) delete(ctx context.Context, list []EndedBatch, now time.Time, do
 	return int(part.Batches), nil
 }
 
-// Forget removes what is remembered of batches that are gone: request ids after a week, and of what has
-// succeeded everything that r keeps no longer. It goes through all of that, slowly: once a day is enough.
-func (k Keeper) Forget(ctx context.Context, r Retention, now time.Time) error {
+// ForgetRequests removes what is remembered of batches that were deleted more than a week ago: their request ids.
+func (k Keeper) ForgetRequests(ctx context.Context, now time.Time) error {
 	round(&now)
+	p := newPacer(k.s)
 	for {
-		n, err := write(ctx, k.s, op{what: "forget request ids"}, func(u *unit) (int64, error) {
+		began := time.Now()
+		n, err := write(ctx, k.s, op{what: "forget request ids", background: true}, func(u *unit) (int64, error) {
 			return u.tx.ReapRequests(u.ctx, now.Add(-keepRequests), reapRows)
 		})
-		if err != nil {
+		if err != nil || n < reapRows {
 			return err
 		}
-		if n < reapRows {
-			break
+		if err := p.rest(ctx, time.Since(began)); err != nil {
+			return err
 		}
 	}
+}
+
+// ForgetEvery is how often [Keeper.ForgetResults] is worth its while. It looks at everything that has succeeded, and
+// writes most pages of that again, however little it removes.
+func (r Retention) ForgetEvery() time.Duration { return max(24*time.Hour, r.Results/30) }
+
+// ForgetResults removes what has succeeded and is kept no longer. It goes through all that has succeeded, slowly.
+func (k Keeper) ForgetResults(ctx context.Context, r Retention, now time.Time) error {
 	if r.Results <= 0 {
 		return nil
 	}
+	round(&now)
+	p := newPacer(k.s)
 	var after ResultKey
 	for {
 		began := time.Now()
-		next, err := write(ctx, k.s, op{what: "forget results"}, func(u *unit) (*ResultKey, error) {
+		next, err := write(ctx, k.s, op{what: "forget results", background: true}, func(u *unit) (*ResultKey, error) {
 			return u.tx.ReapResults(u.ctx, now.Add(-r.Results), after, reapRows)
 		})
 		if err != nil || next == nil {
 			return err
 		}
 		after = *next
-		if err := rest(ctx, time.Since(began)); err != nil {
+		if err := p.rest(ctx, time.Since(began)); err != nil {
 			return err
 		}
 	}

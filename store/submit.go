@@ -30,23 +30,22 @@ func (s *Store) Submit(ctx context.Context, sub job.Submission, now time.Time) (
 	if err != nil {
 		return job.Batch{}, false, fmt.Errorf("submit batch: %w", err)
 	}
-	b, err = write(ctx, s, op{what: "submit batch", readsTable: true, inserts: len(sub.Jobs)}, func(u *unit) (job.Batch, error) {
-		created = false
+	type outcome struct {
+		batch   job.Batch
+		created bool
+	}
+	out, err := write(ctx, s, op{what: "submit batch", readsTable: true, inserts: len(sub.Jobs)}, func(u *unit) (outcome, error) {
 		first, err := submittedBatch(u.ctx, u.tx, requestKey(sub))
 		if !errors.Is(err, job.ErrNotFound) {
-			return first, err
+			return outcome{batch: first}, err
 		}
 		if err := s.room.check(); err != nil {
-			return job.Batch{}, err
+			return outcome{}, err
 		}
 		b, err := u.submit(sub, succeeded, now)
-		created = err == nil
-		return b, err
+		return outcome{batch: b, created: true}, err
 	})
-	if err != nil {
-		return job.Batch{}, false, err // created belongs to the writer, which may still be running it
-	}
-	return b, created, nil
+	return out.batch, out.created, err
 }
 
 // submit inserts a batch with the jobs that it does not skip. succeeded tells which have succeeded before.

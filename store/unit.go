@@ -35,6 +35,7 @@ type unit struct {
 	dirty    map[string]bool // ids of batches whose jobs were changed since the load
 
 	rows       Rows
+	wrote      bool            // rows were written
 	pending    map[job.ID]bool // jobs in rows
 	written    map[rowKey]bool
 	records    map[*access.Record]bool // of the members that have run; written with the next rows
@@ -85,7 +86,7 @@ func (u *unit) begin(ctx context.Context, tx Tx) { u.ctx, u.tx = ctx, tx }
 
 // end lets go of everything that the unit holds, after its transaction has ended.
 func (u *unit) end() {
-	u.ctx, u.tx, u.rows, u.outbox = nil, nil, Rows{}, false
+	u.ctx, u.tx, u.rows, u.wrote, u.outbox = nil, nil, Rows{}, false, false
 	u.joined = emptied(u.joined)
 	u.headers, u.jobs, u.selected, u.dirty = emptied(u.headers), emptied(u.jobs), emptied(u.selected), emptied(u.dirty)
 	u.pending, u.written, u.readyDelta, u.causeDelta = emptied(u.pending), emptied(u.written), emptied(u.readyDelta), emptied(u.causeDelta)
@@ -324,6 +325,7 @@ func (u *unit) flush() error {
 		return nil
 	}
 	u.rows.sort()
+	u.wrote = true
 	err := u.tx.Write(u.ctx, &u.rows)
 	u.rows, u.pending, u.written = Rows{}, emptied(u.pending), emptied(u.written)
 	return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"sync/atomic"
 
 	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/job"
@@ -25,6 +26,9 @@ type writer struct {
 	outputs  *outputIndex
 	groups   *committer // used by the goroutine alone
 
+	// others is how many writes were handed in that are not made in the background.
+	others atomic.Int64
+
 	ops     chan *op
 	large   chan struct{} // has an element for each large write under way
 	closing chan struct{} // closed: take no more
@@ -42,6 +46,7 @@ type op struct {
 	// readsTable is set if run asks the transaction for more than it has declared. The rows of
 	// the members before it are written first.
 	readsTable bool
+	background bool           // nobody waits for it: see pacer
 	inserts    int            // jobs that run inserts at most
 	record     *access.Record // of the call that writes; nil if there is none
 	fence      Lease          // without which nothing is written; nil: it is not needed
@@ -101,6 +106,9 @@ func (w *writer) do(ctx context.Context, o *op) error {
 	case <-w.closing:
 		return errClosed
 	default:
+	}
+	if !o.background {
+		w.others.Add(1)
 	}
 	if w.shared != nil && o.inserts >= largeInsert {
 		return w.doLarge(ctx, o)

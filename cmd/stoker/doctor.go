@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/service"
 	"github.com/stokerd/stoker/store/postgres"
+	"github.com/stokerd/stoker/store/sqlite"
 )
 
 func doctorCommand(c *cli) *cobra.Command {
@@ -49,10 +51,15 @@ Exit codes, as monitors want them: 0 all is well; 1 something is to be looked at
 			if err != nil {
 				return err
 			}
+			if bundle != "" {
+				if err := checkBundlePath(bundle); err != nil {
+					return c.unknownError(cmd.Context(), err)
+				}
+			}
 			d := &examination{cli: c, sources: sourcesOf(c, from)}
 			results, err := d.run(cmd.Context(), stopped)
 			if err != nil {
-				return &exitError{code: exitUnknown, err: err}
+				return c.unknownError(cmd.Context(), err)
 			}
 			if err := writeAll(to, results); err != nil {
 				return err
@@ -62,7 +69,7 @@ Exit codes, as monitors want them: 0 all is well; 1 something is to be looked at
 			}
 			if bundle != "" {
 				if err := d.writeBundle(cmd.Context(), bundle, batch, results); err != nil {
-					return &exitError{code: exitUnknown, err: err}
+					return c.unknownError(cmd.Context(), err)
 				}
 				c.note("%s written; look at it before you send it", bundle)
 			}
@@ -80,6 +87,16 @@ Exit codes, as monitors want them: 0 all is well; 1 something is to be looked at
 
 // exitUnknown is the exit code of a check that could not be made, as monitors want it.
 const exitUnknown = 3
+
+// unknownError gives an error the exit code of a check that could not be made, and the words that it has in other
+// commands. The end by a signal keeps its own.
+func (c *cli) unknownError(ctx context.Context, err error) error {
+	_, text, below := c.exitStatus(ctx, err)
+	if text == "" {
+		return err
+	}
+	return &exitError{code: exitUnknown, err: errors.New(text), below: below}
+}
 
 // doctorVerdict is the exit code for results.
 func doctorVerdict(results []*stokerv1.CheckResult) error {
@@ -132,7 +149,7 @@ type examination struct {
 	cfg  *config.Config // nil while it has not been read, or has mistakes
 }
 
-// databaseTime is how long the database may take to say how it stands.
+// databaseTime is how long the database may take to say how it stands, and how long the file of a job table is read.
 const databaseTime = 15 * time.Second
 
 // runningTime is how long the service may take for its checks.
@@ -200,42 +217,46 @@ func (d *examination) examineConfiguration(ctx context.Context, ports bool) []do
 	}
 	d.cfg = cfg
 	findings := append([]doctor.Finding{doctor.Loaded(cfg)}, doctor.CheckSecrets(cfg)...)
-	findings = append(findings, examineTable(ctx, cfg)...)
+	instance, table := examineTable(ctx, cfg)
+	findings = append(findings, table...)
 	findings = append(findings, doctor.CheckFileModes(cfg)...)
 	findings = append(findings, doctor.CheckCertificates(cfg, false, time.Now())...)
 	findings = append(findings, doctor.CheckListeners(cfg)...)
 	if ports {
 		findings = append(findings, doctor.CheckPorts(ctx, cfg)...)
 	}
-	findings = append(findings, examinePlatform(ctx, cfg)...)
+	findings = append(findings, examinePlatform(ctx, cfg, instance)...)
 	doctor.Sort(findings)
 	return findings
 }
 
-// instanceOf is the name of the job table of a configuration, as the file beside it has it; empty if the service has
-// not been started yet.
-func instanceOf(cfg *config.Config) string {
-	instance, _ := os.ReadFile(cfg.DB + ".id")
-	return strings.TrimSpace(string(instance))
-}
-
-// examineTable looks at what the job table of a service that does not run is kept on.
-func examineTable(ctx context.Context, cfg *config.Config) []doctor.Finding {
-	if !postgres.IsURL(cfg.DB) {
-		return []doctor.Finding{doctor.CheckDisk(cfg), doctor.FindBackups(cfg.Backup, instanceOf(cfg), time.Now())}
-	}
+// examineTable looks at the job table of a service that does not run, and at what it is kept on. It returns the
+// instance id of the table, which is empty if the service has not been started yet, or that cannot be read.
+func examineTable(ctx context.Context, cfg *config.Config) (instance string, findings []doctor.Finding) {
 	ctx, cancel := context.WithTimeout(ctx, databaseTime)
 	defer cancel()
+	if !postgres.IsURL(cfg.DB) {
+		disk := doctor.CheckDisk(cfg)
+		if _, err := os.Stat(filepath.Dir(cfg.DB)); err != nil {
+			return "", []doctor.Finding{disk}
+		}
+		instance, whole, err := sqlite.Examine(ctx, cfg.DB)
+		if err != nil {
+			err = explainJobTable(cfg.DB, "--db", err)
+		}
+		table := doctor.StoppedJobTable(cfg.DB, instance, whole, err)
+		return instance, []doctor.Finding{table, disk, doctor.FindBackups(cfg.Backup, instance, time.Now())}
+	}
 	database, err := postgres.Examine(ctx, cfg.DB)
 	if err != nil {
 		err = explainJobTable(cfg.DB, "--db", err)
 	}
-	return doctor.CheckDatabase(database, cfg.DB, false, err)
+	return "", doctor.CheckDatabase(database, cfg.DB, false, err)
 }
 
 // examinePlatform asks the platform with each key of a configuration.
-func examinePlatform(ctx context.Context, cfg *config.Config) (findings []doctor.Finding) {
-	instance := instanceOf(cfg)
+// instance is the instance id of its job table; empty if it is not known.
+func examinePlatform(ctx context.Context, cfg *config.Config, instance string) (findings []doctor.Finding) {
 	for _, a := range cfg.Accounts {
 		api, err := bitmovin.New(bitmovin.Options{BaseURL: a.URL, APIKey: a.APIKey, TenantOrgID: a.TenantOrgID, UserAgent: "stoker/" + service.Version()})
 		if err != nil {
@@ -254,7 +275,11 @@ func examinePlatform(ctx context.Context, cfg *config.Config) (findings []doctor
 
 // checkOnline asks the platform about a configuration that is right otherwise.
 func checkOnline(ctx context.Context, c *cli, cfg *config.Config) error {
-	findings := examinePlatform(ctx, cfg)
+	instance := ""
+	if !postgres.IsURL(cfg.DB) {
+		instance, _, _ = sqlite.Examine(ctx, cfg.DB) // what is wrong with the job table is not asked here
+	}
+	findings := examinePlatform(ctx, cfg, instance)
 	doctor.Sort(findings)
 	to, err := checkResults().NewWriter(c.stdout, c.look(c.stdout), c.out)
 	if err != nil {

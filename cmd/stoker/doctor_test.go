@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"io"
@@ -78,6 +79,46 @@ func TestDoctorOfAService(t *testing.T) {
 	}
 	if got := c.run(t.Context(), "doctor", "--bundle", path); got.code != exitUnknown || !strings.Contains(got.stderr, "exists already") {
 		t.Errorf("a bundle over another: exit code %d: %s", got.code, got.stderr)
+	}
+	if got := c.run(t.Context(), "doctor", "--bundle", filepath.Join(path, "..", "none", "report.tar.gz")); got.code != exitUnknown || !strings.Contains(got.stderr, "there is no directory") || got.stdout != "" {
+		t.Errorf("a bundle into no directory: exit code %d: %s%s", got.code, got.stdout, got.stderr)
+	}
+	if got := c.run(t.Context(), "doctor", "--bundle", path+".2", "--batch", "999"); got.code != exitUnknown || !strings.Contains(got.stderr, `there is no batch "999"`) || !strings.Contains(got.stderr, "stoker batches") {
+		t.Errorf("no such batch: exit code %d: %s", got.code, got.stderr)
+	}
+	if _, err := os.Stat(path + ".2"); err == nil {
+		t.Error("there is a bundle without its batch")
+	}
+}
+
+// The job table of a service that has stopped is read: whether it is whole, and whose encodings are at the platform.
+func TestDoctorOfAStoppedTable(t *testing.T) {
+	env := serviceEnv(t, &simulator.Simulator{Unlimited: true, Duration: time.Hour})
+	s := startService(t, env)
+	mustRun(t, command{env: map[string]string{"STOKER_SERVER": s.grpc}, stdin: "input_path\na.mov\n"}, "submit -")
+	s.stop()
+	stopped := command{env: env}
+	for _, tt := range []struct {
+		name  string
+		spoil func() error
+		fails bool
+		want  string
+	}{
+		{"whole", func() error { return nil }, false, "OK\tjob-table\t" + env["STOKER_DB"] + "\tis whole\n"},
+		{"damaged", func() error { return os.WriteFile(env["STOKER_DB"], bytes.Repeat([]byte("\xAA"), 1<<16), 0o600) }, true, "restore the latest backup in its place"},
+		{"missing", func() error { return os.Remove(env["STOKER_DB"]) }, true, "bring it back"},
+		{"none yet", func() error { return os.Remove(env["STOKER_DB"] + ".id") }, false, "there is none yet: the first start makes it"},
+	} {
+		if err := tt.spoil(); err != nil {
+			t.Fatal(err)
+		}
+		got := stopped.run(t.Context(), "doctor", "--stopped")
+		if !strings.Contains(got.stdout, tt.want) || strings.Contains(got.stdout, "FAIL\tjob-table") != tt.fails {
+			t.Errorf("%s: exit code %d\n%s%s", tt.name, got.code, got.stdout, got.stderr)
+		}
+		if ours := !strings.Contains(got.stdout, "another Stoker uses the key"); ours != (tt.name != "none yet") {
+			t.Errorf("%s: the encodings are ours: %v\n%s", tt.name, ours, got.stdout)
+		}
 	}
 }
 

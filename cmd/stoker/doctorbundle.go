@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -27,6 +28,17 @@ const maxBundleJobs, maxBundleHistories = 1_000, 100
 type bundleFile struct {
 	name string
 	text []byte
+}
+
+// checkBundlePath refuses the path of a bundle that could not be written, before anything is asked for it.
+func checkBundlePath(path string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return usagef("%s exists already, and a bundle overwrites nothing: name another file", path)
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return usagef("--bundle: there is no directory %s: make it, or name another file", filepath.Dir(path))
+	}
+	return nil
 }
 
 // writeBundle writes a report to a new file that only its owner may read.

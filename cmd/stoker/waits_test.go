@@ -252,14 +252,13 @@ func (tt *situation) command(t *testing.T, s serving, stdin string, args ...stri
 // awaited again.
 func (tt *situation) check(t *testing.T, s serving) {
 	t.Helper()
-	const tries = 5
-	for try := 1; ; try++ {
+	for began := time.Now(); ; {
 		b := tt.await(t, s, tt.code)
 		wrong := tt.compare(t, s, b)
 		if len(wrong) == 0 {
 			return
 		}
-		if try == tries {
+		if time.Since(began) > longEnough {
 			t.Fatal(strings.Join(wrong, "\n"))
 		}
 	}

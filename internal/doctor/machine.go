@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -40,7 +41,7 @@ func CheckDisk(cfg *config.Config) Finding {
 
 // DiskFinding is the finding of a disk of which so many bytes are free, and have to be left for jobs to be taken.
 func DiskFinding(directory string, free, floor uint64) Finding {
-	const remedy = "make room, or delete batches; the job table has some 500 bytes for each job"
+	const remedy = "make room, or delete batches; the job table has 480 to 680 bytes for each job"
 	switch {
 	case free < floor:
 		return fail(AboutDisk, directory, remedy, "%s are free, and no jobs are taken below %s (disk_floor)", size(free), size(floor))
@@ -118,21 +119,36 @@ func memoryLimit() uint64 {
 }
 
 // CgroupMemory is the least memory limit of the control groups that this process belongs to, in bytes; 0 if there is
-// none. root is where the file system begins.
+// none. root is where the file system begins. Control groups of both versions count.
 func CgroupMemory(root string) (least uint64) {
 	text, err := os.ReadFile(filepath.Join(root, "proc/self/cgroup"))
 	if err != nil {
 		return 0
 	}
-	group := ""
-	for line := range strings.Lines(string(text)) {
-		if path, is := strings.CutPrefix(strings.TrimSpace(line), "0::"); is {
-			group = path
+	note := func(limit uint64) {
+		if limit > 0 && (least == 0 || limit < least) {
+			least = limit
 		}
 	}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.SplitN(strings.TrimSpace(line), ":", 3) // hierarchy, controllers, path
+		switch {
+		case len(fields) < 3:
+		case fields[1] == "":
+			note(leastLimit(filepath.Join(root, "sys/fs/cgroup"), fields[2], "memory.max"))
+		case slices.Contains(strings.Split(fields[1], ","), "memory"):
+			note(leastLimit(filepath.Join(root, "sys/fs/cgroup/memory"), fields[2], "memory.limit_in_bytes"))
+		}
+	}
+	return least
+}
+
+// leastLimit is the least limit of a control group below mount and of those that it is in; 0 if there is none.
+func leastLimit(mount, group, file string) (least uint64) {
+	const none = 1 << 62 // the first version says so with a number near to 1<<63
 	for at := filepath.Clean("/" + group); ; at = filepath.Dir(at) {
-		if text, err := os.ReadFile(filepath.Join(root, "sys/fs/cgroup", at, "memory.max")); err == nil {
-			if n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil && (least == 0 || n < least) {
+		if text, err := os.ReadFile(filepath.Join(mount, at, file)); err == nil {
+			if n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil && n < none && (least == 0 || n < least) {
 				least = n
 			}
 		}

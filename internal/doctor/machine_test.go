@@ -36,6 +36,15 @@ func TestCgroupMemory(t *testing.T) {
 	if got := doctor.CgroupMemory(root); got != 1000 {
 		t.Errorf("with the limit of the slice: %d, want 1000", got)
 	}
+	write("proc/self/cgroup", "4:memory:/docker/abc\n1:cpu,cpuacct:/docker/abc\n0::/system.slice\n")
+	write("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n")
+	if got := doctor.CgroupMemory(root); got != 1000 {
+		t.Errorf("without a limit in the first version: %d, want 1000", got)
+	}
+	write("sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "600\n")
+	if got := doctor.CgroupMemory(root); got != 600 {
+		t.Errorf("with one in the first version: %d, want 600", got)
+	}
 }
 
 // Who may read a secret, and who may change a job table.

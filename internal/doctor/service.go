@@ -70,6 +70,20 @@ func JobTable(db string, err error) Finding {
 	return ok(AboutJobTable, db, "can be read and written")
 }
 
+// StoppedJobTable is the finding of the file of a job table that no service has open. instance is its instance id, empty
+// if there is no file yet; whole says that all of it was read; err is why a service would not start with it.
+func StoppedJobTable(db, instance string, whole bool, err error) Finding {
+	switch {
+	case err != nil:
+		return fail(AboutJobTable, db, "the service would not start; see docs/operations/backup.md", "%s", strings.TrimPrefix(err.Error(), db+": "))
+	case instance == "":
+		return ok(AboutJobTable, db, "there is none yet: the first start makes it")
+	case !whole:
+		return ok(AboutJobTable, db, "is one, and too large to read all of it here: stoker backup verify reads all of a copy")
+	}
+	return ok(AboutJobTable, db, "is whole")
+}
+
 // CheckAccount says how an account of the running service stands.
 func CheckAccount(s job.AccountStatus) []Finding {
 	findings := []Finding{accountFinding(s)}

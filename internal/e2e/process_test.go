@@ -85,6 +85,18 @@ func (p *process) said() string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
+// count is how many lines with the text the process has written to stderr so far.
+func (p *process) count(text string) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, line := range p.lines {
+		if strings.Contains(line, text) {
+			n++
+		}
+	}
+	return n
+}
+
 // hears waits until the process has written a line with the text to stderr, and returns the line. It
 // returns false if the process ends without such a line.
 func (p *process) hears(text string) (string, bool) {

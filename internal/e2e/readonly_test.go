@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"os/exec"
@@ -97,7 +98,7 @@ func (v *volume) repair() {
 	v.t.Helper()
 	v.unmount()
 	if out, err := exec.Command("e2fsck", "-p", "-f", v.image).CombinedOutput(); err != nil {
-		if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() > 1 { // 1: it has been repaired
+		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() > 1 { // 1: it has been repaired
 			v.t.Fatalf("e2fsck: %v: %s", err, out)
 		}
 	}

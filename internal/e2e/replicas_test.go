@@ -26,6 +26,7 @@ type replicas struct {
 	t                *testing.T
 	sim              *simulator.Simulator
 	primary, standby *pgserver.Host
+	between          *relay.Relay // what the standby follows the primary through
 	database         string
 	all              [2]*replica
 	killed           *pgserver.Host // the primary before the failover
@@ -44,7 +45,8 @@ func newReplicas(t *testing.T, settings ...string) *replicas {
 	t.Helper()
 	r := &replicas{t: t, sim: &simulator.Simulator{Encoders: 3, Duration: 400 * time.Millisecond, Unlimited: true}}
 	r.primary = pgserver.StartHost(t, "fsync=off")
-	r.standby = r.primary.Standby(t, "standby", r.primary.Address)
+	r.between = relay.Start(t, r.primary.Address)
+	r.standby = r.primary.Standby(t, "standby", r.between.Address)
 	r.primary.RequireStandby(t, "standby")
 	r.database = r.primary.NewDatabase(t)
 	if _, _, err := postgres.Migrate(t.Context(), r.primary.URL(r.database)); err != nil {
@@ -162,15 +164,16 @@ func (d *replica) eachPath(do func(*relay.Relay)) {
 func (r *replicas) driver() *replica {
 	r.t.Helper()
 	const query = `SELECT address FROM leases WHERE name = 'default' AND expires >= clock_timestamp()`
+	var address string
 	for began := time.Now(); time.Since(began) < processTimeout; wait(20 * time.Millisecond) {
-		address := pgserver.Read(r.t.Context(), r.primary.URL(r.database), query)
+		address = pgserver.Read(r.t.Context(), r.primary.URL(r.database), query)
 		for _, one := range r.all {
-			if strings.HasSuffix(address, ", "+one.address) {
-				return one
+			if strings.HasSuffix(address, fmt.Sprintf(", process %d, %s", one.life.cmd.Process.Pid, one.address)) {
+				return one // and not what it was before it was started again
 			}
 		}
 	}
-	r.t.Fatal("nobody drives the account")
+	r.t.Fatalf("nobody that runs drives the account; %q did last", address)
 	return nil
 }
 

@@ -11,21 +11,22 @@ import (
 const (
 	// retainEvery is how long a batch may be kept beyond its time.
 	retainEvery = time.Minute
-	// forgetEvery is how often what is remembered of deleted batches is looked through.
+	// forgetEvery is how often request ids of deleted batches are forgotten.
 	forgetEvery = 24 * time.Hour
 )
 
-// retain deletes batches that are kept no longer.
+// retain deletes batches that are kept no longer, and what is remembered of them.
 func (h *Housekeeper) retain(ctx context.Context) {
-	var forgotten time.Time
+	requests := repeated{every: forgetEvery, do: h.keeper.ForgetRequests}
+	results := repeated{every: h.retention.ForgetEvery(), do: func(ctx context.Context, now time.Time) error {
+		return h.keeper.ForgetResults(ctx, h.retention, now)
+	}}
 	for {
 		now := time.Now()
 		h.retainOnce(ctx, now)
 		h.checkDisk(ctx)
-		if now.Sub(forgotten) >= forgetEvery {
-			if err := h.keeper.Forget(ctx, h.retention, now); err == nil {
-				forgotten = now
-			} else if ctx.Err() == nil {
+		for _, r := range []*repeated{&requests, &results} {
+			if err := r.doIfDue(ctx, now); err != nil && ctx.Err() == nil {
 				h.log.Warn("what is remembered of deleted batches was not looked through", "err", err)
 			}
 		}
@@ -33,6 +34,24 @@ func (h *Housekeeper) retain(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// repeated is something that is done again after a time.
+type repeated struct {
+	every time.Duration
+	do    func(ctx context.Context, now time.Time) error
+	done  time.Time // when it succeeded last
+}
+
+func (r *repeated) doIfDue(ctx context.Context, now time.Time) error {
+	if now.Sub(r.done) < r.every {
+		return nil
+	}
+	if err := r.do(ctx, now); err != nil {
+		return err
+	}
+	r.done = now
+	return nil
 }
 
 // checkDisk says when the disk has too little room for more jobs, and when it has enough again.

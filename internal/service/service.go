@@ -210,7 +210,9 @@ func (s *Service) whyDegraded(ctx context.Context) string {
 // noteCommit is told of every transaction of the job table.
 func (s *Service) noteCommit(c store.Commit) {
 	s.metrics.NoteCommit(c)
-	s.readiness.noteCommit(c.Err)
+	if c.Err != nil || c.Wrote {
+		s.readiness.noteCommit(c.Err)
+	}
 	s.batchLog.note(c.Batches)
 }
 

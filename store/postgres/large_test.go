@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/stokerd/stoker/internal/testkit/pgserver"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
@@ -24,7 +22,7 @@ func heldUp(t *testing.T, database string) (release func()) {
 		t.Fatal(err)
 	}
 	return func() {
-		if err := tx.Rollback(t.Context()); err != nil && err != pgx.ErrTxClosed {
+		if err := tx.Rollback(t.Context()); err != nil {
 			t.Error(err)
 		}
 	}

@@ -33,39 +33,44 @@ func (t *transaction) NextDeleted(ctx context.Context) (job.Batch, error) {
 	return one(ctx, t, scanBatch, `SELECT `+batchColumns+batchesAndHeads+`WHERE b.deleted ORDER BY b.seq LIMIT 1`)
 }
 
-// ReapJobs removes jobs by a range of their numbers, which have no gaps.
+// reapJobs names the lowest number that it removes as well as the first that it keeps: the index entries of rows that
+// were removed before stay until the server has cleaned up, and would be read each time.
+const reapJobs = `
+  WITH next AS MATERIALIZED (SELECT min(number) AS first FROM jobs WHERE batch = $1),
+       e AS (DELETE FROM events
+              WHERE batch = $1 AND number >= (SELECT first FROM next) AND number < (SELECT first FROM next) + $2 RETURNING 1),
+       a AS (DELETE FROM attempts
+              WHERE batch = $1 AND number >= (SELECT first FROM next) AND number < (SELECT first FROM next) + $2 RETURNING 1),
+       j AS (DELETE FROM jobs
+              WHERE batch = $1 AND number >= (SELECT first FROM next) AND number < (SELECT first FROM next) + $2
+          RETURNING state = 'SUCCEEDED' AND key <> '' AS remembered, key, input_path, output_path, variables, encoding_id, finish_time)
+SELECT (SELECT count(*) FROM e) + (SELECT count(*) FROM a), j.* FROM j`
+
+// ReapJobs removes jobs by a range of their numbers, which have no gaps, in one round trip.
 func (t *transaction) ReapJobs(ctx context.Context, batchSeq, jobs int64) (done store.Reaped, err error) {
-	first, err := one(ctx, t, scalar[int64], `SELECT coalesce(min(number), 0) FROM jobs WHERE batch = $1`, batchSeq)
-	if err != nil || first == 0 {
-		return done, err
-	}
-	const succeeded = `
-SELECT key, input_path, output_path, variables, encoding_id, finish_time
-  FROM jobs WHERE batch = $1 AND number < $2 AND state = 'SUCCEEDED' AND key <> ''`
 	scan := func(r row) (j store.ReapedJob, err error) {
+		var remembered bool
 		var variables string
 		var finish stamp
-		if err := r.Scan(&j.Key, &j.InputPath, &j.OutputPath, &variables, &j.EncodingID, (*int64)(&finish)); err != nil {
+		err = r.Scan(&done.Rows, &remembered, &j.Key, &j.InputPath, &j.OutputPath, &variables, &j.EncodingID, (*int64)(&finish))
+		if err != nil {
 			return j, err
 		}
-		j.FinishTime = finish.time()
-		return j, decode(variables, &j.Variables)
-	}
-	until := first + jobs
-	if done.Succeeded, err = all(ctx, t, scan, succeeded, batchSeq, until); err != nil {
-		return done, err
-	}
-	for _, statement := range []string{
-		`DELETE FROM events WHERE batch = $1 AND number < $2`,
-		`DELETE FROM attempts WHERE batch = $1 AND number < $2`,
-		`DELETE FROM jobs WHERE batch = $1 AND number < $2`,
-	} {
-		n, err := t.exec(ctx, statement, batchSeq, until)
-		if err != nil {
-			return done, fmt.Errorf("batch with number %d: %w", batchSeq, err)
+		done.Jobs++
+		if !remembered {
+			return j, nil
 		}
-		done.Rows, done.Jobs = done.Rows+n, n // the jobs come last
+		j.FinishTime = finish.time()
+		if err := decode(variables, &j.Variables); err != nil {
+			return j, err
+		}
+		done.Succeeded = append(done.Succeeded, j)
+		return j, nil
 	}
+	if _, err := all(ctx, t, scan, reapJobs, batchSeq, jobs); err != nil {
+		return store.Reaped{}, fmt.Errorf("batch with number %d: %w", batchSeq, err)
+	}
+	done.Rows += done.Jobs
 	return done, nil
 }
 

@@ -35,7 +35,7 @@ const (
 	busyCommits = 500
 	// foldReaped is after how many removed rows the log is folded without delay. They change pages all over the
 	// table, and fill the log within seconds; then the writer itself would fold it, and everybody wait.
-	foldReaped = 5_000
+	foldReaped = 250
 )
 
 // folder folds the log into the main file after changes.

@@ -1,11 +1,15 @@
 package sqlite
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/stokerd/stoker/internal/testkit/bubble"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
 )
@@ -42,7 +46,23 @@ func mustSucceed(t testing.TB, s *table, n int) (job.Batch, []job.Spec) {
 // either as a job or as a result. The next process goes on.
 func TestDeletionIsInterrupted(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "stoker.db")
-	s := mustOpenAt(t, path)
+	open := func() *table {
+		slices := 0
+		s, err := openHooked(t.Context(), path, store.Options{Unsafe: true}, func(db *hookedDatabase) {
+			db.onReap = func() error {
+				if slices++; slices > 5 { // they have less than 400 jobs
+					return errors.New("interrupted")
+				}
+				return nil
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		return s
+	}
+	s := open()
 	b, specs := mustSucceed(t, s, 2000)
 	if err := s.DeleteBatch(t.Context(), b.ID, testTime); err != nil {
 		t.Fatal(err)
@@ -59,7 +79,7 @@ func TestDeletionIsInterrupted(t *testing.T) {
 		seen[left] = true
 		checkWhole(t, s)
 		mustClose(t, s)
-		s = mustOpenAt(t, path)
+		s = open()
 	}
 	if len(seen) < 3 {
 		t.Errorf("seen with %v jobs left: it was not interrupted", seen)
@@ -91,6 +111,102 @@ func TestDeletionInSlices(t *testing.T) {
 	}
 	if jobs != 3000 || rows != 4*3000 { // three events each
 		t.Errorf("%d jobs and %d rows were removed, want 3000 and %d", jobs, rows, 4*3000)
+	}
+}
+
+// While others write, the reaper works a twentieth of the time. When nobody has written for a while it does not rest.
+func TestReaperRests(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		const took = 1500 * time.Microsecond // neither more nor fewer rows are removed next time
+		var mu sync.Mutex
+		var slices []time.Time
+		s, err := openHooked(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true}, func(db *hookedDatabase) {
+			db.onReap = func() error {
+				mu.Lock()
+				defer mu.Unlock()
+				slices = append(slices, time.Now())
+				time.Sleep(took)
+				return nil
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer mustClose(t, s)
+		old, _ := mustSucceed(t, s, 2000)
+		live, _ := mustSucceed(t, s, 1)
+		if err := s.DeleteBatch(t.Context(), old.ID, testTime); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			if _, err := s.UpdateBatch(t.Context(), live.ID, testTime, func(*job.Batch) error { return nil }); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		lastWrite := time.Now().Add(-100 * time.Millisecond)
+		time.Sleep(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
+		var rested, busy int
+		for i, began := range slices[1:] {
+			rest := began.Sub(slices[i]) - took
+			switch {
+			case began.Before(lastWrite):
+				if busy++; rest < 20*took {
+					t.Fatalf("slice %d began %v after the one before it, while others wrote", i+1, rest)
+				}
+			case began.After(lastWrite.Add(time.Second)) && rest > 0:
+				rested++
+			}
+		}
+		if busy < 10 || rested > 0 {
+			t.Errorf("%d slices while others wrote, and %d rests when nobody did", busy, rested)
+		}
+		n, err := one(t.Context(), s.db.reader, scalar[int64], `SELECT count(*) FROM jobs WHERE batch = $1`, old.Seq)
+		if err != nil || n > 0 {
+			t.Errorf("%d jobs are left, %v", n, err)
+		}
+	})
+}
+
+// How many rows are removed in a write depends on the time of their removal, not on how far away the database is.
+func TestSlicesOfDistantDatabase(t *testing.T) {
+	for name, tt := range map[string]struct {
+		ask, remove time.Duration
+		most        int64 // jobs in the last whole slices
+	}{
+		"near":          {0, 0, 250}, // a thousand rows
+		"distant":       {5 * time.Millisecond, 5 * time.Millisecond, 250},
+		"slow":          {0, 5 * time.Millisecond, 1},
+		"slow, distant": {5 * time.Millisecond, 10 * time.Millisecond, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
+				s, err := openHooked(t.Context(), filepath.Join(t.TempDir(), "stoker.db"), store.Options{Unsafe: true}, func(db *hookedDatabase) {
+					db.onNextDeleted = func() { time.Sleep(tt.ask) }
+					db.onReap = func() error {
+						time.Sleep(tt.remove)
+						return nil
+					}
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer mustClose(t, s)
+				b, _ := mustSucceed(t, s, 1500)
+				if err := s.DeleteBatch(t.Context(), b.ID, testTime); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Hour)
+				s.db.mu.Lock()
+				defer s.db.mu.Unlock()
+				last := s.db.reaped[len(s.db.reaped)-2]
+				if last.Jobs != tt.most {
+					t.Errorf("the last slice but one of %d had %d jobs, want %d", len(s.db.reaped), last.Jobs, tt.most)
+				}
+			})
+		})
 	}
 }
 

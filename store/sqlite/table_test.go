@@ -19,11 +19,17 @@ type table struct {
 
 // openTable is [Open].
 func openTable(ctx context.Context, path string, o store.Options) (*table, error) {
+	return openHooked(ctx, path, o, func(*hookedDatabase) {})
+}
+
+// openHooked is openTable. prepare sees the database before anything works on it.
+func openHooked(ctx context.Context, path string, o store.Options, prepare func(*hookedDatabase)) (*table, error) {
 	db, err := openDatabase(ctx, path, o)
 	if err != nil {
 		return nil, err
 	}
 	hooked := &hookedDatabase{database: db, hooks: map[string]func(*transaction) error{}}
+	prepare(hooked)
 	return &table{store.New(hooked, o), hooked}, nil
 }
 
@@ -61,6 +67,10 @@ type hookedDatabase struct {
 	hooks map[string]func(*transaction) error // by the encoding of the orphan whose deletion stands for it
 	// reaped is what was removed of deleted batches, also by transactions that were rolled back.
 	reaped []store.Reaped
+	// onNextDeleted and onReap are called before a deleted batch is looked for, and before jobs of it are removed,
+	// unless they are nil. An error stands for one of the database.
+	onNextDeleted func()
+	onReap        func() error
 }
 
 // hooksAccount is the account of orphans that are hooks.
@@ -94,7 +104,19 @@ func (t *hookedTransaction) Write(ctx context.Context, rows *store.Rows) error {
 	return t.transaction.Write(ctx, rows)
 }
 
+func (t *hookedTransaction) NextDeleted(ctx context.Context) (job.Batch, error) {
+	if t.db.onNextDeleted != nil {
+		t.db.onNextDeleted()
+	}
+	return t.transaction.NextDeleted(ctx)
+}
+
 func (t *hookedTransaction) ReapJobs(ctx context.Context, batchSeq, jobs int64) (store.Reaped, error) {
+	if t.db.onReap != nil {
+		if err := t.db.onReap(); err != nil {
+			return store.Reaped{}, t.fault(err)
+		}
+	}
 	done, err := t.transaction.ReapJobs(ctx, batchSeq, jobs)
 	t.db.mu.Lock()
 	defer t.db.mu.Unlock()

@@ -144,7 +144,7 @@ DELETE FROM deleted_batches
 
 const (
 	// releasedPages is how many pages are given back in one write, a few milliseconds' work.
-	releasedPages = 100
+	releasedPages = 32
 	// keptPages is how many unused pages, at least, are kept for new rows: 1 MiB. keptShare of the
 	// table are kept in any case, so that a table from which as much is deleted as is added does not shrink and grow
 	// all the time.

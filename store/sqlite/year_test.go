@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
@@ -102,7 +103,7 @@ type year struct {
 	random  *rand.Rand
 	next    int // job
 
-	forgotten time.Time
+	forgotRequests, forgotResults time.Time
 }
 
 func newYear(t *testing.T, jobs, jobsOfBatch int) *year {
@@ -153,20 +154,31 @@ func (y *year) runBatch() {
 		func(u *job.Update) error { return y.observe(u, job.RemoteCanceled) },
 	} {
 		y.now = y.now.Add(step)
-		for after := 0; after < y.jobs; after += 250 {
-			numbers := make([]int64, 250)
-			for i := range numbers {
-				numbers[i] = int64(after + i + 1)
-			}
-			_, err := y.s.UpdateJobsByNumber(y.t.Context(), b.ID, numbers, y.now, fact)
-			y.ok(err)
-		}
+		y.update(b.ID, fact)
 	}
 	if b := mustBatch(y.t, y.s, b.ID); !b.State.Terminal() {
 		y.t.Fatalf("batch %d has not ended: %+v", b.Seq, b.Counts)
 	}
 	y.now = y.now.Add(y.pause - 6*step)
 	y.keep()
+}
+
+// update does the same to all jobs of a batch, in parts that are handed in side by side and share their commits.
+func (y *year) update(batchID string, fact func(*job.Update) error) {
+	y.t.Helper()
+	const part = 250
+	var parts errgroup.Group
+	for after := 0; after < y.jobs; after += part {
+		parts.Go(func() error {
+			numbers := make([]int64, part)
+			for i := range numbers {
+				numbers[i] = int64(after + i + 1)
+			}
+			_, err := y.s.UpdateJobsByNumber(y.t.Context(), batchID, numbers, y.now, fact)
+			return err
+		})
+	}
+	y.ok(parts.Wait())
 }
 
 // keep does what a service does in the background meanwhile.
@@ -177,9 +189,13 @@ func (y *year) keep() {
 	_, err := k.Retain(y.t.Context(), r, y.now)
 	y.ok(err)
 	y.ok(k.Remove(y.t.Context()))
-	if y.now.Sub(y.forgotten) >= day {
-		y.ok(k.Forget(y.t.Context(), r, y.now))
-		y.forgotten = y.now
+	if y.now.Sub(y.forgotRequests) >= day {
+		y.ok(k.ForgetRequests(y.t.Context(), y.now))
+		y.forgotRequests = y.now
+	}
+	if y.now.Sub(y.forgotResults) >= r.ForgetEvery() {
+		y.ok(k.ForgetResults(y.t.Context(), r, y.now))
+		y.forgotResults = y.now
 	}
 }
 

@@ -118,23 +118,23 @@ func forgetInTime(f *fixture) {
 		return gone
 	}
 	keep := store.Retention{Results: 30 * day}
-	f.ok(k.Forget(f.Context(), keep, now.Add(7*day)))
+	f.ok(k.ForgetRequests(f.Context(), now.Add(7*day)))
 	f.same("after six days: deleted", deleted(), true)
 	if _, _, err := f.store.Submit(f.Context(), sub, now.Add(8*day)); err == nil {
 		f.Error("the request id made a second batch within a week")
 	}
-	f.ok(k.Forget(f.Context(), keep, now.Add(9*day)))
+	f.ok(k.ForgetRequests(f.Context(), now.Add(9*day)))
 	f.same("after eight days: deleted", deleted(), false)
 	again, created, err := f.store.Submit(f.Context(), sub, now.Add(9*day))
 	f.ok(err)
 	f.same("after eight days: created", created, true)
 	f.same("its jobs", again.Counts.Waiting, int64(1))
 	f.same("skipped after nine days", skipped(), int64(1))
-	f.ok(k.Forget(f.Context(), store.Retention{}, now.Add(100*day)))
+	f.ok(k.ForgetResults(f.Context(), store.Retention{}, now.Add(100*day)))
 	f.same("skipped, kept for ever", skipped(), int64(1))
-	f.ok(k.Forget(f.Context(), keep, now.Add(29*day)))
+	f.ok(k.ForgetResults(f.Context(), keep, now.Add(29*day)))
 	f.same("skipped after 29 days", skipped(), int64(1))
-	f.ok(k.Forget(f.Context(), keep, now.Add(31*day)))
+	f.ok(k.ForgetResults(f.Context(), keep, now.Add(31*day)))
 	f.same("skipped after 31 days", skipped(), int64(0))
 }
 

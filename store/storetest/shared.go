@@ -296,7 +296,7 @@ func sharedLarge(f *sharedFixture) {
 	defer mu.Unlock()
 	f.same("the dispatcher was told", told[id], true)
 	_, _, _, err = f.store.AddJobs(f.Context(), id, []job.Spec{{Key: "another", OutputPath: "out/3"}}, now)
-	if !errors.As(err, new(*job.InvalidError)) {
+	if _, invalid := errors.AsType[*job.InvalidError](err); !invalid {
 		f.Errorf("a path that the batch has: %v, want an InvalidError", err)
 	}
 }
