@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
@@ -101,6 +102,10 @@ func fieldWords(fd protoreflect.FieldDescriptor, v protoreflect.Value, depth int
 		return fmt.Sprintf("%s of %d bytes", name, len(v.String()))
 	case fd.Kind() == protoreflect.BoolKind && !fd.IsList() && !fd.IsMap() && v.Bool():
 		return name
+	case fd.FullName() == "stoker.v1.NotificationEndpoint.url":
+		return name + " " + strconv.Quote(withoutPath(v.String()))
+	case fd.IsMap() && fd.Name() == "variables": // a content key may be among the values
+		return name + " " + keyWords(v.Map())
 	case fd.IsMap():
 		return name + " " + mapWords(v.Map())
 	case fd.IsList():
@@ -117,6 +122,30 @@ func mapWords(m protoreflect.Map) string {
 	})
 	slices.Sort(pairs)
 	return shortened(pairs, len(pairs))
+}
+
+// keyWords lists the keys of a map without their values.
+func keyWords(m protoreflect.Map) string {
+	var keys []string
+	m.Range(func(key protoreflect.MapKey, _ protoreflect.Value) bool {
+		keys = append(keys, clip(key.String(), maxWord))
+		return true
+	})
+	slices.Sort(keys)
+	return shortened(keys, len(keys))
+}
+
+// withoutPath is a URL up to its path: whoever knows all of it may be able to write there.
+func withoutPath(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return fmt.Sprintf("of %d bytes", len(text))
+	}
+	place := url.URL{Scheme: u.Scheme, Host: u.Host}
+	if *u == place {
+		return place.String()
+	}
+	return place.String() + "/…"
 }
 
 func listWords(fd protoreflect.FieldDescriptor, list protoreflect.List, depth int) string {

@@ -102,8 +102,8 @@ type listedBatch struct {
 // listMessage is what changed in a list, encoded.
 type listMessage struct {
 	*stokerv1.WatchBatchesResponse
-	encoded []byte
-	version int64 // of the list
+	encoded *encodedMessage // nil: not encoded yet
+	version int64           // of the list
 }
 
 // refresh reads the list if it is due and batches have changed since it was read, or if that was longer than
@@ -146,11 +146,11 @@ func (l *batchList) changesSince(version int64) (*listMessage, error) {
 			}
 		}
 	}
-	bytes, err := proto.Marshal(response)
+	encoded, err := newEncodedMessage(response)
 	if err != nil {
-		return nil, fmt.Errorf("encode message: %w", err)
+		return nil, err
 	}
-	m := &listMessage{response, bytes, l.version}
+	m := &listMessage{encoded: encoded, version: l.version}
 	l.messages[version] = m
 	return m, nil
 }

@@ -43,8 +43,9 @@ func (s *Server) WatchBatches(req *stokerv1.WatchBatchesRequest, stream grpc.Ser
 	defer s.lists.leave(list)
 	w := &listWatch{
 		subscription: sub, list: list, stream: stream, interval: max(req.GetMinInterval().AsDuration(), listInterval),
-		sender: newSender(stream, s.hub),
+		sender: newSender(stream, s),
 	}
+	defer w.sender.close()
 	return w.follow(stream.Context())
 }
 
@@ -130,10 +131,16 @@ func (w *listWatch) nextDue() time.Time {
 // sendChanges sends what changed in the list since the last message. The list is read if batches have
 // changed, or if its last read is older than maxAge. It reports whether the list is up to date.
 func (w *listWatch) sendChanges(maxAge time.Duration) (current bool, err error) {
-	if current, err = w.list.refresh(w.subscription.changes(), maxAge); err != nil {
-		return false, err
-	}
-	m, err := w.list.changesSince(w.version)
+	m, err := withRoom(w.stream.Context(), w.sender.unread, func() (*listMessage, *encodedMessage, error) {
+		if current, err = w.list.refresh(w.subscription.changes(), maxAge); err != nil {
+			return nil, nil, err
+		}
+		m, err := w.list.changesSince(w.version)
+		if err != nil || m == nil {
+			return nil, nil, err
+		}
+		return m, m.encoded, nil
+	})
 	if err != nil || m == nil {
 		return current, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -16,6 +17,9 @@ type hub struct {
 	limits Limits
 	done   chan struct{} // closed by close
 	pace   pace
+	// reading has a place for each read that is under way: what a thousand of them have read at the same
+	// moment would take up much memory.
+	reading chan struct{}
 
 	mu      sync.Mutex
 	cause   error // why all watches have ended; set before done is closed
@@ -26,7 +30,7 @@ type hub struct {
 }
 
 func newHub(l Limits) *hub {
-	return &hub{limits: l, done: make(chan struct{}), batches: map[string]*watchedBatch{}, callers: map[string]int{}}
+	return &hub{limits: l, done: make(chan struct{}), reading: make(chan struct{}, 4*runtime.GOMAXPROCS(0)), batches: map[string]*watchedBatch{}, callers: map[string]int{}}
 }
 
 // watchRetry is when a watch that a limit has refused is advised to come back.
@@ -286,6 +290,17 @@ func (b *watchedBatch) sharedRead(ctx context.Context, p position, read func() (
 	}()
 	r.change, r.err = read()
 	return b.readResult(r)
+}
+
+// read calls read when not many others read.
+func (h *hub) read(ctx context.Context, read func(context.Context) (change, error)) (change, error) {
+	select {
+	case h.reading <- struct{}{}:
+	case <-ctx.Done():
+		return change{}, ctx.Err()
+	}
+	defer func() { <-h.reading }()
+	return read(ctx)
 }
 
 // readResult returns the change of a finished read, and sets whether it is outdated by now.

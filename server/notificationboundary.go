@@ -105,7 +105,9 @@ func (b *notificationBoundary) Backlogs(ctx context.Context) ([]notification.Bac
 // endpointDifference says in words what a change made of an endpoint; empty if it made nothing.
 func endpointDifference(before, after *notification.Endpoint) string {
 	var d differences
-	note(&d, "url", before.URL, after.URL)
+	if before.URL != after.URL {
+		d = append(d, "url "+withoutPath(before.URL)+" -> "+withoutPath(after.URL))
+	}
 	note(&d, "events", fmt.Sprint(before.Events), fmt.Sprint(after.Events))
 	note(&d, "accounts", fmt.Sprint(before.Accounts), fmt.Sprint(after.Accounts))
 	note(&d, "allow private", before.AllowPrivate, after.AllowPrivate)

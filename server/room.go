@@ -67,6 +67,22 @@ func (r *room) reserve(ctx context.Context, caller string, n int) (*reservation,
 	return &reservation{room: r, caller: caller, share: share, weight: weight}, nil
 }
 
+// tryReserve is reserve for whoever does not wait. It returns nil if there is no room.
+func (r *room) tryReserve(caller string, n int) *reservation {
+	weight := min(int64(n), r.share)
+	share := r.join(caller)
+	if !share.TryAcquire(weight) {
+		r.leave(caller)
+		return nil
+	}
+	if !r.all.TryAcquire(weight) {
+		share.Release(weight)
+		r.leave(caller)
+		return nil
+	}
+	return &reservation{room: r, caller: caller, share: share, weight: weight}
+}
+
 // shrink gives back what is more than n bytes.
 func (r *reservation) shrink(n int) {
 	if more := r.weight - int64(n); more > 0 {

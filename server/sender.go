@@ -12,19 +12,33 @@ import (
 type sender struct {
 	stream grpc.ServerStream
 	hub    *hub
+	unread *unreadMessages
 	sent   chan error  // of the message that is being sent; capacity 1
 	time   *time.Timer // that it may take
 }
 
-func newSender(stream grpc.ServerStream, h *hub) *sender {
-	return &sender{stream: stream, hub: h, sent: make(chan error, 1), time: time.NewTimer(sendTimeout)}
+// outgoing is a message of a watch.
+type outgoing interface {
+	encode() (*encodedMessage, error)
 }
+
+// newSender makes the sender of a watch. It has to be closed.
+func newSender(stream grpc.ServerStream, s *Server) *sender {
+	return &sender{stream: stream, hub: s.hub, unread: newUnreadMessages(stream.Context(), s.watching), sent: make(chan error, 1), time: time.NewTimer(sendTimeout)}
+}
+
+// close has to be called when the watch ends.
+func (s *sender) close() { s.unread.end(s.stream.Context()) }
 
 // send sends one message. The error is errSlowReader if the client does not make room for the message within
 // [sendTimeout]. After an error the handler has to return.
-func (s *sender) send(m any) error {
+func (s *sender) send(m outgoing) error {
+	encoded, err := m.encode()
+	if err != nil {
+		return err
+	}
 	// A blocked SendMsg ends with the stream's context, which ends when the handler returns.
-	go func() { s.sent <- s.stream.SendMsg(m) }()
+	go func() { s.sent <- s.stream.SendMsg(&sentMessage{encoded, s.unread}) }()
 	s.time.Reset(sendTimeout)
 	defer s.time.Stop()
 	select {

@@ -66,8 +66,8 @@ type Limits struct {
 	// half, or as much as one request needs. Requests of up to 64 KiB are not counted. Default 64 MiB.
 	ReceiveBytes int
 	// AnswerBytes is how much memory answers may take up until they are written, in bytes, those to all
-	// callers together. One caller gets at most half. Answers of up to 4 KiB are not counted.
-	// Default 64 MiB.
+	// callers together, and as much again is for the messages of watches. One caller gets at most half.
+	// Answers of up to 4 KiB and messages of up to 32 KiB are not counted. Default 64 MiB.
 	AnswerBytes int
 	// WaitingJobsPerAccount is how many jobs of one account may wait to be started. Default 10,000,000.
 	WaitingJobsPerAccount int
@@ -118,6 +118,7 @@ type Server struct {
 	receiving    *room // for requests on their way in
 	decoding     *room // for requests that are being decoded and carried out
 	answering    *room // for answers until they are written
+	watching     *room // for large messages of watches until they are written
 	waiting      *waitingLimit
 	summaries    summaries
 }
@@ -175,6 +176,7 @@ func New(c Config) (*Server, error) {
 	s.decoding = newRoom("receive_bytes", "requests", 2*s.limits.ReceiveBytes, 2*s.limits.MaxRequestBytes)
 	s.waiting = newWaitingLimit(s.limits.WaitingJobsPerAccount, c.Store.CountWaiting)
 	s.answering = newRoom("answer_bytes", "answers", s.limits.AnswerBytes, maxAnswerBytes)
+	s.watching = newRoom("answer_bytes", "messages of watches", s.limits.AnswerBytes, maxAnswerBytes)
 	s.lists = newBatchLists(s)
 	return s, nil
 }

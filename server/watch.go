@@ -49,8 +49,9 @@ func (s *Server) WatchBatch(req *stokerv1.WatchBatchRequest, stream grpc.ServerS
 	w := &watch{
 		s: s, subscription: sub, stream: stream,
 		interval: cmp.Or(req.GetMinInterval().AsDuration(), defaultMinInterval),
-		sender:   newSender(stream, s.hub),
+		sender:   newSender(stream, s),
 	}
+	defer w.sender.close()
 	if err := w.start(ctx, req, jobs); err != nil {
 		return err
 	}
@@ -276,18 +277,24 @@ func (w *watch) sendChanges(ctx context.Context) (change, error) {
 // batchEnded reports whether the batch had ended when the change was read. Without a change it had not.
 func (c change) batchEnded() bool { return c.batch != nil && c.batch.State.Terminal() }
 
-// shareRead reads at a position, for all watchers there. The read goes on if the stream of the watcher
-// that began it ends. The error of a read that takes longer than readTimeout is [job.ErrUnavailable],
-// so that clients reconnect; DEADLINE_EXCEEDED would be about their own deadline.
+// shareRead reads at a position, for all watchers there, and makes room for what is to be sent. The read goes on
+// if the stream of the watcher that began it ends. The error of a read that takes longer than readTimeout is
+// [job.ErrUnavailable], so that clients reconnect; DEADLINE_EXCEEDED would be about their own deadline.
 func (w *watch) shareRead(ctx context.Context, p position, read func(context.Context) (change, error)) (change, error) {
-	return w.subscription.sharedRead(ctx, p, func() (change, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
-		defer cancel()
-		c, err := apart(func() (change, error) { return read(ctx) })
-		if err != nil && ctx.Err() != nil {
-			return change{}, fmt.Errorf("%w: a read took longer than %s", job.ErrUnavailable, readTimeout)
+	return withRoom(ctx, w.sender.unread, func() (change, *encodedMessage, error) {
+		c, err := w.subscription.sharedRead(ctx, p, func() (change, error) {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
+			defer cancel()
+			c, err := apart(func() (change, error) { return w.subscription.hub.read(ctx, read) })
+			if err != nil && ctx.Err() != nil {
+				return change{}, fmt.Errorf("%w: a read took longer than %s", job.ErrUnavailable, readTimeout)
+			}
+			return c, err
+		})
+		if err != nil || c.msg == nil {
+			return c, nil, err
 		}
-		return c, err
+		return c, c.msg.encoded, nil
 	})
 }
 

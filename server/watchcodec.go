@@ -1,50 +1,54 @@
 package server
 
 import (
-	"fmt"
-
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
-	"google.golang.org/protobuf/proto"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
-// message is an outgoing message of a watch. A message for many watchers is encoded once.
+// message is an outgoing message of a watch. A message for many watchers is encoded once, and has nothing but
+// the batch besides: the jobs are in the encoded form alone.
 type message struct {
 	*stokerv1.WatchBatchResponse
-	encoded []byte // nil: not encoded yet; never written to
+	encoded *encodedMessage // nil: not encoded yet
 }
 
 // encodeMessage encodes m for many watchers.
 func encodeMessage(m *stokerv1.WatchBatchResponse) (*message, error) {
-	bytes, err := proto.Marshal(m)
+	encoded, err := newEncodedMessage(m)
 	if err != nil {
-		return nil, fmt.Errorf("encode message: %w", err)
+		return nil, err
 	}
-	return &message{m, bytes}, nil
+	return &message{&stokerv1.WatchBatchResponse{Batch: m.GetBatch()}, encoded}, nil
 }
 
-// codec is gRPC's codec for protocol buffers, which sends a [message] or an [encodedAnswer] that is already encoded
-// as it is.
+func (m *message) encode() (*encodedMessage, error) {
+	if m.encoded != nil {
+		return m.encoded, nil
+	}
+	return newEncodedMessage(m.WatchBatchResponse)
+}
+
+func (m *listMessage) encode() (*encodedMessage, error) {
+	if m.encoded != nil {
+		return m.encoded, nil
+	}
+	return newEncodedMessage(m.WatchBatchesResponse)
+}
+
+// codec is gRPC's codec for protocol buffers, which sends what is already encoded as it is.
 type codec struct{ encoding.CodecV2 }
 
 func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
 
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
-	if a, ok := v.(*encodedAnswer); ok {
-		return mem.BufferSlice{mem.NewBuffer(&a.bytes, a)}, nil
-	}
-	var encoded []byte
 	switch m := v.(type) {
-	case *message:
-		v, encoded = m.WatchBatchResponse, m.encoded
-	case *listMessage:
-		v, encoded = m.WatchBatchesResponse, m.encoded
+	case *encodedAnswer:
+		return mem.BufferSlice{mem.NewBuffer(&m.bytes, m)}, nil
+	case *sentMessage:
+		m.unread.add()
+		return mem.BufferSlice{mem.NewBuffer(&m.bytes, m.unread)}, nil
 	}
-	if encoded == nil {
-		return c.CodecV2.Marshal(v)
-	}
-	// The buffer belongs to no pool, so that freeing it does nothing.
-	return mem.BufferSlice{mem.SliceBuffer(encoded)}, nil
+	return c.CodecV2.Marshal(v)
 }

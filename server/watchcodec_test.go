@@ -18,7 +18,12 @@ func TestCodec(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := newCodec()
-	for _, m := range []any{want, &message{WatchBatchResponse: want}, shared} {
+	own, err := (&message{WatchBatchResponse: want}).encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	unread := &unreadMessages{}
+	for _, m := range []any{want, &sentMessage{own, unread}, &sentMessage{shared.encoded, unread}} {
 		for range 2 {
 			data, err := c.Marshal(m)
 			if err != nil {
@@ -31,10 +36,13 @@ func TestCodec(t *testing.T) {
 			if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 				t.Errorf("%T (-want +got):\n%s", m, diff)
 			}
-			if m == any(shared) && &data[0].ReadOnlyData()[0] != &shared.encoded[0] {
-				t.Error("a shared message was copied")
+			if sent, ok := m.(*sentMessage); ok && (&data[0].ReadOnlyData()[0] != &sent.bytes[0] || unread.count != 1) {
+				t.Errorf("an encoded message was copied, or %d are counted as unread", unread.count)
 			}
 			data.Free()
 		}
+	}
+	if unread.count != 0 {
+		t.Errorf("%d messages are counted as unread in the end", unread.count)
 	}
 }

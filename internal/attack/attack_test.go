@@ -70,35 +70,21 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
-// endure attacks a service, again and again for so long, while an honest client calls it.
+// endure attacks a service, again and again for so long, while an honest client calls it from a process of its own.
 func endure(t *testing.T, s *service, name string, attack func(context.Context, *testing.T, *service), lasts time.Duration) {
 	before, said := s.memory(t, "VmRSS"), s.logSize(t)
 	s.forgetPeak(t)
 	ctx, cancel := context.WithTimeoutCause(t.Context(), max(lasts, 3*time.Second), errors.New("the attack is over"))
 	defer cancel()
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		for again := true; again; again = lasts > 0 && ctx.Err() == nil {
-			attack(ctx, t, s)
-		}
-	}()
-	var during, after []time.Duration
-	for attacked := true; attacked; {
-		select {
-		case <-over:
-			attacked = false
-		default:
-			during = append(during, s.get(t))
-		}
+	honest := startHonestClient(t, s)
+	for again := true; again; again = lasts > 0 && ctx.Err() == nil {
+		attack(ctx, t, s)
 	}
 	peak := s.memory(t, "VmHWM")
-	for range 100 {
-		after = append(after, s.get(t))
-	}
+	calls := honest.attackOver(t)
 	wrote := s.logSize(t) - said
 	transcript.Add(t, "%s: %d MiB more memory, %d bytes of log; GetBatch p50 %v, p99 %v in %d calls meanwhile, p99 %v after", name, peak-before, wrote,
-		percentile(during, 0.5).Round(time.Microsecond*100), percentile(during, 0.99).Round(time.Microsecond*100), len(during), percentile(after, 0.99).Round(time.Microsecond*100))
+		percentile(calls.During, 0.5).Round(time.Microsecond*100), percentile(calls.During, 0.99).Round(time.Microsecond*100), len(calls.During), percentile(calls.After, 0.99).Round(time.Microsecond*100))
 	if peak-before > mostMemory {
 		t.Errorf("the attack cost %d MiB, want at most %d", peak-before, mostMemory)
 	}

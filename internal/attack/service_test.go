@@ -26,7 +26,6 @@ type service struct {
 	grpc, http, admin string
 	log               string // the file
 	pid               int
-	batches           stokerv1.BatchServiceClient // of an honest client
 	batch             string
 }
 
@@ -57,28 +56,18 @@ func newService(t *testing.T, binary string, jobs int) *service {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() }) // the test is over
-	s.batches = stokerv1.NewBatchServiceClient(conn)
 	req := &stokerv1.SubmitBatchRequest{DisplayName: "honest"}
 	for n := range jobs {
 		req.Jobs = append(req.Jobs, &stokerv1.JobSpec{
 			Key: strconv.Itoa(n), Name: strings.Repeat("n", 200), InputPath: fmt.Sprintf("in/%0200d.mp4", n), OutputPath: fmt.Sprintf("out/%0200d", n),
 		})
 	}
-	resp, err := s.batches.SubmitBatch(t.Context(), req)
+	resp, err := stokerv1.NewBatchServiceClient(conn).SubmitBatch(t.Context(), req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.batch = resp.GetBatch().GetId()
 	return s
-}
-
-// get makes an honest call and returns how long it took.
-func (s *service) get(t *testing.T) time.Duration {
-	begin := time.Now()
-	if _, err := s.batches.GetBatch(t.Context(), &stokerv1.GetBatchRequest{BatchId: s.batch}); err != nil {
-		t.Errorf("an honest call: %v", err)
-	}
-	return time.Since(begin)
 }
 
 // memory returns a figure of the memory of the process, in MiB: VmRSS, what it has, or VmHWM, the most that it

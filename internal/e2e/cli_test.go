@@ -21,6 +21,7 @@ type user struct {
 	t      *testing.T
 	server string
 	dir    string
+	token  string // if the service asks for one
 }
 
 func (s *service) user() *user {
@@ -33,6 +34,9 @@ func (u *user) command(args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(u.t.Context(), binary(u.t), args...)
 	cmd.Dir = u.dir
 	cmd.Env = []string{"HOME=" + u.dir, "STOKER_SERVER=" + u.server}
+	if u.token != "" {
+		cmd.Env = append(cmd.Env, "STOKER_TOKEN="+u.token)
+	}
 	return cmd
 }
 

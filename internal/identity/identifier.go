@@ -112,6 +112,10 @@ func (i *Identifier) Identify(ctx context.Context, c Caller) (*access.Principal,
 	if len(c.Authorization) > 0 {
 		return i.identifyBearer(ctx, c.Authorization, now)
 	}
+	if c.Certificate != nil && now.After(c.Certificate.NotAfter) {
+		// It was valid at the handshake, and a connection can go on for months.
+		return nil, refuse("the certificate has expired since the connection was made")
+	}
 	if p := i.config.Proxy; p != nil && c.Header != nil {
 		if names := c.Header(p.Header); len(names) > 0 && p.trusts(c) {
 			return p.identify(names)

@@ -110,6 +110,11 @@ func TestCertificates(t *testing.T) {
 			t.Errorf("%s: %q (%s), want %q", name, got, why(err), tt.want)
 		}
 	}
+	// A connection can go on for longer than the certificate with which it was made.
+	expired := &x509.Certificate{EmailAddresses: []string{"ops@example.com"}, NotAfter: time.Now().Add(-time.Second)}
+	if p, err := id.Identify(t.Context(), identity.Caller{Certificate: expired}); err == nil {
+		t.Errorf("an expired certificate is that of %+v", p)
+	}
 	// A token that is wrong is not made up for by a certificate that is right.
 	good := &x509.Certificate{EmailAddresses: []string{"ops@example.com"}, NotAfter: end}
 	if p, err := id.Identify(t.Context(), identity.Caller{Certificate: good, Authorization: []string{"Bearer stk_x"}}); err == nil {

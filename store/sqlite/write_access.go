@@ -24,9 +24,11 @@ VALUES ($1, (SELECT coalesce(max(change), 0) + 1 FROM tokens), $2, $3, $4, $5, $
 			return err
 		}
 	}
+	// Parameters without numbers: the driver looks up the name of each one that has a number, and there is an entry
+	// for every change.
 	const saveEntry = `
 INSERT INTO audit (id, time, principal, kind, address, method, target, outcome, detail, call_id, refused)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE
    SET target = excluded.target, outcome = excluded.outcome, detail = excluded.detail, refused = excluded.refused`
 	for _, e := range rows.Entries {
