@@ -20,7 +20,17 @@ func (w *worker) prepare(ctx context.Context, t trackedJob) outcome {
 	if err != nil {
 		return w.handleSharedError(ctx, t, err)
 	}
-	j, storeErr := w.beginCreate(ctx, t.job.ID)
+	unrecorded, _ := w.unrecorded.Load(t.job.ID)
+	j, storeErr := w.updateJob(ctx, t.job.ID, func(u *job.Update) error {
+		if err := u.BeginCreate(w.now()); err != nil {
+			return err
+		}
+		u.Orphan, _ = unrecorded.(string) // the job has no encoding, so nothing needs that one
+		return nil
+	})
+	if storeErr == nil || errors.Is(storeErr, job.ErrConflict) { // it is an orphan, or the job's own
+		w.unrecorded.Delete(t.job.ID)
+	}
 	if storeErr != nil {
 		return outcome{storeErr: storeErr}
 	}
@@ -53,23 +63,6 @@ func (w *worker) prepare(ctx context.Context, t trackedJob) outcome {
 		w.unrecorded.Store(t.job.ID, encoding)
 	}
 	return prepareOutcome(t, j, storeErr, err)
-}
-
-// beginCreate records that an encoding is going to be created for a job. The one before, if there is one that could not
-// be recorded, becomes an orphan: the job has no encoding.
-func (w *worker) beginCreate(ctx context.Context, id job.ID) (job.Job, error) {
-	unrecorded, _ := w.unrecorded.Load(id)
-	j, err := w.updateJob(ctx, id, func(u *job.Update) error {
-		if err := u.BeginCreate(w.now()); err != nil {
-			return err
-		}
-		u.Orphan, _ = unrecorded.(string)
-		return nil
-	})
-	if err == nil || errors.Is(err, job.ErrConflict) { // it is an orphan, or the job's own
-		w.unrecorded.Delete(id)
-	}
-	return j, err
 }
 
 // ensureShared finds or creates what the jobs of a batch with a recipe share.
