@@ -9,7 +9,7 @@ import (
 
 const (
 	// restFactor times as long as a write in the background took, other writes have the table for themselves.
-	restFactor = 20
+	restFactor = 150
 	// calm is for how long nobody else must have written before writes in the background follow each other without a
 	// rest.
 	calm = 500 * time.Millisecond
