@@ -47,8 +47,8 @@ type worker struct {
 	// underConfiguration has the ids of the encodings that are being configured. The job table
 	// has such an id only once its encoding is configured.
 	underConfiguration sync.Map
-	// unrecorded has, by job, encodings that were configured while the job table did not answer. Other than for one that
-	// a process leaves behind when it dies, nobody need wait for a sweep.
+	// unrecorded has, by job, the id of an encoding that was configured while the job table did not answer. It is removed
+	// when the job is configured again, which is long before a sweep would find it.
 	unrecorded sync.Map
 	duplicates *duplicateAttempts
 }

@@ -15,6 +15,22 @@ const (
 	calm = 500 * time.Millisecond
 )
 
+// repeat calls step, which makes a write in the background, until there is nothing more to do. Between two of them
+// others have the table.
+func repeat(ctx context.Context, s *Store, step func(context.Context) (more bool, err error)) error {
+	p := newPacer(s)
+	for {
+		began := time.Now()
+		more, err := step(ctx)
+		if err != nil || !more {
+			return err
+		}
+		if err := p.rest(ctx, time.Since(began)); err != nil {
+			return err
+		}
+	}
+}
+
 // pacer has writes in the background leave the table to others.
 type pacer struct {
 	s         *Store

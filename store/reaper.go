@@ -48,9 +48,9 @@ func (r *reaper) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		err := r.repeat(ctx, r.removeRows)
+		err := repeat(ctx, r.s, r.removeRows)
 		if err == nil {
-			err = r.repeat(ctx, r.releaseSpace)
+			err = repeat(ctx, r.s, r.releaseSpace)
 		}
 		if err == nil || ctx.Err() != nil {
 			continue
@@ -58,21 +58,6 @@ func (r *reaper) run(ctx context.Context) {
 		r.s.log.Warn("rows of deleted batches not removed", "err", err)
 		if (clock.Real{}).Sleep(ctx, reapRetry) == nil {
 			awaken(r.s.reap)
-		}
-	}
-}
-
-// repeat calls step until there is nothing more to do. Between two of them others have the table.
-func (r *reaper) repeat(ctx context.Context, step func(context.Context) (more bool, err error)) error {
-	p := newPacer(r.s)
-	for {
-		began := time.Now()
-		more, err := step(ctx)
-		if err != nil || !more {
-			return err
-		}
-		if err := p.rest(ctx, time.Since(began)); err != nil {
-			return err
 		}
 	}
 }

@@ -149,19 +149,12 @@ func (k Keeper) delete(ctx context.Context, list []EndedBatch, now time.Time, do
 // ForgetRequests removes what is remembered of batches that were deleted more than a week ago: their request ids.
 func (k Keeper) ForgetRequests(ctx context.Context, now time.Time) error {
 	round(&now)
-	p := newPacer(k.s)
-	for {
-		began := time.Now()
+	return repeat(ctx, k.s, func(ctx context.Context) (more bool, err error) {
 		n, err := write(ctx, k.s, op{what: "forget request ids", background: true}, func(u *unit) (int64, error) {
 			return u.tx.ReapRequests(u.ctx, now.Add(-keepRequests), reapRows)
 		})
-		if err != nil || n < reapRows {
-			return err
-		}
-		if err := p.rest(ctx, time.Since(began)); err != nil {
-			return err
-		}
-	}
+		return n >= reapRows, err
+	})
 }
 
 // ForgetEvery is how often [Keeper.ForgetResults] is worth its while. It looks at everything that has succeeded, and
@@ -174,19 +167,15 @@ func (k Keeper) ForgetResults(ctx context.Context, r Retention, now time.Time) e
 		return nil
 	}
 	round(&now)
-	p := newPacer(k.s)
 	var after ResultKey
-	for {
-		began := time.Now()
+	return repeat(ctx, k.s, func(ctx context.Context) (more bool, err error) {
 		next, err := write(ctx, k.s, op{what: "forget results", background: true}, func(u *unit) (*ResultKey, error) {
 			return u.tx.ReapResults(u.ctx, now.Add(-r.Results), after, reapRows)
 		})
 		if err != nil || next == nil {
-			return err
+			return false, err
 		}
 		after = *next
-		if err := p.rest(ctx, time.Since(began)); err != nil {
-			return err
-		}
-	}
+		return true, nil
+	})
 }
