@@ -76,7 +76,7 @@ func TestEncodingCalls(t *testing.T) {
 			call: func(ctx context.Context, c *Client) error {
 				e, err := c.CreateEncoding(ctx, Encoding{
 					ID: "ignored", Status: StatusRunning, Name: "n", Labels: []string{"l"}, CloudRegion: "AWS_EU_WEST_1", EncoderVersion: "STABLE",
-				})
+				}, nil)
 				return want(err, e.ID, "x")
 			},
 			want:  "POST /encoding/encodings",
@@ -86,7 +86,7 @@ func TestEncodingCalls(t *testing.T) {
 		{
 			name: "CreateEncoding leaves out what is not set",
 			call: func(ctx context.Context, c *Client) error {
-				_, err := c.CreateEncoding(ctx, Encoding{Name: "n"})
+				_, err := c.CreateEncoding(ctx, Encoding{Name: "n"}, nil)
 				return err
 			},
 			want:  "POST /encoding/encodings",

@@ -184,7 +184,7 @@ type call struct {
 	urgency urgency      // among the calls of the class
 	body    any          // encoded as JSON; nil sends no body, or {} with a POST
 	secrets []Secret     // credentials in the body, which must not appear in an error
-	permit  Permit       // nil unless the call costs money
+	permit  Permit       // nil unless others decide, at the last moment, whether the call is made
 	header  *http.Header // gets the header of the answer; nil: it is not needed
 }
 

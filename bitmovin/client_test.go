@@ -171,7 +171,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	defer other.Close()
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		c := newTestClient(t, http.RedirectHandler(other.URL, status))
-		_, err := c.CreateEncoding(t.Context(), Encoding{Name: "x"})
+		_, err := c.CreateEncoding(t.Context(), Encoding{Name: "x"}, nil)
 		if e, ok := errors.AsType[*GatewayError](err); !ok || e.Status != status {
 			t.Errorf("redirect %d: err = %v, want a GatewayError with that status", status, err)
 		}
@@ -300,7 +300,7 @@ func TestPostOffersNoSecondBody(t *testing.T) {
 	}}})
 	_ = c.StopEncoding(t.Context(), "e")
 	_ = c.StartEncoding(t.Context(), "e", nil, nil)
-	_, _ = c.CreateEncoding(t.Context(), Encoding{Name: "x"})
+	_, _ = c.CreateEncoding(t.Context(), Encoding{Name: "x"}, nil)
 }
 
 func TestTimeout(t *testing.T) {

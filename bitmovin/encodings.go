@@ -85,13 +85,14 @@ type encodingBody struct {
 
 // CreateEncoding creates an encoding in status CREATED, which costs nothing until it is started.
 // After an [Ambiguous] error look for the name of the encoding before repeating the call: names
-// need not be unique at the platform, so a repetition may create a second encoding.
-func (c *Client) CreateEncoding(ctx context.Context, e Encoding) (Encoding, error) {
+// need not be unique at the platform, so a repetition may create a second encoding. The permit is
+// checked just before the call leaves.
+func (c *Client) CreateEncoding(ctx context.Context, e Encoding, permit Permit) (Encoding, error) {
 	body := encodingBody{
 		Name: e.Name, Labels: e.Labels, CloudRegion: e.CloudRegion, EncoderVersion: e.EncoderVersion,
 	}
 	var created Encoding
-	err := c.do(ctx, call{method: http.MethodPost, path: encodingsPath, class: ClassEncodingCreate, body: body}, &created)
+	err := c.do(ctx, call{method: http.MethodPost, path: encodingsPath, class: ClassEncodingCreate, body: body, permit: permit}, &created)
 	return created, err
 }
 

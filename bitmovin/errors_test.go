@@ -92,7 +92,7 @@ func TestErrorKinds(t *testing.T) {
 				w.WriteHeader(tt.status)
 				_, _ = io.WriteString(w, tt.body)
 			}))
-			_, err := c.CreateEncoding(t.Context(), Encoding{Name: "x"})
+			_, err := c.CreateEncoding(t.Context(), Encoding{Name: "x"}, nil)
 			if diff := cmp.Diff(tt.want, meaningOf(err)); diff != "" {
 				t.Errorf("%v: meaning (-want +got)\n%s", err, diff)
 			}

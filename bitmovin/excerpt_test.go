@@ -71,7 +71,7 @@ func TestLongStatus(t *testing.T) {
 // What is longer than any id cannot be used as one: a part of it would be another's.
 func TestOverlongID(t *testing.T) {
 	c := newTestClient(t, success(`{"id":`+quoted(long(mib))+`}`))
-	_, err := c.CreateEncoding(t.Context(), Encoding{Name: "n"})
+	_, err := c.CreateEncoding(t.Context(), Encoding{Name: "n"}, nil)
 	if _, ok := errors.AsType[*GatewayError](err); !ok || !Ambiguous(err) {
 		t.Errorf("an encoding with an overlong id: err = %.200v, want an unreadable answer", err)
 	}

@@ -195,7 +195,7 @@ func TestGovernorPausesOn429(t *testing.T) {
 				if available(c.RateGovernor(), ClassStart, 1) {
 					t.Error("the class is ready during its pause")
 				}
-				if _, err := c.CreateEncoding(t.Context(), Encoding{Name: "other class"}); err != nil {
+				if _, err := c.CreateEncoding(t.Context(), Encoding{Name: "other class"}, nil); err != nil {
 					t.Fatal(err)
 				}
 				begin := time.Now()

@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// Permit decides whether a call that costs money may still be made. It returns nil, or why the
-// call must not be made. The reasons to start an encoding may be gone when the call leaves,
+// Permit decides whether a call that costs money, or leaves something behind, may still be made. It
+// returns nil, or why the call must not be made. The reasons for it may be gone when the call leaves,
 // because the call first waits for its rate limit and for a connection. So the client calls the
 // Permit after each of these waits. It may call the Permit in the goroutine of the transport.
 //

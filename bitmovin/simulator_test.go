@@ -87,7 +87,7 @@ func newShop(t *testing.T, c *bitmovin.Client) shop {
 func (s shop) encoding(t *testing.T, c *bitmovin.Client, name string) bitmovin.EncodingID {
 	t.Helper()
 	ctx := t.Context()
-	e := must[bitmovin.Encoding](t)(c.CreateEncoding(ctx, bitmovin.Encoding{Name: name, Labels: []string{"batch"}}))
+	e := must[bitmovin.Encoding](t)(c.CreateEncoding(ctx, bitmovin.Encoding{Name: name, Labels: []string{"batch"}}, nil))
 	stream := must[bitmovin.Stream](t)(c.CreateStream(ctx, e.ID, bitmovin.Stream{
 		InputStreams:  []bitmovin.InputStream{{InputID: s.input, InputPath: "in.mp4", SelectionMode: bitmovin.SelectAuto}},
 		CodecConfigID: s.video,
@@ -255,7 +255,7 @@ func TestFullSpeedIsNeverThrottled(t *testing.T) {
 		var wg sync.WaitGroup
 		for _, call := range []func() error{
 			func() error { _, err := c.ListEncodings(ctx, bitmovin.EncodingQuery{Limit: 1}); return err },
-			func() error { _, err := c.CreateEncoding(ctx, bitmovin.Encoding{Name: "x"}); return err },
+			func() error { _, err := c.CreateEncoding(ctx, bitmovin.Encoding{Name: "x"}, nil); return err },
 			func() error { return c.Ping(ctx) },
 		} {
 			for range 3 {

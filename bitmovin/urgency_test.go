@@ -285,7 +285,10 @@ func TestCallsByUrgency(t *testing.T) {
 		{
 			class: ClassEncodingCreate,
 			calls: []step{
-				{"create", func(ctx context.Context, c *Client) error { _, err := c.CreateEncoding(ctx, Encoding{}); return err }},
+				{"create", func(ctx context.Context, c *Client) error {
+					_, err := c.CreateEncoding(ctx, Encoding{}, nil)
+					return err
+				}},
 				{"template", func(ctx context.Context, c *Client) error { _, err := c.StartTemplate(ctx, "x", nil); return err }},
 			},
 			want: []string{"template", "create"},

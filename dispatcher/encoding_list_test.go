@@ -122,7 +122,7 @@ func (w *world) createForeign(n int, labels ...string) (ids []bitmovin.EncodingI
 	w.t.Helper()
 	client := w.foreignClient()
 	for i := range n {
-		e, err := client.CreateEncoding(w.ctx, bitmovin.Encoding{Name: fmt.Sprintf("foreign %d", i), Labels: labels})
+		e, err := client.CreateEncoding(w.ctx, bitmovin.Encoding{Name: fmt.Sprintf("foreign %d", i), Labels: labels}, nil)
 		if err != nil {
 			w.t.Fatal(err)
 		}

@@ -121,7 +121,7 @@ func (r *exampleRules) setUp(ctx context.Context) (err error) {
 }
 
 func (r *exampleRules) configure(ctx context.Context) (bitmovin.EncodingID, error) {
-	e, err := r.client.CreateEncoding(ctx, bitmovin.Encoding{Name: "encoding"})
+	e, err := r.client.CreateEncoding(ctx, bitmovin.Encoding{Name: "encoding"}, nil)
 	if err != nil {
 		return "", err
 	}

@@ -49,7 +49,7 @@ func (w *world) startForeign(c *bitmovin.Client) {
 			w.t.Fatal(err)
 		}
 	}
-	e, err := c.CreateEncoding(w.ctx, bitmovin.Encoding{Name: "foreign"})
+	e, err := c.CreateEncoding(w.ctx, bitmovin.Encoding{Name: "foreign"}, nil)
 	must(err)
 	in, err := c.CreateInput(w.ctx, bitmovin.Storage{Type: bitmovin.StorageHTTPS, Host: "h.example"})
 	must(err)

@@ -16,7 +16,7 @@ type Store interface {
 	OrphanStore
 	AccountStore
 	// Trusted returns nil while no other process can be driving the account. A call that costs
-	// money must not be made otherwise. It asks nobody.
+	// money, or creates an encoding, must not be made otherwise. It asks nobody.
 	Trusted() error
 }
 

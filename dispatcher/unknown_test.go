@@ -271,7 +271,7 @@ func TestUnknownStatusOfAnOrphan(t *testing.T) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		e, err := client.CreateEncoding(w.ctx, bitmovin.Encoding{Name: "left behind"})
+		e, err := client.CreateEncoding(w.ctx, bitmovin.Encoding{Name: "left behind"}, nil)
 		if err != nil {
 			w.t.Fatal(err)
 		}

@@ -206,3 +206,50 @@ func TestKillWhileAStartWaits(t *testing.T) {
 		}
 	})
 }
+
+// doubtful is a job table that is not certain, for a while, whether another process has taken over. It answers as ever.
+type doubtful struct {
+	Store
+	until time.Time
+}
+
+func (s *doubtful) Trusted() error {
+	if time.Now().Before(s.until) {
+		return errDeposed
+	}
+	return s.Store.Trusted()
+}
+
+// A process that may have been deposed creates no encoding: the next driver, which has looked for those that its job
+// table does not know already, would not find it before a sweep.
+func TestNothingIsCreatedInDoubt(t *testing.T) {
+	sim := &simulator.Simulator{Seed: 1, Duration: 5 * time.Second}
+	inWorld(t, sim, func(w *world) {
+		const doubt = time.Minute
+		w.table = func(s Store) Store { return &doubtful{Store: s, until: time.Now().Add(doubt)} }
+		began := time.Now()
+		w.run()
+		b := w.submit(5, nil)
+		b = w.awaitEnd(b.ID, time.Hour)
+		w.audit(b.ID)
+		if b.State != job.BatchSucceeded {
+			t.Errorf("batch is %s with %+v", b.State, b.Counts)
+		}
+		creations := 0
+		for _, call := range w.sim.Ledger() {
+			if call.Route != "POST /encoding/encodings" {
+				continue
+			}
+			creations++
+			if after := call.Time.Sub(began); after < doubt || after > doubt+maxJobPause {
+				t.Errorf("an encoding was created after %v", after)
+			}
+		}
+		if creations != 5 {
+			t.Errorf("%d encodings were created for 5 jobs", creations)
+		}
+		if v := w.jobs(b.ID)[0].Version; v > 100 {
+			t.Errorf("a job was written %d times: it does not wait between two tries", v)
+		}
+	})
+}

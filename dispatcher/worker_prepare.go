@@ -72,9 +72,10 @@ func (w *worker) ensureShared(ctx context.Context, b *batch) error {
 }
 
 // configure creates an encoding and adds its parts. After an error the returned id is that of the
-// incomplete encoding, or empty.
+// incomplete encoding, or empty. The next driver looks for encodings that its job table does not know when it takes
+// over: one that is created later, by a call that has waited for its budget, would be left at the platform until a sweep.
 func (w *worker) configure(ctx context.Context, t trackedJob, shared provision.Shared) (string, []job.ManifestRef, error) {
-	encoding, err := w.provisioner.CreateEncoding(ctx, t.batch.Recipe, &t.job)
+	encoding, err := w.provisioner.CreateEncoding(ctx, t.batch.Recipe, &t.job, w.store.Trusted)
 	if err != nil {
 		return "", nil, err
 	}
@@ -126,7 +127,8 @@ func sharedMissing(err error) error {
 
 // prepareOutcome is the outcome of configuring a job, or of starting one from a template.
 func prepareOutcome(t trackedJob, j job.Job, storeErr, err error) outcome {
-	o := outcome{job: j, storeErr: storeErr, called: true, callErr: err}
+	o := callOutcome(err)
+	o.job, o.storeErr = j, storeErr
 	if shared, ok := errors.AsType[provision.SharedError](err); ok && t.isAnswer(err) {
 		o.sharedErr, o.callErr = shared, nil
 	}

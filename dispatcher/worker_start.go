@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
@@ -34,20 +35,23 @@ func (w *worker) start(ctx context.Context, t trackedJob) outcome {
 	t.job = j
 	request := provision.StartRequest(&t.batch.Batch, &j)
 	err = w.account.Client.StartEncoding(ctx, bitmovin.EncodingID(j.EncodingID), request, w.startPermit(ctx, t))
-	o := startOutcome(err)
+	o := callOutcome(err)
 	if o.job, o.storeErr = w.recordStart(ctx, t, err); o.storeErr != nil {
 		o.job = j // it stays STARTING until the platform has been asked
 	}
 	return o
 }
 
-// startOutcome is the outcome of a start call. A call that was not made proves nothing about
-// the platform.
-func startOutcome(err error) outcome {
-	if _, yes := notPermitted(err); yes {
+// callOutcome is the outcome of a call. A call that was not made proves nothing about the platform. The loop knows why one
+// was withdrawn; any other is made again after a pause.
+func callOutcome(err error) outcome {
+	if _, yes := notPermitted(err); !yes {
+		return outcome{called: true, callErr: err}
+	}
+	if _, withdrawn := errors.AsType[withdrawnError](err); withdrawn {
 		return outcome{}
 	}
-	return outcome{called: true, callErr: err}
+	return outcome{inconclusive: err}
 }
 
 // recordStart records how a start call ended.

@@ -45,7 +45,7 @@ func (w *worker) startTemplate(ctx context.Context, t trackedJob) outcome {
 		return outcome{job: j, storeErr: storeErr}
 	}
 	encoding, err := w.account.Client.StartTemplate(ctx, text, w.startPermit(ctx, t), hidden(secrets)...)
-	o := startOutcome(err)
+	o := callOutcome(err)
 	if err == nil && w.belongsToJob(ctx, string(encoding)) {
 		err = fmt.Errorf("start a template: encoding %s: %w", encoding, errOtherObject)
 		o.inconclusive = err

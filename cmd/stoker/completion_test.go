@@ -70,7 +70,7 @@ func TestCompletionsWithoutAServer(t *testing.T) {
 	} {
 		began := time.Now()
 		got := command{env: map[string]string{"STOKER_SERVER": server}}.run(t.Context(), "__complete", "cancel", "")
-		if took := time.Since(began); took > 10*completionTime || !strings.HasPrefix(got.stdout, ":") {
+		if took := time.Since(began); took > longEnough || !strings.HasPrefix(got.stdout, ":") {
 			t.Errorf("%s: %q after %v", name, got.stdout, took)
 		}
 	}

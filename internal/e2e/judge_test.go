@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -251,25 +250,26 @@ func count(jobs []*stokerv1.Job) *stokerv1.JobCounts {
 // service removes what a killed one had configured.
 func cleared(t *testing.T, platform evidence) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), processTimeout)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		var left []string
+	if left := leftAt(t, platform, processTimeout, unended); len(left) > 0 {
+		t.Errorf("left at the platform: %q", left)
+	}
+}
+
+// unended reports whether an encoding runs, or was never started.
+func unended(e simulator.Encoding) bool { return !e.Status.Ended() }
+
+// leftAt waits until the platform has no encoding of a kind. It returns those that it still has after a while.
+func leftAt(t *testing.T, platform evidence, limit time.Duration, of func(simulator.Encoding) bool) (left []string) {
+	t.Helper()
+	for began := time.Now(); ; wait(50 * time.Millisecond) {
+		left = left[:0]
 		for _, e := range platform.Encodings() {
-			if !e.Status.Ended() {
+			if of(e) {
 				left = append(left, e.Name+" is "+string(e.Status))
 			}
 		}
-		if len(left) == 0 {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Errorf("left at the platform: %q", left)
-			return
+		if len(left) == 0 || time.Since(began) > limit {
+			return left
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // processTimeout is how long a test waits for what a process usually does in a moment.
-const processTimeout = 60 * time.Second
+const processTimeout = 3 * time.Minute
 
 // process is a stoker command that was started, and its stderr.
 type process struct {

@@ -240,7 +240,7 @@ func newOwner(t *testing.T, sim *simulator.Simulator, label string) *owner {
 func (o *owner) prepare(id job.ID) bitmovin.EncodingID {
 	o.t.Helper()
 	ctx := o.t.Context()
-	encoding := done(o.client.CreateEncoding(ctx, bitmovin.Encoding{Name: "title [" + id.String() + "]", Labels: []string{o.label}}))(o.t)
+	encoding := done(o.client.CreateEncoding(ctx, bitmovin.Encoding{Name: "title [" + id.String() + "]", Labels: []string{o.label}}, nil))(o.t)
 	stream := done(o.client.CreateStream(ctx, encoding.ID, bitmovin.Stream{
 		InputStreams: []bitmovin.InputStream{{InputID: o.input, InputPath: "a.mp4", SelectionMode: "AUTO"}}, CodecConfigID: o.config,
 	}))(o.t)

@@ -49,14 +49,13 @@ func takeovers() []takeover {
 }
 
 // TestTakeoverTimes measures how soon the next replica drives an account whose driver has ended, and how soon it
-// starts an encoding, with prepared encodings to look at first. It prints the figures of the documentation with
-// STOKER_FIGURES=1, from several rounds; otherwise one round holds that they can be taken, on a machine with other work.
+// starts an encoding, with prepared encodings to look at first. It prints the figures of the documentation, and needs
+// a machine without other work. TestReplicas holds what comes of a takeover, however long it takes.
 func TestTakeoverTimes(t *testing.T) {
-	rounds, jobs, slack := 5, 4000, time.Duration(0)
 	if os.Getenv("STOKER_FIGURES") == "" {
-		t.Parallel()
-		rounds, jobs, slack = 1, 1000, 10*time.Second
+		t.Skip("make bench runs it")
 	}
+	const rounds, jobs = 5, 4000
 	r := newReplicas(t, "STOKER_QUEUE_TARGET="+strconv.Itoa(preparedBefore/2))
 	inputs := make([]string, jobs)
 	for i := range inputs {
@@ -70,7 +69,7 @@ func TestTakeoverTimes(t *testing.T) {
 			d, s := r.takeOver(way)
 			drives, starts = max(drives, d), max(starts, s)
 		}
-		if drives > way.drives+slack || starts > way.starts+slack {
+		if drives > way.drives || starts > way.starts {
 			t.Errorf("%s: the next replica drove after %v, want %v at most; it started after %v, want %v at most", way.name, drives, way.drives, starts, way.starts)
 		}
 		fmt.Fprintf(&table, "\n%-24s drives after %.2f s (goal %.0f s), starts after %.2f s (goal %.0f s)", way.name, drives.Seconds(), way.drives.Seconds(), starts.Seconds(), way.starts.Seconds())

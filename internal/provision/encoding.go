@@ -12,14 +12,14 @@ import (
 )
 
 // CreateEncoding creates the encoding of a job, without streams, muxings and manifests. A call
-// that is throttled is not repeated.
-func (p *Provisioner) CreateEncoding(ctx context.Context, r *job.Recipe, j *job.Job) (bitmovin.EncodingID, error) {
+// that is throttled is not repeated. The permit is checked just before the call leaves.
+func (p *Provisioner) CreateEncoding(ctx context.Context, r *job.Recipe, j *job.Job, permit bitmovin.Permit) (bitmovin.EncodingID, error) {
 	created, err := p.platform.CreateEncoding(ctx, bitmovin.Encoding{
 		Name:           EncodingName(j),
 		Labels:         p.labels(),
 		CloudRegion:    r.RegionOf(j.FallbackRegionIndex),
 		EncoderVersion: r.EncoderVersion,
-	})
+	}, permit)
 	return created.ID, err
 }
 

@@ -37,7 +37,7 @@ func (a *recordingAPI) call(format string, args ...any) error {
 	return nil
 }
 
-func (a *recordingAPI) CreateEncoding(_ context.Context, e bitmovin.Encoding) (bitmovin.Encoding, error) {
+func (a *recordingAPI) CreateEncoding(_ context.Context, e bitmovin.Encoding, _ bitmovin.Permit) (bitmovin.Encoding, error) {
 	e.ID = "e"
 	return e, a.call("encoding %s %v in %s", e.Name, e.Labels, e.CloudRegion)
 }
@@ -82,7 +82,7 @@ func TestConfigure(t *testing.T) {
 	for throttle := range logs {
 		api := &recordingAPI{throttle: throttle, throttled: map[string]int{}}
 		p := New(Config{Platform: api, Store: &fakeStore{}})
-		id, err := p.CreateEncoding(t.Context(), recipe, j)
+		id, err := p.CreateEncoding(t.Context(), recipe, j, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -60,7 +60,7 @@ type FilterAPI interface {
 
 // EncodingAPI creates encodings and their parts.
 type EncodingAPI interface {
-	CreateEncoding(ctx context.Context, e bitmovin.Encoding) (bitmovin.Encoding, error)
+	CreateEncoding(ctx context.Context, e bitmovin.Encoding, permit bitmovin.Permit) (bitmovin.Encoding, error)
 	CreateStream(ctx context.Context, encoding bitmovin.EncodingID, s bitmovin.Stream) (bitmovin.Stream, error)
 	CreateMuxing(ctx context.Context, encoding bitmovin.EncodingID, m bitmovin.Muxing) (bitmovin.Muxing, error)
 	AddFilters(ctx context.Context, encoding bitmovin.EncodingID, stream bitmovin.StreamID, filters []bitmovin.StreamFilter) error

@@ -13,7 +13,7 @@ import (
 )
 
 // patience is how long a program may take to print what is expected, on a busy machine too.
-const patience = 8 * time.Second
+const patience = time.Minute
 
 // Session is a program on a terminal of 120 columns and 40 lines.
 type Session struct {
