@@ -31,8 +31,8 @@ type Principal struct {
 	// Accounts are those that the principal is bound to, sorted; nil: it may use all. What belongs
 	// to other accounts does not exist for it.
 	Accounts []string
-	// CredentialID names the proof, so that the proof can be revoked: the id of a token; empty for
-	// other kinds.
+	// CredentialID names what can be revoked of the proof: the id of a token, or the key of the issuer
+	// that has signed a JWT; empty for other kinds.
 	CredentialID string
 	// ExpireTime is when the proof expires; zero: never.
 	ExpireTime time.Time

@@ -10,7 +10,7 @@ import (
 // holds are those who hold on to principals.
 type holds struct {
 	mu  sync.Mutex
-	all map[string]map[*hold]struct{} // by the id of the token
+	all map[string]map[*hold]struct{} // by [access.Principal.CredentialID]
 }
 
 type hold struct{ end func() }
@@ -29,7 +29,7 @@ func (i *Identifier) Hold(p *access.Principal, end func()) (release func()) {
 	}
 	h := &hold{end: end}
 	i.holds.add(p.CredentialID, h)
-	if i.tokens.isRevoked(p.CredentialID) { // since the principal was identified
+	if i.isRevoked(p) { // since the principal was identified
 		end()
 	}
 	stopTimer := release
@@ -62,12 +62,14 @@ func (l *holds) remove(id string, h *hold) {
 	}
 }
 
-// end ends everything that holds on to a token.
-func (l *holds) end(id string) {
+// end ends everything that holds on to proofs that count no more.
+func (l *holds) end(ids []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for h := range l.all[id] {
-		h.end()
+	for _, id := range ids {
+		for h := range l.all[id] {
+			h.end()
+		}
+		delete(l.all, id)
 	}
-	delete(l.all, id)
 }

@@ -76,7 +76,7 @@ func New(ctx context.Context, c Config, tokens Tokens, log *slog.Logger) (*Ident
 	i.holds.all = map[string]map[*hold]struct{}{}
 	if c.OIDC != nil {
 		var err error
-		if i.issuer, err = newIssuer(*c.OIDC, log); err != nil {
+		if i.issuer, err = newIssuer(*c.OIDC, i.holds.end, log); err != nil {
 			return nil, err
 		}
 	}
@@ -146,12 +146,18 @@ func (i *Identifier) identifyBearer(ctx context.Context, headers []string, now t
 	return i.tokens.identify(credentials, now)
 }
 
+// isRevoked reports whether what is named by a [access.Principal.CredentialID] counts no more, as far as is known.
+func (i *Identifier) isRevoked(p *access.Principal) bool {
+	if p.Kind == access.JWTKind {
+		return !i.issuer.keys.uses(p.CredentialID)
+	}
+	return i.tokens.isRevoked(p.CredentialID)
+}
+
 // Refresh reads tokens that were made or revoked since the last time, and ends what revoked ones hold.
 func (i *Identifier) Refresh(ctx context.Context) error {
 	revoked, err := i.tokens.refresh(ctx)
-	for _, id := range revoked {
-		i.holds.end(id)
-	}
+	i.holds.end(revoked)
 	return err
 }
 

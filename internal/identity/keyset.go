@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"crypto"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,14 +52,23 @@ type keySet struct {
 
 	fetching sync.Mutex // held while the issuer is asked
 
+	// onWithdrawn is told the names of keys that are not used any more.
+	onWithdrawn func(names []string)
+
 	mu         sync.Mutex
-	keys       []jose.JSONWebKey
+	keys       []signingKey
 	generation int       // grows when a key is withdrawn
 	fetched    time.Time // the last look that succeeded
 	tried      time.Time // the last look
 }
 
-func newKeySet(issuer string, client *http.Client, log *slog.Logger) (*keySet, error) {
+// signingKey is a key of the issuer, with a name that no other key has.
+type signingKey struct {
+	jose.JSONWebKey
+	name string
+}
+
+func newKeySet(issuer string, client *http.Client, onWithdrawn func(names []string), log *slog.Logger) (*keySet, error) {
 	if err := CheckIssuer(issuer); err != nil {
 		return nil, err
 	}
@@ -74,7 +84,7 @@ func newKeySet(issuer string, client *http.Client, log *slog.Logger) (*keySet, e
 		}
 		return CheckIssuer(r.URL.String())
 	}
-	return &keySet{issuer: issuer, client: &own, log: log}, nil
+	return &keySet{issuer: issuer, client: &own, onWithdrawn: onWithdrawn, log: log}, nil
 }
 
 // CheckIssuer says why a URL cannot be that of an issuer: nobody may be able to put keys of his own in the
@@ -119,6 +129,7 @@ func (k *keySet) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		k.forgetOld()
 		wait := keyRefresh
 		if err != nil {
 			wait = keyRetry
@@ -140,6 +151,9 @@ func (k *keySet) run(ctx context.Context) {
 	}
 }
 
+// signedWith is what a context has if it wants to know the name of the key that has signed a token: a *string.
+type signedWith struct{}
+
 // VerifySignature returns what a token says, if one of the keys has signed it. The library calls it.
 func (k *keySet) VerifySignature(ctx context.Context, raw string) ([]byte, error) {
 	jws, err := jose.ParseSignedCompact(raw, algorithms)
@@ -149,7 +163,7 @@ func (k *keySet) VerifySignature(ctx context.Context, raw string) ([]byte, error
 	if len(jws.Signatures) != 1 {
 		return nil, errors.New("want one signature")
 	}
-	if payload, ok := k.verify(jws); ok {
+	if payload, ok := k.verify(ctx, jws); ok {
 		return payload, nil
 	}
 	if k.has(jws.Signatures[0].Header.KeyID) {
@@ -159,47 +173,74 @@ func (k *keySet) VerifySignature(ctx context.Context, raw string) ([]byte, error
 	if err := k.fetch(context.WithoutCancel(ctx), keyMinInterval); err != nil {
 		return nil, fmt.Errorf("unknown key, and the issuer is away: %w", err)
 	}
-	if payload, ok := k.verify(jws); ok {
+	if payload, ok := k.verify(ctx, jws); ok {
 		return payload, nil
 	}
 	return nil, errors.New("signed with an unknown key")
 }
 
 // current returns the keys that may be used now.
-func (k *keySet) current() []jose.JSONWebKey {
+func (k *keySet) current() []signingKey {
+	k.forgetOld()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.forgetOld()
 	return k.keys
 }
 
 // forgetOld forgets keys that are past their lifetime.
 func (k *keySet) forgetOld() {
+	k.mu.Lock()
+	var withdrawn []string
 	if len(k.keys) > 0 && time.Since(k.fetched) >= keyLifetime {
-		k.keys, k.generation = nil, k.generation+1
+		withdrawn = k.replace(nil)
 	}
+	k.mu.Unlock()
+	k.onWithdrawn(withdrawn)
+}
+
+// replace puts keys in the place of the present ones, and returns the names of those that are not used any more.
+// k.mu has to be held.
+func (k *keySet) replace(keys []signingKey) (withdrawn []string) {
+	for _, old := range k.keys {
+		if !slices.ContainsFunc(keys, func(key signingKey) bool { return key.name == old.name }) {
+			withdrawn = append(withdrawn, old.name)
+		}
+	}
+	if len(withdrawn) > 0 {
+		k.generation++
+	}
+	k.keys = keys
+	return withdrawn
 }
 
 // currentGeneration is a number that changes when keys are not used any more.
 func (k *keySet) currentGeneration() int {
+	k.forgetOld()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.forgetOld()
 	return k.generation
 }
 
 func (k *keySet) has(id string) bool {
-	return id != "" && slices.ContainsFunc(k.current(), func(key jose.JSONWebKey) bool { return key.KeyID == id })
+	return id != "" && slices.ContainsFunc(k.current(), func(key signingKey) bool { return key.KeyID == id })
+}
+
+// uses reports whether a key is used, by its name.
+func (k *keySet) uses(name string) bool {
+	return slices.ContainsFunc(k.current(), func(key signingKey) bool { return key.name == name })
 }
 
 // verify tries the keys with the id that the token names, or all keys if it names none.
-func (k *keySet) verify(jws *jose.JSONWebSignature) ([]byte, bool) {
+func (k *keySet) verify(ctx context.Context, jws *jose.JSONWebSignature) ([]byte, bool) {
 	header := jws.Signatures[0].Header
 	for _, key := range k.current() {
 		if header.KeyID != "" && key.KeyID != header.KeyID || key.Algorithm != "" && key.Algorithm != header.Algorithm {
 			continue
 		}
-		if payload, err := jws.Verify(&key); err == nil {
+		if payload, err := jws.Verify(&key.JSONWebKey); err == nil {
+			if name, ok := ctx.Value(signedWith{}).(*string); ok {
+				*name = key.name
+			}
 			return payload, true
 		}
 	}
@@ -224,25 +265,15 @@ func (k *keySet) fetch(ctx context.Context, minInterval time.Duration) error {
 		return err
 	}
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, old := range k.keys {
-		if !slices.ContainsFunc(keys, func(key jose.JSONWebKey) bool { return sameKey(old, key) }) {
-			k.generation++
-			break
-		}
-	}
-	k.keys, k.fetched = keys, time.Now()
+	withdrawn := k.replace(keys)
+	k.fetched = time.Now()
+	k.mu.Unlock()
+	k.onWithdrawn(withdrawn)
 	return nil
 }
 
-func sameKey(a, b jose.JSONWebKey) bool {
-	one, err1 := a.MarshalJSON()
-	other, err2 := b.MarshalJSON()
-	return err1 == nil && err2 == nil && string(one) == string(other)
-}
-
 // read reads where the issuer has its keys, and then the keys.
-func (k *keySet) read(ctx context.Context) ([]jose.JSONWebKey, error) {
+func (k *keySet) read(ctx context.Context) ([]signingKey, error) {
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, k.client), k.issuer)
 	if err != nil {
 		return nil, err
@@ -274,12 +305,15 @@ func (k *keySet) read(ctx context.Context) ([]jose.JSONWebKey, error) {
 	if err := json.NewDecoder(response.Body).Decode(&set); err != nil {
 		return nil, fmt.Errorf("%s: %w", where.Keys, err)
 	}
-	var keys []jose.JSONWebKey
+	var keys []signingKey
 	for _, text := range set.Keys {
 		var key jose.JSONWebKey
 		// A key of a kind that is not known here does not keep the others from being used.
-		if json.Unmarshal(text, &key) == nil && key.Valid() && key.IsPublic() && (key.Use == "" || key.Use == "sig") {
-			keys = append(keys, key)
+		if json.Unmarshal(text, &key) != nil || !key.Valid() || !key.IsPublic() || key.Use != "" && key.Use != "sig" {
+			continue
+		}
+		if thumbprint, err := key.Thumbprint(crypto.SHA256); err == nil {
+			keys = append(keys, signingKey{key, fmt.Sprintf("key %x", thumbprint)})
 		}
 	}
 	if len(keys) == 0 {

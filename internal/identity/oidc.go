@@ -46,14 +46,14 @@ type issuer struct {
 	generation int
 }
 
-func newIssuer(c OIDC, log *slog.Logger) (*issuer, error) {
+func newIssuer(c OIDC, onWithdrawn func(keys []string), log *slog.Logger) (*issuer, error) {
 	if c.NameClaim == "" {
 		c.NameClaim = "sub"
 	}
 	if c.RoleClaim == "" {
 		c.RoleClaim = "groups"
 	}
-	keys, err := newKeySet(c.Issuer, c.Client, log)
+	keys, err := newKeySet(c.Issuer, c.Client, onWithdrawn, log)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,8 @@ func (i *issuer) identify(ctx context.Context, raw string, now time.Time) (*acce
 		return p, nil
 	}
 	generation := i.keys.currentGeneration()
-	token, err := i.verifier.Verify(ctx, raw)
+	var key string
+	token, err := i.verifier.Verify(context.WithValue(ctx, signedWith{}, &key), raw)
 	if err != nil {
 		return nil, refuse("signed token: " + err.Error())
 	}
@@ -92,7 +93,7 @@ func (i *issuer) identify(ctx context.Context, raw string, now time.Time) (*acce
 			continue
 		}
 		p := r.principal(access.JWTKind, name)
-		p.ExpireTime = token.Expiry.Add(clockSkew)
+		p.CredentialID, p.ExpireTime = key, token.Expiry.Add(clockSkew)
 		i.remember(hash, p, generation)
 		return p, nil
 	}

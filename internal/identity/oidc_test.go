@@ -68,13 +68,28 @@ func (i *issuer) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // rotate replaces the keys by a new one.
 func (i *issuer) rotate(id string) {
+	i.mu.Lock()
+	i.keys = nil
+	i.mu.Unlock()
+	i.add(id)
+}
+
+// add adds a key, with which tokens are signed from now on.
+func (i *issuer) add(id string) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		i.t.Fatal(err)
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.keys = []jose.JSONWebKey{{Key: key, KeyID: id, Algorithm: "ES256", Use: "sig"}}
+	i.keys = append([]jose.JSONWebKey{{Key: key, KeyID: id, Algorithm: "ES256", Use: "sig"}}, i.keys...)
+}
+
+// withdrawOldest withdraws the key that was added first.
+func (i *issuer) withdrawOldest() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.keys = i.keys[:len(i.keys)-1]
 }
 
 func (i *issuer) leave(away bool) {
@@ -293,6 +308,62 @@ func TestKeysRotate(t *testing.T) {
 		if n := i.asked() - before; n > 2 {
 			t.Errorf("the issuer was asked for its keys %d times", n)
 		}
+	})
+}
+
+// TestWithdrawnKeys has the issuer add a key, withdraw the older one, and go away for more than a day. What holds on to
+// a token ends with the key that has signed it.
+func TestWithdrawnKeys(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		i := newIssuer(t)
+		id := newIdentifier(t, i)
+		ctx, stop := context.WithCancelCause(t.Context())
+		running := make(chan error, 1)
+		go func() { running <- id.Run(ctx) }()
+		defer func() {
+			stop(nil)
+			if err := <-running; err != nil {
+				t.Error(err)
+			}
+			time.Sleep(time.Second) // simulated: until what looks at the keys has ended too
+		}()
+		ended := make(chan string, 10)
+		ends := func(want string) {
+			t.Helper()
+			select {
+			case got := <-ended:
+				if got != want {
+					t.Errorf("%q ended, want %q", got, want)
+				}
+			default:
+				if want != "" {
+					t.Errorf("nothing ended, want %q", want)
+				}
+			}
+		}
+		signed := func(name string) *access.Principal {
+			t.Helper()
+			p, err := show(t, id, i.sign(map[string]any{"sub": name, "exp": time.Now().Add(72 * time.Hour).Unix()}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		defer id.Hold(signed("old"), func() { ended <- "old" })()
+		i.add("k2")
+		time.Sleep(time.Minute)
+		late := signed("new")
+		defer id.Hold(late, func() { ended <- "new" })()
+		time.Sleep(time.Hour)
+		ends("")
+		i.withdrawOldest()
+		time.Sleep(5*time.Minute + time.Second)
+		ends("old")
+		i.leave(true)
+		time.Sleep(25 * time.Hour)
+		ends("new") // its key is a day old
+		defer id.Hold(late, func() { ended <- "late" })()
+		ends("late")
 	})
 }
 

@@ -28,7 +28,8 @@ type Files struct {
 }
 
 // Certificates holds what the listeners need for TLS, and takes it up anew when the files change. New
-// connections get the new certificates; those that exist go on.
+// connections get the new certificates; those that exist go on, but for those of clients whose CA is trusted
+// no more.
 //
 // The certificate providers of gRPC poll files too. They do not tell their caller that a new file cannot be
 // used, which an operator has to know before the old certificate expires.
@@ -38,6 +39,7 @@ type Certificates struct {
 
 	current atomic.Pointer[material]
 	failed  atomic.Bool
+	proven  proven
 
 	mu       sync.Mutex // held while the files are read
 	sum      [sha256.Size]byte
@@ -108,6 +110,9 @@ func (c *Certificates) Reload() {
 	c.sum = sum
 	c.current.Store(m)
 	c.noteSuccess(true)
+	if ended := c.proven.endUnvouched(c.clientCAs()); ended > 0 {
+		c.log.Info("connections ended: no CA vouches for their certificates any more", "connections", ended)
+	}
 }
 
 func (c *Certificates) noteSuccess(changed bool) {
@@ -170,6 +175,9 @@ func (c *Certificates) parse(t texts, now time.Time) (*material, error) {
 	return m, nil
 }
 
+// clientCAs are the CAs whose client certificates are accepted; nil: none are.
+func (c *Certificates) clientCAs() *x509.CertPool { return c.current.Load().grpc.ClientCAs }
+
 // gRPC returns the settings for a gRPC listener.
 func (c *Certificates) gRPC() *tls.Config {
 	return c.config(func(m *material) *tls.Config { return m.grpc })
@@ -183,8 +191,10 @@ func (c *Certificates) HTTP() *tls.Config {
 // config returns settings that each handshake looks up anew.
 func (c *Certificates) config(of func(*material) *tls.Config) *tls.Config {
 	return &tls.Config{
-		MinVersion:         c.files.MinVersion,
-		NextProtos:         of(c.current.Load()).NextProtos,
-		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return of(c.current.Load()), nil },
+		MinVersion: c.files.MinVersion,
+		NextProtos: of(c.current.Load()).NextProtos,
+		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			return c.proven.noting(of(c.current.Load()), hello.Conn, c.clientCAs), nil
+		},
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -30,12 +31,13 @@ type endpoint struct {
 	address      string
 	certificates *transport.Certificates
 	log          *bytes.Buffer
+	health       *health.Server
 	proven       chan string // the name that the certificate of each caller proves; empty: none
 }
 
 func newEndpoint(t *testing.T, files transport.Files) *endpoint {
 	t.Helper()
-	e := &endpoint{log: new(bytes.Buffer), proven: make(chan string, 1000)}
+	e := &endpoint{log: new(bytes.Buffer), health: health.NewServer(), proven: make(chan string, 1000)}
 	var err error
 	if e.certificates, err = transport.LoadCertificates(files, slog.New(slog.NewTextHandler(e.log, nil))); err != nil {
 		t.Fatal(err)
@@ -51,7 +53,7 @@ func newEndpoint(t *testing.T, files transport.Files) *endpoint {
 			e.proven <- name
 			return handle(ctx, req)
 		}))
-	healthpb.RegisterHealthServer(g, health.NewServer())
+	healthpb.RegisterHealthServer(g, e.health)
 	go func() { _ = g.Serve(l) }() // it ends when the server stops
 	t.Cleanup(g.Stop)
 	e.address = l.Addr().String()
@@ -254,5 +256,82 @@ func TestLoadRefuses(t *testing.T) {
 		if _, err := transport.LoadCertificates(tt.files, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: %v, want %q", tt.files, err, tt.want)
 		}
+	}
+}
+
+// TestWithdrawnCA takes one CA of two out of the file. What its clients have under way ends, they cannot come back, not
+// even by resuming a session, and the others go on.
+func TestWithdrawnCA(t *testing.T) {
+	ca, stays, goes := certs.NewCA(t, "servers"), certs.NewCA(t, "stays"), certs.NewCA(t, "goes")
+	server := ca.Server(t)
+	both := filepath.Join(t.TempDir(), "clients.crt")
+	trust := func(cas ...*certs.CA) {
+		t.Helper()
+		var text []byte
+		for _, one := range cas {
+			part, err := os.ReadFile(one.File)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = append(text, part...)
+		}
+		if err := os.WriteFile(both, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	trust(stays, goes)
+	e := newEndpoint(t, transport.Files{Cert: server.Cert, Key: server.Key, ClientCA: both})
+	watch := func(config *tls.Config) healthpb.Health_WatchClient {
+		t.Helper()
+		conn, err := grpc.NewClient(e.address, grpc.WithTransportCredentials(credentials.NewTLS(config)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() }) // the calls are over
+		stream, err := healthpb.NewHealthClient(conn).Watch(t.Context(), &healthpb.HealthCheckRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stream.Recv(); err != nil {
+			t.Fatal(err)
+		}
+		return stream
+	}
+	configOf := func(of *certs.CA) *tls.Config {
+		t.Helper()
+		own := of.Client(t, "spiffe://example.com/ci")
+		config, err := client.TLSFiles{CA: ca.File, Cert: own.Cert, Key: own.Key}.Config()
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+		return config
+	}
+	kept, gone := configOf(stays), configOf(goes)
+	going, ending := watch(kept), watch(gone)
+	trust(stays)
+	e.certificates.Reload()
+	if _, err := ending.Recv(); err == nil {
+		t.Error("a watch goes on whose CA is trusted no more")
+	}
+	if !strings.Contains(e.log.String(), "connections=1") {
+		t.Errorf("the log does not say what was ended:\n%s", e.log)
+	}
+	for name, tt := range map[string]struct {
+		config *tls.Config
+		served bool
+	}{"trusted": {kept, true}, "not any more": {gone, false}} {
+		conn, err := grpc.NewClient(e.address, grpc.WithTransportCredentials(credentials.NewTLS(tt.config)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = healthpb.NewHealthClient(conn).Check(t.Context(), &healthpb.HealthCheckRequest{}); (err == nil) != tt.served {
+			t.Errorf("%s: %v", name, err)
+		}
+		_ = conn.Close() // the call is over
+	}
+	e.health.Shutdown() // is news to whoever still watches
+	if _, err := going.Recv(); err != nil {
+		t.Errorf("a watch of the CA that stays: %v", err)
 	}
 }

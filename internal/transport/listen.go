@@ -93,7 +93,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		}
 		address := host(conn.RemoteAddr())
 		if frames, ok := l.take(address); ok {
-			return &boundedConn{Conn: conn, frames: frames, close: sync.OnceFunc(func() { l.giveBack(address) })}, nil
+			return &boundedConn{Conn: conn, frames: frames, after: []func(){func() { l.giveBack(address) }}}, nil
 		}
 		_ = conn.Close() // nothing was said on it
 		l.onRefuse()
@@ -155,12 +155,35 @@ func (l *boundedListener) giveBack(address string) {
 type boundedConn struct {
 	net.Conn
 	frames frameBudget // of its address
-	close  func()
+
+	mu     sync.Mutex
+	closed bool
+	after  []func() // to be called, once, when it is closed
+}
+
+// afterClose has f called when the connection is closed: at once if it is.
+func (c *boundedConn) afterClose(f func()) {
+	c.mu.Lock()
+	closed := c.closed
+	if !closed {
+		c.after = append(c.after, f)
+	}
+	c.mu.Unlock()
+	if closed {
+		f()
+	}
 }
 
 func (c *boundedConn) Close() error {
-	defer c.close()
-	return c.Conn.Close()
+	c.mu.Lock()
+	after := c.after
+	c.closed, c.after = true, nil
+	c.mu.Unlock()
+	err := c.Conn.Close()
+	for _, f := range after {
+		f()
+	}
+	return err
 }
 
 // RemoteAddr returns the address of the other end, as a [Peer].
