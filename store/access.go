@@ -97,19 +97,18 @@ func (t AccessTable) Entries(ctx context.Context, f access.EntryFilter) ([]acces
 	return list, nil
 }
 
-// reapEntries is how many entries are removed in one write, a few milliseconds' work.
-const reapEntries = 500
+// reapEntries is how many entries are removed in one write, a millisecond's work.
+const reapEntries = 100
 
-// DeleteEntries removes all entries of the audit log from before a time. Other writes go on between two
-// parts of it.
+// DeleteEntries removes all entries of the audit log from before a time, slowly: between two parts of it others have
+// the table.
 func (t AccessTable) DeleteEntries(ctx context.Context, before time.Time) (removed int64, err error) {
-	for {
-		n, err := write(ctx, t.s, op{what: "shorten the audit log", readsTable: true}, func(u *unit) (int64, error) {
+	err = repeat(ctx, t.s, func(ctx context.Context) (more bool, err error) {
+		n, err := write(ctx, t.s, op{what: "shorten the audit log", readsTable: true, background: true}, func(u *unit) (int64, error) {
 			return u.tx.ReapEntries(u.ctx, before, reapEntries)
 		})
 		removed += n
-		if err != nil || n < reapEntries {
-			return removed, err
-		}
-	}
+		return n >= reapEntries, err
+	})
+	return removed, err
 }

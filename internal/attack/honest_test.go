@@ -23,7 +23,7 @@ import (
 const honestEnv = "STOKER_ATTACK_HONEST_CLIENT"
 
 // afterwards is how many calls an honest client makes when the attack is over.
-const afterwards = 100
+const afterwards = 1000
 
 // TestMain lets the program of the tests be the process of an honest client. Within the attacker's process the client
 // would wait for the attacker's goroutines, hundreds of them, and not for the service.
