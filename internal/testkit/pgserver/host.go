@@ -227,7 +227,7 @@ func (h *Host) Await(t testing.TB, query string) {
 // Await returns when a query of one boolean answers true in a database.
 func Await(t testing.TB, database, query string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errors.New("it takes too long"))
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 3*time.Minute, errors.New("it takes too long"))
 	defer cancel()
 	if err := await(ctx, database, query); err != nil {
 		t.Fatalf("%s: %v", query, err)
