@@ -170,6 +170,20 @@ func (c *court) watch(ctx context.Context) {
 	}
 }
 
+// standBy has a second process stand by, once the first one has the term.
+func (w *world) standBy() *world {
+	w.t.Helper()
+	time.Sleep(2 * leaseRetry)
+	second := *w
+	second.mortal, second.governor = newMortal(0), bitmovin.NewGovernor(nil)
+	second.run()
+	w.store.SetOnChange(func(changes []job.Change) {
+		w.disp.Changed(changes)
+		second.disp.Changed(changes)
+	})
+	return &second
+}
+
 // driveBeside has two processes drive one account by turns: the first one dies or stands still at a point, and the
 // second one takes over. It returns how many points the first one passes if nothing happens to it.
 func driveBeside(t *testing.T, sim *simulator.Simulator, at int, frozen time.Duration, edit func(*job.Batch)) (points int) {
@@ -184,15 +198,8 @@ func driveBeside(t *testing.T, sim *simulator.Simulator, at int, frozen time.Dur
 		defer court.Wait()
 		defer stop(nil)
 		w.run()
-		time.Sleep(2 * leaseRetry) // it has the term
-		second := *w
-		second.mortal, second.governor = newMortal(0), bitmovin.NewGovernor(nil)
-		second.run()
+		second := w.standBy()
 		defer second.halt()
-		w.store.SetOnChange(func(changes []job.Change) {
-			w.disp.Changed(changes)
-			second.disp.Changed(changes)
-		})
 		b := w.submit(7, func(b *job.Batch) {
 			b.Retry = job.RetryPolicy{MaxRetries: 1, InitialBackoff: 2 * time.Second, RetryTransferErrors: true}
 			edit(b)
@@ -283,15 +290,8 @@ func TestReleasedTerm(t *testing.T) {
 	inWorld(t, sim, func(w *world) {
 		w.court, w.mortal = &court{}, newMortal(0)
 		w.run()
-		time.Sleep(2 * leaseRetry)
-		second := *w
-		second.mortal, second.governor = newMortal(0), bitmovin.NewGovernor(nil)
-		second.run()
+		second := w.standBy()
 		defer second.halt()
-		w.store.SetOnChange(func(changes []job.Change) {
-			w.disp.Changed(changes)
-			second.disp.Changed(changes)
-		})
 		b := w.submit(7, edit)
 		w.await(b.ID, time.Hour, "a start", func(b job.Batch) bool { return b.Counts.Queued+b.Counts.Running > 0 })
 		w.halt()
