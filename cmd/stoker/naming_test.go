@@ -141,6 +141,7 @@ func TestNamesThatFitNothingOrTooMuch(t *testing.T) {
 		{"cancel", "promo tests", "--yes"},
 		{"pause", "two at once"},
 		{"cancel", "411/31"},
+		{"cancel", "411/31", "411/29", "--yes"},
 		{"update", "night", "--priority", "9"},
 		{"close", "nothing"},
 		{"delete", "999", "--yes"},
