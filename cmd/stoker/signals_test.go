@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,4 +36,23 @@ func TestFirstSignalEndsTheContext(t *testing.T) {
 	if !ok || cause.code() != 143 {
 		t.Errorf("cause = %v, want SIGTERM", context.Cause(ctx))
 	}
+}
+
+// A SIGHUP that comes while the service stops, which may take seconds, does not end it before it has stopped.
+func TestHangupAfterTheEndOfTheContext(t *testing.T) {
+	ctx, stop := context.WithCancelCause(t.Context())
+	_ = hangups(ctx)
+	stop(&interrupted{syscall.SIGTERM})
+	for range 1000 {
+		runtime.Gosched() // whatever the end of the context sets off comes first
+	}
+	other := make(chan os.Signal, 1)
+	signal.Notify(other, syscall.SIGUSR1)
+	defer signal.Stop(other)
+	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1} {
+		if err := syscall.Kill(os.Getpid(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-other
 }
