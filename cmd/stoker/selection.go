@@ -93,7 +93,7 @@ func (s *selection) checkArgs(cmd *cobra.Command, args []string) error {
 }
 
 // refuseEmpty refuses flags that were given without a value, as a variable of a script gives them that is not set: they
-// choose nothing, and the command would change everything.
+// restrict nothing, and the command would change everything, or allow everything.
 func refuseEmpty(cmd *cobra.Command, names ...string) error {
 	for _, name := range names {
 		f := cmd.Flags().Lookup(name)
