@@ -119,7 +119,7 @@ func (w *worker) unknownEncodings(ctx context.Context, since time.Time) ([]bitmo
 		if page = page[:0]; len(found) > 0 {
 			return nil
 		}
-		n, err := w.countUnchanged(ctx, jobs, since)
+		n, err := countUnchanged(ctx, w.store, jobs, since)
 		old += n
 		return err
 	}
@@ -148,9 +148,9 @@ func (w *worker) unknownEncodings(ctx context.Context, since time.Time) ([]bitmo
 }
 
 // countUnchanged counts the jobs that have not changed since a time.
-func (w *worker) countUnchanged(ctx context.Context, jobs map[string]job.ID, since time.Time) (n int, err error) {
+func countUnchanged(ctx context.Context, store JobStore, jobs map[string]job.ID, since time.Time) (n int, err error) {
 	for _, id := range jobs {
-		j, err := w.store.Job(ctx, id)
+		j, err := store.Job(ctx, id)
 		switch {
 		case errors.Is(err, job.ErrNotFound): // deleted meanwhile
 		case err != nil:
