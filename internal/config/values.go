@@ -35,7 +35,7 @@ func (l *loader) collectValues() {
 		if s.Name == authSetting && value == "" {
 			value = string(l.config.Auth) // follows from the listeners and the proofs
 		}
-		if s.Name == "db" {
+		if s.Name == "db" || s.Name == "db-listen" {
 			value = WithoutPassword(value)
 		}
 		l.addValue(s.key(), value, from)
@@ -138,7 +138,7 @@ func (l *loader) apiKeySource(i int) string {
 	return fromDefault
 }
 
-// WithoutPassword is the value of the setting db as people may see it: the URL of a database without the password.
+// WithoutPassword is the value of the setting db, or db_listen, as people may see it: the URL of a database without the password.
 func WithoutPassword(db string) string {
 	scheme, _, isURL := strings.Cut(db, "://")
 	if !isURL {
