@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -54,9 +55,14 @@ func (l *loader) collectValues() {
 	}
 	if l.yaml != nil {
 		for _, v := range l.yaml.values {
-			if _, setting := l.file.Settings[v.path]; !setting && v.path != "auth.mode" {
-				l.addValue(v.path, v.text, l.yaml.location(v.path))
+			if _, setting := l.file.Settings[v.path]; setting || v.path == "auth.mode" {
+				continue
 			}
+			text := v.text
+			if strings.HasPrefix(v.path, "notifications[") && strings.HasSuffix(v.path, "].url") {
+				text = notification.WithoutPath(text)
+			}
+			l.addValue(v.path, text, l.yaml.location(v.path))
 		}
 	}
 	if len(l.file.Profiles) == 0 || l.file.Profiles[job.DefaultName].Videos == nil {
