@@ -254,6 +254,8 @@ func (b *bucket) adoptReport(now time.Time, ticket uint64, remaining int, reset 
 	switch {
 	case !b.reportedUntil.After(now), ticket > b.reportedTicket && until.After(b.reportedUntil.Add(windowTolerance)):
 		b.reported, b.reportedUntil, b.reportedTicket = left, until, ticket
+	case ticket < b.reportedTicket && until.Before(b.reportedUntil.Add(-windowTolerance)):
+		// The report is about an earlier window, which is over or nearly so.
 	default:
 		// The report is about the same window. Responses may arrive out of order: the lowest
 		// number is the newest, or errs on the safe side.

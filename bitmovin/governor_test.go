@@ -438,3 +438,33 @@ func TestGovernorBudget(t *testing.T) {
 		}
 	})
 }
+
+// An answer that tells of a window which is over, and comes after one that tells of the next window, says nothing of
+// that: at the limit it would stop all calls for a minute.
+func TestGovernorIgnoresEarlierWindow(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		g := NewGovernor(DefaultLimits())
+		first, _ := g.acquire(t.Context(), ClassStart, urgencyStart)
+		g.observe(ClassStart, first, headers("300", "59"), false)
+		time.Sleep(57 * time.Second)
+		slow, _ := g.acquire(t.Context(), ClassStart, urgencyStart)
+		time.Sleep(4 * time.Second)
+		for range 5 {
+			next, _ := g.acquire(t.Context(), ClassStart, urgencyStart)
+			g.observe(ClassStart, next, headers("590", "58"), false)
+		}
+		time.Sleep(time.Second)
+		g.observe(ClassStart, slow, headers("4", "2"), false)
+		if !available(g, ClassStart, 5) {
+			t.Errorf("the window that is over counts in the next one: %+v", g.bucketOf(ClassStart).state(time.Now()))
+		}
+		// What an older call says of the same window counts.
+		older, _ := g.acquire(t.Context(), ClassStart, urgencyStart)
+		next, _ := g.acquire(t.Context(), ClassStart, urgencyStart)
+		g.observe(ClassStart, next, headers("500", "57"), false)
+		g.observe(ClassStart, older, headers("1", "57"), false)
+		if available(g, ClassStart, 1) {
+			t.Error("an older call's answer about the window was not taken into account")
+		}
+	})
+}

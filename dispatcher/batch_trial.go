@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stokerd/stoker/job"
@@ -71,4 +72,20 @@ func (p provenBatches) note(batchID string, live map[string]*batch) {
 // isProven reports whether the platform has accepted a job of a batch.
 func (p provenBatches) isProven(b *batch) bool {
 	return !b.StartTime.IsZero() || p[b.ID]
+}
+
+// findLateTrials returns the batches on trial, by id, whose one job is being started from a template for longer than a
+// start is waited for. All of their jobs wait for the answer, and must not keep others out of the line.
+func findLateTrials(l *accountLoop, now time.Time) (ids []string) {
+	for t := range l.jobs.index.working {
+		b := t.batch
+		if t.task != taskStart || b.Template == nil || t.taskSince.Add(l.polls.drain.startPatience()).After(now) {
+			continue
+		}
+		if l.batchBackoffs.onTrial(b.ID, l.provenBatches.isProven(b)) {
+			ids = append(ids, b.ID)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }

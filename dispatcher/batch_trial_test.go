@@ -128,3 +128,27 @@ func TestOneRefusedJobHoldsUpNoOther(t *testing.T) {
 		})
 	}
 }
+
+// A batch on trial, whose one start from a template has no answer, lets batches of lower priority pass, however many
+// jobs it has.
+func TestTrialWithoutAnswerLetsOthersPass(t *testing.T) {
+	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, Latency: 100 * time.Millisecond}
+	sim.Fault = func(c simulator.Call) simulator.Fault {
+		if c.Route == templatesStart && bytes.Contains(c.Body, []byte("silent/")) {
+			return simulator.Fault{Kind: simulator.HangFault, Delay: time.Hour}
+		}
+		return simulator.Fault{}
+	}
+	inWorld(t, sim, func(w *world) {
+		w.inputs = "silent"
+		silent := w.submitLadder(300, func(b *job.Batch) { b.Priority = 90 })
+		w.inputs = "in"
+		other := w.submitLadder(9, func(b *job.Batch) { b.Priority = 10 })
+		w.run()
+		w.await(other.ID, 5*time.Second, "a start", func(b job.Batch) bool { return b.Counts.Waiting < 9 })
+		if other = w.awaitEnd(other.ID, 4*time.Minute); other.State != job.BatchSucceeded {
+			w.t.Errorf("the other batch is %s", other.State)
+		}
+		w.audit(silent.ID, other.ID)
+	})
+}

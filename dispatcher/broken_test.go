@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"bytes"
 	"net/http"
 	"slices"
 	"strings"
@@ -181,6 +182,35 @@ func TestOutageWithOneJob(t *testing.T) {
 				time.Sleep(2 * time.Minute)
 				if s, _ := w.store.AccountStatus("default"); s.Breaker != job.BreakerClosed {
 					w.t.Error("the breaker is open after the outage")
+				}
+				w.audit(b.ID)
+			})
+		})
+	}
+}
+
+// The platform breaks on the starts of as many jobs as the queue has places. The other jobs of the batch go on.
+func TestSilentStartsLetOthersPass(t *testing.T) {
+	for name, edit := range map[string]func(*job.Batch){"recipe": nil, "template": ladder(t)} {
+		t.Run(name, func(t *testing.T) {
+			sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, Latency: 100 * time.Millisecond}
+			sim.Fault = func(c simulator.Call) simulator.Fault {
+				title, _, _ := strings.Cut(c.Name, " ")
+				start := c.Route == "POST /encoding/encodings/{id}/start"
+				if start && (title == "k1" || title == "k2") || c.Route == templatesStart && (bytes.Contains(c.Body, []byte("k1 [")) || bytes.Contains(c.Body, []byte("k2 ["))) {
+					return simulator.Fault{Kind: simulator.HangFault, Delay: time.Hour}
+				}
+				return simulator.Fault{}
+			}
+			inWorld(t, sim, func(w *world) {
+				w.target = 2
+				w.run()
+				b := w.submit(20, edit)
+				b = w.await(b.ID, time.Hour, "all others done", func(b job.Batch) bool { return b.Counts.Succeeded == 18 })
+				for _, j := range w.jobs(b.ID) {
+					if j.Failures != 0 {
+						w.t.Errorf("job %s failed %d times: %v", j.ID, j.Failures, j.Failure)
+					}
 				}
 				w.audit(b.ID)
 			})

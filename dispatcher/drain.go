@@ -74,6 +74,9 @@ func (d *drainRate) noteStartCall(took time.Duration, now time.Time) {
 	d.latestStart = now
 }
 
+// startPatience is how long a start is waited for.
+func (d *drainRate) startPatience() time.Duration { return max(minStartPatience, 4*d.startTime) }
+
 // startsEachSecond is how many starts are accepted each second.
 func (d *drainRate) startsEachSecond(now time.Time) float64 {
 	return d.starts * math.Exp(-now.Sub(d.latestStart).Seconds()/startsOver.Seconds())

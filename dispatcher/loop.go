@@ -53,6 +53,7 @@ type accountLoop struct {
 	jobs        *jobTracker
 	line        line
 	candidates  []candidate // of the latest decision, kept for their memory
+	lateTrials  []string    // batches whose jobs are left out of the line; see findLateTrials
 	nextDueTime time.Time   // when there may be more next jobs; zero: not known
 	orphans     map[string]*orphanDeletion
 

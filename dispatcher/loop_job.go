@@ -133,6 +133,10 @@ func (l *accountLoop) updateBackoffs(r taskResult) {
 	}
 	if r.kind == taskPoll && o.job.State == job.Waiting && o.job.Attempt < r.before.Attempt {
 		l.skipBatch(batchID, errNotStarted, r.now) // its next start would hold a place as long again
+		r.tracked.noteNotStarted(r.now)
+	}
+	if o.job.State.OnPlatform() && o.job.Step != job.StepStart {
+		r.tracked.notStarted = 0
 	}
 }
 

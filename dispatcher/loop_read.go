@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -101,6 +102,9 @@ func (l *accountLoop) read(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
+	if late := findLateTrials(l, now); !slices.Equal(late, l.lateTrials) {
+		l.lateTrials, l.outdated.nextJobs = late, true
+	}
 	if l.outdated.nextJobs || l.line.isOutdated(l.lineNeeded(l.limit.wanted, now), now) || (!l.nextDueTime.IsZero() && !l.nextDueTime.After(now)) {
 		return l.readNextJobs(ctx, now)
 	}
@@ -176,9 +180,20 @@ func (l *accountLoop) readInFlight(ctx context.Context, now time.Time) error {
 // readNextJobs reads the waiting jobs that are next in dispatch order, without those of skipped
 // batches.
 func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
-	skipped, err := l.batchBackoffs.skipped(func(id string) (*batch, error) { return l.jobs.readBatch(ctx, l.store, id) }, now)
+	read := func(id string) (*batch, error) { return l.jobs.readBatch(ctx, l.store, id) }
+	skipped, err := l.batchBackoffs.skipped(read, now)
 	if err != nil {
 		return err
+	}
+	for _, id := range l.lateTrials {
+		b, err := read(id)
+		switch {
+		case errors.Is(err, job.ErrNotFound): // deleted meanwhile
+		case err != nil:
+			return err
+		default:
+			skipped.whileOthers = append(skipped.whileOthers, b.Seq)
+		}
 	}
 	limit := 2 * l.lineNeeded(l.limit.wanted, now)
 	jobs, err := readLine(ctx, l, skipped, limit, now)

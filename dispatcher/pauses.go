@@ -7,6 +7,7 @@ import "time"
 //
 //	what fails                                    pause          then
 //	a call for one job, without an answer         0.5 to 30 s    goes on; the breaker opens in an outage
+//	a start, without an answer and not made       4 s to 5 min   goes on; other jobs go first meanwhile
 //	a poll or a stop, refused                     0.5 to 30 s    goes on: the encoding may be running
 //	a stop that changes nothing                   30 s to 16 min goes on
 //	configuring, because a resource that the

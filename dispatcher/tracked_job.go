@@ -48,6 +48,7 @@ type trackedJob struct {
 	failingTask  taskKind
 	failingSince time.Time
 	lastErr      error
+	notStarted   int // starts in a row without an answer that were not made
 	// forbiddenCount counts 403s for this very job in a row.
 	forbiddenCount int
 	// batchFailures is batchBackoffs.failures of the batch when the latest task began.
@@ -139,6 +140,15 @@ func (t *trackedJob) noteFailure(kind taskKind, err error, now time.Time) {
 	t.failures++
 	t.failingTask, t.lastErr = kind, err
 	t.notBefore = now.Add(jobPause(t.failures))
+}
+
+// noteNotStarted makes the job wait after a start without an answer that was not made. Each such start holds a place in
+// the queue for longer than a minute: without a pause, as many jobs on which the platform breaks as there are places
+// would keep all others of their batch from being started.
+func (t *trackedJob) noteNotStarted(now time.Time) {
+	t.notStarted++
+	t.noteFailure(taskStart, errNotStarted, now)
+	t.notBefore = now.Add(growingPause(firstSkipPause, t.notStarted, maxSharedPause))
 }
 
 // clearFailure forgets the failures of a task once a task of the same kind has worked, or one of

@@ -76,7 +76,7 @@ func (l *accountLoop) collectView(now time.Time) view {
 		reconcileSlow: now.Sub(l.reconciliation.loadTime) >= l.worker.settle,
 		prepareTarget: l.jobsToPrepare(now),
 		startsAhead:   l.startsAhead(),
-		startPatience: max(minStartPatience, 4*l.polls.drain.startTime),
+		startPatience: l.polls.drain.startPatience(),
 		startsToday:   l.dailyStarts.left(),
 		places:        l.queue.countOwnPlaces(l.jobs.index),
 		running:       l.jobs.countRunning() > 0,

@@ -47,7 +47,7 @@ func (w *worker) reconcile(ctx context.Context, prepared map[string]job.ID, try 
 	if err != nil || since.IsZero() {
 		return err
 	}
-	unknown, err := w.unknownEncodings(ctx, since.Add(-reconcileMargin))
+	unknown, err := w.unknownEncodings(ctx, since)
 	if err != nil {
 		return err
 	}
@@ -97,36 +97,46 @@ func (w *worker) pollPrepared(ctx context.Context, prepared map[string]job.ID, t
 	return unanswered, nil
 }
 
-// unknownEncodings are the encodings of ours that belong to no job and were created after a time,
-// the oldest first. If reconciling one fails, or the process dies, the ones that are left are
-// newer than all that were reconciled, and are found again.
+// unknownEncodings are the encodings of ours that belong to no job, the oldest first. since is when the job table was
+// last known to have all of them. If reconciling one fails, or the process dies, the ones that are left are newer than
+// all that were reconciled, and are found again.
 //
-// The platform lists the newest first, and encodings that the job table cannot know are newer
-// than all that it knows. Where that order holds, a page of known ones ends the search.
-func (w *worker) unknownEncodings(ctx context.Context, after time.Time) ([]bitmovin.Encoding, error) {
+// The platform lists the newest first, and encodings that the job table cannot know are newer than all that it knew at
+// that time. Where that order holds, a page's worth of those ends the search. Encodings that were recorded later do not
+// count: new batches are started before the search has succeeded, and their encodings are newer than all others.
+func (w *worker) unknownEncodings(ctx context.Context, since time.Time) ([]bitmovin.Encoding, error) {
 	unknown, page := map[bitmovin.EncodingID]bitmovin.Encoding{}, []bitmovin.Encoding(nil)
-	finishPage := func() (found []bitmovin.Encoding, err error) {
-		found, err = w.selectUnknown(ctx, page)
-		for _, e := range found {
-			unknown[e.ID] = e
+	old := 0 // encodings that the table knew at that time, since the latest unknown one
+	finishPage := func() error {
+		jobs, err := w.store.EncodingJobs(ctx, w.account.ID, idsOf(page))
+		if err != nil {
+			return err
 		}
-		page = page[:0]
-		return found, err
+		found := withoutJob(page, jobs)
+		for _, e := range found {
+			unknown[e.ID], old = e, 0
+		}
+		if page = page[:0]; len(found) > 0 {
+			return nil
+		}
+		n, err := countUnchanged(ctx, w.store, jobs, since)
+		old += n
+		return err
 	}
 	ordered, last := true, time.Time{}
-	err := w.encodings.eachOwnSince(ctx, after, func(e bitmovin.Encoding) (enough bool, err error) {
+	err := w.encodings.eachOwnSince(ctx, since.Add(-reconcileMargin), func(e bitmovin.Encoding) (enough bool, err error) {
 		ordered = ordered && (last.IsZero() || !e.CreatedAt.After(last))
 		last = e.CreatedAt.Time
 		if page = append(page, e); len(page) < pageSize {
 			return false, nil
 		}
-		found, err := finishPage()
-		return len(found) == 0 && ordered, err
+		err = finishPage()
+		return old >= pageSize && ordered, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if _, err := finishPage(); err != nil {
+	if err := finishPage(); err != nil {
 		return nil, err
 	}
 	return slices.SortedStableFunc(maps.Values(unknown), func(a, b bitmovin.Encoding) int {
@@ -137,22 +147,47 @@ func (w *worker) unknownEncodings(ctx context.Context, after time.Time) ([]bitmo
 	}), nil
 }
 
+// countUnchanged counts the jobs that have not changed since a time.
+func countUnchanged(ctx context.Context, store JobStore, jobs map[string]job.ID, since time.Time) (n int, err error) {
+	for _, id := range jobs {
+		j, err := store.Job(ctx, id)
+		switch {
+		case errors.Is(err, job.ErrNotFound): // deleted meanwhile
+		case err != nil:
+			return n, err
+		case !j.UpdateTime.After(since):
+			n++
+		}
+	}
+	return n, nil
+}
+
 // selectUnknown selects the encodings that belong to no job.
-func (w *worker) selectUnknown(ctx context.Context, encodings []bitmovin.Encoding) (unknown []bitmovin.Encoding, err error) {
+func (w *worker) selectUnknown(ctx context.Context, encodings []bitmovin.Encoding) ([]bitmovin.Encoding, error) {
+	jobs, err := w.store.EncodingJobs(ctx, w.account.ID, idsOf(encodings))
+	if err != nil {
+		return nil, err
+	}
+	return withoutJob(encodings, jobs), nil
+}
+
+// idsOf are the ids of encodings.
+func idsOf(encodings []bitmovin.Encoding) []string {
 	ids := make([]string, len(encodings))
 	for i, e := range encodings {
 		ids[i] = string(e.ID)
 	}
-	known, err := w.store.EncodingJobs(ctx, w.account.ID, ids)
-	if err != nil {
-		return nil, err
-	}
+	return ids
+}
+
+// withoutJob selects the encodings that have no job among jobs.
+func withoutJob(encodings []bitmovin.Encoding, jobs map[string]job.ID) (list []bitmovin.Encoding) {
 	for _, e := range encodings {
-		if _, ok := known[string(e.ID)]; !ok {
-			unknown = append(unknown, e)
+		if _, ok := jobs[string(e.ID)]; !ok {
+			list = append(list, e)
 		}
 	}
-	return unknown, nil
+	return list
 }
 
 // reconcileAll decides about encodings of ours that belong to no job, one after the other.

@@ -258,13 +258,15 @@ func (o Observation) completeFailure(now time.Time) *Failure {
 }
 
 // observeCreated applies CREATED although the start was accepted. Up to staleEndLimit after the start,
-// the observation counts as outdated. Then the platform has lost the start, and the attempt ends.
+// the observation counts as outdated. Then the platform has lost the start, and the attempt ends. After the encoding
+// was seen to have left CREATED, it counts as outdated up to staleEndLimit after a stop, and for ever without one.
 func (u *Update) observeCreated(r Rules, now time.Time) error {
 	j := &u.Job
 	if now.Sub(j.StartTime) < staleEndLimit {
 		return nil
 	}
-	if j.State != Cancelling && (j.State == Running || !j.QueuedTime.IsZero()) {
+	stopped := j.Step == StepStop && now.Sub(j.StepTime) >= staleEndLimit
+	if (j.State == Running || !j.QueuedTime.IsZero() || !j.RunningTime.IsZero()) && !stopped {
 		return nil // outdated: this run has left CREATED
 	}
 	f := Failure{Kind: FailedStart, Text: "the platform accepted the start, but the encoding never left CREATED", Time: now}

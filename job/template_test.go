@@ -131,6 +131,27 @@ func TestCreatedComesLate(t *testing.T) {
 	}
 }
 
+// Such an answer does not confirm the end of a job that is being cancelled: its encoding has to be stopped. If the
+// platform says so long after the stop, the job ends.
+func TestCreatedComesLateWhileCancelling(t *testing.T) {
+	for _, last := range []Observation{{Status: RemoteQueued, QueuedAt: t0}, {Status: RemoteRunning, RunningAt: t0}} {
+		l := newLife(t)
+		l.prepare("e1")
+		l.must((*Update).BeginStart)
+		l.see(last)
+		l.now = l.now.Add(2 * staleEndLimit)
+		l.must(func(u *Update, now time.Time) error { return u.Cancel("enough", now) })
+		l.see(Observation{Status: RemoteCreated})
+		l.wantAttempt(Cancelling, 1, "e1")
+		l.must((*Update).BeginStop)
+		l.see(Observation{Status: RemoteCreated})
+		l.wantAttempt(Cancelling, 1, "e1")
+		l.now = l.now.Add(staleEndLimit)
+		l.see(Observation{Status: RemoteCreated})
+		l.wantAttempt(Cancelled, 1, "e1")
+	}
+}
+
 func TestTemplateCancelled(t *testing.T) {
 	cancel := func(u *Update, now time.Time) error { return u.Cancel("enough", now) }
 	t.Run("while its start is under way", func(t *testing.T) {
