@@ -7,13 +7,13 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"golang.org/x/sync/semaphore"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/bubble"
 )
 
 // newTokenHandler handles the calls of [tokenCalls].
@@ -40,7 +40,7 @@ func (h *callHandler) post(t *testing.T, body io.Reader, change func(*http.Reque
 
 // What is large is read in turn, and a caller that does not get its turn is told.
 func TestLargeBodiesShareRoom(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		h := newTokenHandler()
 		large := func() io.Reader { return bytes.NewReader(append([]byte(`{}`), bytes.Repeat([]byte(" "), 1<<20)...)) }
 		const size = 1<<20 + 2
@@ -73,7 +73,7 @@ func (r slowReader) Read(p []byte) (int, error) {
 
 // A body that hardly arrives is given up, although each of its parts comes in time.
 func TestSlowBodies(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		began := time.Now()
 		w := newTokenHandler().post(t, slowReader{10 * time.Second}, nil)
 		if w.Code != http.StatusGatewayTimeout || !strings.Contains(w.Body.String(), "the request came too slowly: want 26 KiB a second") {
