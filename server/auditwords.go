@@ -3,7 +3,6 @@ package server
 import (
 	"fmt"
 	"maps"
-	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
@@ -16,6 +15,7 @@ import (
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/access"
+	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -103,7 +103,7 @@ func fieldWords(fd protoreflect.FieldDescriptor, v protoreflect.Value, depth int
 	case fd.Kind() == protoreflect.BoolKind && !fd.IsList() && !fd.IsMap() && v.Bool():
 		return name
 	case fd.FullName() == "stoker.v1.NotificationEndpoint.url":
-		return name + " " + strconv.Quote(withoutPath(v.String()))
+		return name + " " + strconv.Quote(notification.WithoutPath(v.String()))
 	case fd.IsMap() && fd.Name() == "variables": // a content key may be among the values
 		return name + " " + keyWords(v.Map())
 	case fd.IsMap():
@@ -133,19 +133,6 @@ func keyWords(m protoreflect.Map) string {
 	})
 	slices.Sort(keys)
 	return shortened(keys, len(keys))
-}
-
-// withoutPath is a URL up to its path: whoever knows all of it may be able to write there.
-func withoutPath(text string) string {
-	u, err := url.Parse(text)
-	if err != nil {
-		return fmt.Sprintf("of %d bytes", len(text))
-	}
-	place := url.URL{Scheme: u.Scheme, Host: u.Host}
-	if *u == place {
-		return place.String()
-	}
-	return place.String() + "/…"
 }
 
 func listWords(fd protoreflect.FieldDescriptor, list protoreflect.List, depth int) string {

@@ -106,7 +106,7 @@ func (b *notificationBoundary) Backlogs(ctx context.Context) ([]notification.Bac
 func endpointDifference(before, after *notification.Endpoint) string {
 	var d differences
 	if before.URL != after.URL {
-		d = append(d, "url "+withoutPath(before.URL)+" -> "+withoutPath(after.URL))
+		d = append(d, "url "+notification.WithoutPath(before.URL)+" -> "+notification.WithoutPath(after.URL))
 	}
 	note(&d, "events", fmt.Sprint(before.Events), fmt.Sprint(after.Events))
 	note(&d, "accounts", fmt.Sprint(before.Accounts), fmt.Sprint(after.Accounts))

@@ -32,12 +32,12 @@ func (s *Store) UpdateAccountSettings(ctx context.Context, id string, now time.T
 			return a, err
 		}
 		u.rows.Settings = append(u.rows.Settings, SettingsRow{AccountID: id, Settings: a, UpdateTime: now})
+		u.settings[id] = a
 		return a, nil
 	})
 	if err != nil {
 		return job.AccountSettings{}, err
 	}
-	s.setSettings(id, a)
 	s.notify([]job.Change{{AccountID: id, Dispatch: true}})
 	return a, nil
 }

@@ -53,7 +53,10 @@ func (h *accountHistory) advance(now time.Time) {
 		*h.at(step) = sample{platformQueued: -1, minPlatformQueued: -1}
 		return
 	}
-	if step <= h.last { // the clock may have been set back
+	if step <= h.last {
+		if time.Duration(h.last-step)*job.HistoryStep > reopenTime {
+			h.goBack(step, now)
+		}
 		return
 	}
 	same := *h.at(h.last)
@@ -61,6 +64,15 @@ func (h *accountHistory) advance(now time.Time) {
 	for h.last = max(h.last, step-historySteps); h.last < step; {
 		h.last++
 		*h.at(h.last) = same
+	}
+}
+
+// goBack goes back to an earlier step, because the clock was set back, and forgets those after it.
+func (h *accountHistory) goBack(step int64, now time.Time) {
+	h.first, h.last = max(h.first, h.last-historySteps+1), step
+	if step < h.first { // all that is kept came after it
+		*h = accountHistory{problems: h.problems}
+		h.advance(now)
 	}
 }
 

@@ -113,3 +113,26 @@ func TestAccountProblems(t *testing.T) {
 		t.Errorf("%d problems are kept, want %d", len(got), job.MaxAccountProblems)
 	}
 }
+
+// A clock that was ahead for a moment leaves nothing of the future behind, whether it was ahead by hours or by days.
+func TestAccountHistoryClockAhead(t *testing.T) {
+	for _, ahead := range []time.Duration{3 * time.Hour, 3 * job.HistoryLength} {
+		h := &accountHistory{}
+		h.record(&job.AccountStatus{QueuedCount: 1}, historyBegin)
+		h.record(&job.AccountStatus{QueuedCount: 2}, historyBegin.Add(ahead))
+		now := historyBegin.Add(2 * time.Minute)
+		h.record(&job.AccountStatus{QueuedCount: 3}, now)
+		h.count(1, 0, now.Add(job.HistoryStep))
+		got := h.since(historyBegin, job.HistoryStep, now.Add(job.HistoryStep))
+		last := len(got.Samples) - 1
+		if s := got.Samples[last]; s.Time.After(now.Add(job.HistoryStep)) || s.QueuedCount != 3 || s.StartCount != 1 {
+			t.Errorf("ahead by %v: the last sample is %+v", ahead, s)
+		}
+		if s := got.Samples[last-1]; s.QueuedCount != 3 || s.StartCount != 0 {
+			t.Errorf("ahead by %v: the sample before is %+v", ahead, s)
+		}
+		if got.RecordingSince.After(now) {
+			t.Errorf("ahead by %v: recording since %v", ahead, got.RecordingSince)
+		}
+	}
+}

@@ -204,8 +204,8 @@ func (b *board) countSettingsChanges() int {
 
 // copyAccounts takes over what other processes have published and changed. own reports whether this process publishes
 // the status of an account itself. Settings that were read before this process has changed some, see settingsChanges,
-// are ignored.
-func (b *board) copyAccounts(accounts []AccountCopy, statuses map[string]job.AccountStatus, own func(id string) bool, settingsChanges int) {
+// are ignored. It returns the accounts whose status it has taken over.
+func (b *board) copyAccounts(accounts []AccountCopy, statuses map[string]job.AccountStatus, own func(id string) bool, settingsChanges int) (taken []AccountCopy) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, c := range accounts {
@@ -219,8 +219,10 @@ func (b *board) copyAccounts(accounts []AccountCopy, statuses map[string]job.Acc
 		if a, ok := statuses[c.AccountID]; ok && !own(c.AccountID) {
 			b.statuses[a.ID] = a
 			b.historyOf(a.ID).record(&a, time.Now())
+			taken = append(taken, c)
 		}
 	}
+	return taken
 }
 
 // forgive has the status of an account show that it may start again, until it is published anew.

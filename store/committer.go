@@ -88,6 +88,9 @@ func (c *committer) try(ctx context.Context, group []*op) (changes []job.Change,
 		return nil, nil
 	}
 	w.outputs.giveBack(u.outputPaths)
+	for id, settings := range u.settings {
+		w.setSettings(id, settings) // here, because their callers go on in any order
+	}
 	w.tell(group, begin, u, nil)
 	if u.outbox {
 		awaken(w.outbox)

@@ -95,7 +95,7 @@ type Reaper interface {
 	// and the batch itself at the end. It keeps for [Tx.ReconcileSince] when the batch was last
 	// changed.
 	ReapBatch(ctx context.Context, batchSeq, limit int64) (Reaped, error)
-	// AddResults adds results, or replaces those with the same key.
+	// AddResults adds results. Of those with the same key the latest stays.
 	AddResults(ctx context.Context, results []Result) error
 	// ReapResults looks at limit results with keys after one, in the order of their keys, and removes
 	// those from before a time. It returns the key of the last one that it looked at; nil if there

@@ -91,7 +91,7 @@ type exchange struct {
 
 	// Of the goroutine that polls.
 	revisions map[string]int64     // of watched batches
-	known     map[string]time.Time // published statuses
+	known     map[string]time.Time // published statuses that the board has
 	reread    time.Time            // when the drivers read anew
 }
 
@@ -235,6 +235,7 @@ func (e *exchange) publishAll(ctx context.Context) {
 		for id, lease := range dirty {
 			if err := e.publishOne(ctx, id, lease); err != nil && ctx.Err() == nil {
 				e.table.log.Debug("the status of an account was not published", "account", id, "err", err)
+				e.publishLater(id, lease)
 			}
 		}
 		e.tell(Wakeups{Status: true})
@@ -245,6 +246,16 @@ func (e *exchange) publishAll(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// publishLater has a status be published that was not, unless there is a later one: it may be the last for long.
+func (e *exchange) publishLater(id string, lease Lease) {
+	e.mu.Lock()
+	if e.dirty[id] == nil {
+		e.dirty[id] = lease
+	}
+	e.mu.Unlock()
+	awaken(e.news)
 }
 
 func (e *exchange) publishOne(ctx context.Context, id string, lease Lease) error {
@@ -298,7 +309,7 @@ func (e *exchange) poll(ctx context.Context) error {
 	}
 	statuses := map[string]job.AccountStatus{}
 	for _, c := range accounts {
-		if len(c.Status) == 0 {
+		if len(c.Status) == 0 || e.drives(c.AccountID) {
 			continue
 		}
 		status, err := decodeStatus(c.Status)
@@ -306,9 +317,11 @@ func (e *exchange) poll(ctx context.Context) error {
 			e.table.log.Debug("the status of an account cannot be read", "account", c.AccountID, "err", err)
 			continue
 		}
-		statuses[c.AccountID], e.known[c.AccountID] = status, c.Published
+		statuses[c.AccountID] = status
 	}
-	e.table.copyAccounts(accounts, statuses, e.drives, settingsChanges)
+	for _, c := range e.table.copyAccounts(accounts, statuses, e.drives, settingsChanges) {
+		e.known[c.AccountID] = c.Published
+	}
 	return e.pollWatched(ctx)
 }
 

@@ -258,7 +258,7 @@ func (t NotificationTable) Redeliver(ctx context.Context, f notification.Deliver
 			return p, u.flush()
 		})
 		redelivered += p.n
-		if err != nil || p.n < redeliverChunk {
+		if err != nil || p.n == 0 { // a part of which another process has taken some away is short
 			return redelivered, err
 		}
 		f.BeforeSeq = p.last

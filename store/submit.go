@@ -18,7 +18,7 @@ import (
 // with a new one and an empty state according to Open; Seq, Counts, Skipped, Revision
 // and the times are set here. If a batch with this RequestID and PayloadHash exists already, it
 // is returned as it is now, and created is false: see [Store.BatchByRequestID]. With another hash, and for a repeated batch id
-// or job key, the answer is [job.ErrExists]. The RequestID of a deleted batch is free.
+// or job key, the answer is [job.ErrExists]. The RequestID of a batch that was deleted is free again after a week.
 //
 // The caller has checked that no two of the jobs have one output path.
 //

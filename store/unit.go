@@ -45,6 +45,7 @@ type unit struct {
 	outbox     bool                                // deliveries were written
 	reblocked  map[int64]bool                      // by seq: batches of which counts of ready jobs were written
 	wakeups    map[string]*job.Change              // by batch id
+	settings   map[string]job.AccountSettings      // that were changed, by account
 
 	observed     bool // somebody is told of the following
 	stateChanges []job.StateChange
@@ -77,7 +78,7 @@ func newUnit(outputs *outputIndex, endpoints *endpointCache) *unit {
 		outputs: outputs, outputPaths: map[int64]*batchOutputs{}, endpoints: endpoints, joined: map[jobEvent]*notification.Delivery{},
 		headers: map[string]*batchHeader{}, jobs: map[job.ID]*job.Job{}, selected: map[*job.Filter][]job.Job{}, dirty: map[string]bool{},
 		pending: map[job.ID]bool{}, written: map[rowKey]bool{}, records: map[*access.Record]bool{}, readyDelta: map[readyBlock]int64{}, causeDelta: map[failureCause]int64{}, reblocked: map[int64]bool{},
-		wakeups: map[string]*job.Change{},
+		wakeups: map[string]*job.Change{}, settings: map[string]job.AccountSettings{},
 	}
 }
 
@@ -93,6 +94,7 @@ func (u *unit) end() {
 	clear(u.records)
 	clear(u.outputPaths)
 	u.reblocked, u.wakeups = emptied(u.reblocked), emptied(u.wakeups)
+	clear(u.settings)
 	u.stateChanges, u.batchChanges, u.submitted = nil, nil, nil
 }
 

@@ -72,7 +72,8 @@ A job, whichever fits first:
   5e6f21c8-0b7d-...   the id of its encoding at Bitmovin
 
 If two things have the name, nothing is done, and both are listed. Commands that change
-something want exactly one: of several batches with one name, give the number.
+something want exactly one: of several batches with one name, give the number. In a list
+of names on standard input, 411/17 is always batch and number.
 `,
 	"lists": `What stoker submit, add and plan read: CSV or JSON; - is standard input.
 

@@ -44,7 +44,7 @@ const (
 const maxCandidates = 20
 
 var (
-	wholeNumber = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
+	wholeNumber = regexp.MustCompile(`^[1-9][0-9]{0,17}$`)
 	wholeID     = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 	partOfID    = regexp.MustCompile(`^[0-9A-Fa-f][0-9A-Fa-f-]{7,}$`)
 )

@@ -78,8 +78,9 @@ func TestJobNames(t *testing.T) {
 		{id(411) + "/17", "411/17", "411/17"},
 		{"night run 411/17", "411/17", "411/17"},
 		{"411/films/sintel", "411/29", "411/29"},
-		{"411/77", "411/32", "411/32"}, // a key, since there is no such number
-		{"411/31", "411/31", ""},       // a number, and the key of another job
+		{"411/77", "411/32", "411/32"},                  // a key, since there is no such number
+		{"411/31", "411/31", ""},                        // a number, and the key of another job
+		{"411/9999999999999999999", "411/33", "411/33"}, // a key, and too large for a number
 		{id(411) + "/31", "411/31", "411/31"},
 		{"5e6f21c8-0b7d-4e19-8f3e-6cc1d2f7a310", "411/17", "411/17"},
 		{"411/", "", ""},
@@ -141,6 +142,7 @@ func TestNamesThatFitNothingOrTooMuch(t *testing.T) {
 		{"cancel", "promo tests", "--yes"},
 		{"pause", "two at once"},
 		{"cancel", "411/31"},
+		{"cancel", "411/31", "411/29", "--yes"},
 		{"update", "night", "--priority", "9"},
 		{"close", "nothing"},
 		{"delete", "999", "--yes"},

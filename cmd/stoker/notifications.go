@@ -112,6 +112,9 @@ shown this once. Try it with stoker notifications test NAME.`,
 		Example: `  stoker notifications add ops https://ops.example.com/stoker > ops.secret
   stoker notifications add chat https://chat.example.com --event batch.finished`,
 		Args: func(cmd *cobra.Command, args []string) error {
+			if err := refuseEmpty(cmd, "event", "account"); err != nil {
+				return err
+			}
 			if len(args) == 2 {
 				return nil
 			}
@@ -148,7 +151,12 @@ kept for it. What was given up can be sent once more: stoker notifications redel
 An endpoint of the configuration can be disabled and enabled here.`,
 		Example: `  stoker notifications update ops --url https://new.example.com/stoker
   stoker notifications update ops --enable`,
-		Args: oneArg,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := refuseEmpty(cmd, "event", "account"); err != nil {
+				return err
+			}
+			return oneArg(cmd, args)
+		},
 	}
 	cmd.Flags().StringVar(&url, "url", "", "send to this `URL`")
 	flags.add(c, cmd)

@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
@@ -74,6 +76,9 @@ func (s *selection) addJobFlags(c *cli, cmd *cobra.Command, states []stokerv1.Jo
 
 // checkArgs requires either names, or flags that select batches.
 func (s *selection) checkArgs(cmd *cobra.Command, args []string) error {
+	if err := refuseEmpty(cmd, "state", "cause", "key-prefix", "category", "label", "account"); err != nil {
+		return err
+	}
 	filtered := len(s.labels)+len(s.accounts) > 0 || s.all
 	switch {
 	case len(args) == 0 && !filtered:
@@ -83,6 +88,25 @@ func (s *selection) checkArgs(cmd *cobra.Command, args []string) error {
 		return usagef("name what to change, or select it with flags, but not both")
 	case slices.Contains(args, stdinList) && len(args) > 1:
 		return usagef("- reads the names from standard input, and stands alone")
+	}
+	return nil
+}
+
+// refuseEmpty refuses flags that were given without a value, as a variable of a script gives them that is not set: they
+// restrict nothing, and the command would change everything, or allow everything.
+func refuseEmpty(cmd *cobra.Command, names ...string) error {
+	for _, name := range names {
+		f := cmd.Flags().Lookup(name)
+		if f == nil || !f.Changed {
+			continue
+		}
+		values := []string{f.Value.String()}
+		if many, ok := f.Value.(pflag.SliceValue); ok {
+			values = many.GetSlice()
+		}
+		if len(values) == 0 || slices.Contains(values, "") {
+			return usagef("--%s: the value is empty; give one, or leave the flag out", name)
+		}
 	}
 	return nil
 }
@@ -113,7 +137,7 @@ func (s *selection) find(ctx context.Context, c *cli, conn *client.Client, args 
 		return &selected{filter: &stokerv1.BatchSelection{Labels: labels, Accounts: s.accounts, All: s.all}, text: s.flagText()}, nil
 	}
 	if args[0] == stdinList {
-		names, err := c.readNames()
+		names, err := c.readNames(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -122,7 +146,7 @@ func (s *selection) find(ctx context.Context, c *cli, conn *client.Client, args 
 	found := &selected{byName: true}
 	all := c.lookupOne(conn)
 	for _, name := range args {
-		if err := found.add(ctx, all, name, len(args) == 1); err != nil {
+		if err := found.add(ctx, all, name, len(args) == 1, c.stdinIsList); err != nil {
 			return nil, err
 		}
 	}
@@ -147,10 +171,10 @@ func (s *selection) flagText() string {
 	return strings.Join(parts, " ")
 }
 
-// add finds a batch or job by its name. Of a long list, numbers of jobs are not looked up one by one: the
-// server does that when it counts them.
-func (s *selected) add(ctx context.Context, all naming, name string, only bool) error {
-	if !only && isJobNumber(name) {
+// add finds a batch or job by its name. In a list on standard input, which may be long and has what -o name prints,
+// numbers of jobs are not looked up one by one: the server does that when it counts them.
+func (s *selected) add(ctx context.Context, all naming, name string, only, listed bool) error {
+	if !only && listed && isJobNumber(name) {
 		s.addJob(name)
 		return nil
 	}
@@ -224,12 +248,33 @@ func (s *selected) batchSelection() *stokerv1.BatchSelection {
 const maxNames = 1000
 
 // readNames reads names from standard input: one in each line, up to a tab if there is one, so that -o name
-// and tables in a pipe will do. Names that come twice count once.
-func (c *cli) readNames() ([]string, error) {
+// and tables in a pipe will do. Names that come twice count once. Until ctx ends it waits for the end of the input,
+// which a terminal may never have; the reading ends with the process then.
+func (c *cli) readNames(ctx context.Context) ([]string, error) {
 	c.stdinIsList = true
+	type outcome struct {
+		names []string
+		err   error
+	}
+	read := make(chan outcome, 1)
+	go func() {
+		names, err := scanNames(c.stdin)
+		read <- outcome{names, err}
+	}()
+	select {
+	case got := <-read:
+		return got.names, got.err
+	case <-ctx.Done():
+		c.note("nothing was changed")
+		return nil, context.Cause(ctx)
+	}
+}
+
+// scanNames is [cli.readNames] without an end of the wait.
+func scanNames(in io.Reader) ([]string, error) {
 	var names []string
 	seen := map[string]bool{}
-	lines := bufio.NewScanner(c.stdin)
+	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		name, _, _ := strings.Cut(strings.TrimSpace(lines.Text()), "\t")

@@ -39,13 +39,13 @@ func interruptedBy(s os.Signal) *interrupted {
 	return &interrupted{signal: number}
 }
 
-// hangups returns a channel that has a value after each SIGHUP, until ctx ends.
+// hangups returns a channel that has a value after each SIGHUP, until ctx ends. Later ones do nothing: they do not end a
+// process that is about to stop.
 func hangups(ctx context.Context) <-chan struct{} {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP)
 	values := make(chan struct{}, 1)
 	go func() {
-		defer signal.Stop(signals)
 		for {
 			select {
 			case <-ctx.Done():

@@ -95,6 +95,7 @@ func newTable() *tableFake {
 	job(411, 30, "31", "", waitingJob) // its key is the number of the next one
 	job(411, 31, "tour-stage-11", "", runningJob)
 	job(411, 32, "77", "", waitingJob)
+	job(411, 33, "9999999999999999999", "", waitingJob)
 	return t
 }
 
@@ -150,6 +151,9 @@ func (t *tableFake) GetJob(_ context.Context, r *stokerv1.GetJobRequest) (*stoke
 		if j.GetId() == r.GetJobId() || jobName(j) == r.GetJobId() {
 			return &stokerv1.GetJobResponse{Job: j}, nil
 		}
+	}
+	if _, number, _ := strings.Cut(r.GetJobId(), "/"); len(number) > 18 {
+		return nil, status.Errorf(codes.InvalidArgument, "job id %s: want <batch id>/<number>", r.GetJobId())
 	}
 	return nil, status.Errorf(codes.NotFound, "job %s: not found", r.GetJobId())
 }

@@ -124,10 +124,14 @@ func parseFloor(s string) (Floor, error) {
 	return Floor{Bytes: bytes}, nil
 }
 
-// checkBackup makes the directory of backups the one that the file means.
+// checkBackup makes the directory of backups the one that the file means. A database has no backups of this kind.
 func (l *loader) checkBackup() {
-	if b := &l.config.Backup; b.Dir != "" && l.fromFile("backup-dir") {
+	b := &l.config.Backup
+	if b.Dir != "" && l.fromFile("backup-dir") {
 		b.Dir = l.resolvePath(b.Dir)
+	}
+	if b.Dir != "" && b.Every > 0 && isDatabaseURL(l.config.DB) {
+		l.mistake(l.sources["backup-dir"], "a database is copied by its own tools, pg_dump or continuous archiving: leave the directory of backups out")
 	}
 }
 

@@ -44,6 +44,11 @@ notifications:
 	if diff := cmp.Diff(want, c.Notifications[1].Endpoint); diff != "" {
 		t.Errorf("lab (-want +got):\n%s", diff)
 	}
+	for _, v := range c.Values {
+		if strings.Contains(v.Value, "/hook") || v.Path == "notifications[1].url" && v.Value != "http://10.0.0.7:8080/…" {
+			t.Errorf("%s is shown as %s", v.Path, v.Value)
+		}
+	}
 	w.files["/etc/ops.secret"] = nextSecret + "\n" + opsSecret + "\n" // rotated while the service runs
 	secrets, err := c.Notifications[0].Secrets()
 	if err != nil || len(secrets) != 2 || secrets[0].Reveal() != nextSecret || secrets[1].Reveal() != opsSecret {

@@ -59,10 +59,16 @@ const maxAuditDays = 36_500
 func isTable(text string) bool {
 	scheme, rest, has := strings.Cut(text, ":")
 	if has && strings.HasPrefix(rest, "//") {
-		return scheme == "postgres" || scheme == "postgresql"
+		return isDatabaseURL(text)
 	}
 	isDatabase := strings.HasPrefix(scheme, "postgres") && has || strings.Contains(text, "dbname=") || strings.Contains(text, "password=")
 	return text != "" && !isDatabase
+}
+
+// isDatabaseURL reports whether a text is the URL of a database.
+func isDatabaseURL(text string) bool {
+	scheme, _, isURL := strings.Cut(text, "://")
+	return isURL && (scheme == "postgres" || scheme == "postgresql")
 }
 
 // Settings returns all settings in the order of the help text.
@@ -140,7 +146,7 @@ func serviceSettings() []Setting {
 		}},
 		{"db-listen", "url", "", "the same database without the pooler that --db names, for wakeups between replicas; empty: --db", func(c *Config, v string) error {
 			c.DBListen = v
-			if scheme, _, isURL := strings.Cut(v, "://"); v != "" && (!isURL || scheme != "postgres" && scheme != "postgresql") {
+			if v != "" && !isDatabaseURL(v) {
 				return errors.New("want postgres://USER@HOST:PORT/DATABASE")
 			}
 			return nil
@@ -281,8 +287,11 @@ func checkOptionalAddress(s string) error {
 	return checkAddress(s)
 }
 
-// quoteValue quotes a wrong value without the user and password that a URL may contain.
+// quoteValue quotes a wrong value without the user and password that a URL may contain, or the parameters of a database.
 func quoteValue(value string) string {
+	if strings.Contains(strings.ToLower(value), "password") && strings.Contains(value, "=") {
+		return `"…"`
+	}
 	if before, _, ok := strings.Cut(value, "://"); ok && strings.Contains(value, "@") {
 		return strconv.Quote(before + "://…@" + value[strings.LastIndexByte(value, '@')+1:])
 	}
@@ -291,7 +300,7 @@ func quoteValue(value string) string {
 
 func checkURL(s string) error {
 	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || strings.ContainsAny(s, "?#") {
 		return fmt.Errorf("want http:// or https://, host and path, for example %s", bitmovin.DefaultBaseURL)
 	}
 	return nil

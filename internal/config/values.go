@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -35,7 +36,7 @@ func (l *loader) collectValues() {
 		if s.Name == authSetting && value == "" {
 			value = string(l.config.Auth) // follows from the listeners and the proofs
 		}
-		if s.Name == "db" {
+		if s.Name == "db" || s.Name == "db-listen" {
 			value = WithoutPassword(value)
 		}
 		l.addValue(s.key(), value, from)
@@ -54,9 +55,14 @@ func (l *loader) collectValues() {
 	}
 	if l.yaml != nil {
 		for _, v := range l.yaml.values {
-			if _, setting := l.file.Settings[v.path]; !setting && v.path != "auth.mode" {
-				l.addValue(v.path, v.text, l.yaml.location(v.path))
+			if _, setting := l.file.Settings[v.path]; setting || v.path == "auth.mode" {
+				continue
 			}
+			text := v.text
+			if strings.HasPrefix(v.path, "notifications[") && strings.HasSuffix(v.path, "].url") {
+				text = notification.WithoutPath(text)
+			}
+			l.addValue(v.path, text, l.yaml.location(v.path))
 		}
 	}
 	if len(l.file.Profiles) == 0 || l.file.Profiles[job.DefaultName].Videos == nil {
@@ -138,7 +144,7 @@ func (l *loader) apiKeySource(i int) string {
 	return fromDefault
 }
 
-// WithoutPassword is the value of the setting db as people may see it: the URL of a database without the password.
+// WithoutPassword is the value of the setting db, or db_listen, as people may see it: the URL of a database without the password.
 func WithoutPassword(db string) string {
 	scheme, _, isURL := strings.Cut(db, "://")
 	if !isURL {

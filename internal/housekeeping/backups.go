@@ -1,6 +1,7 @@
 package housekeeping
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,15 +65,16 @@ type backup struct {
 	time time.Time
 }
 
-// list returns the complete backups, the oldest first, and what is left of interrupted ones.
-func (p *Plan) list() (complete []backup, partial []string, err error) {
+// list returns the complete backups, the oldest first, and what is left of interrupted ones. Those from after now were
+// made while the clock was wrong, before all others.
+func (p *Plan) list(now time.Time) (complete []backup, partial []string, err error) {
 	entries, err := os.ReadDir(p.Dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, e := range entries {
 		middle, ours := strings.CutPrefix(e.Name(), p.prefix())
-		name, interrupted := strings.CutSuffix(middle, p.PartialSuffix)
+		name, _, interrupted := strings.Cut(middle, p.PartialSuffix) // also of the journal beside it
 		if copied, companion := strings.CutSuffix(middle, p.CompanionSuffix); companion && p.CompanionSuffix != "" {
 			_, err := os.Lstat(filepath.Join(p.Dir, p.prefix()+copied))
 			name, interrupted = copied, errors.Is(err, fs.ErrNotExist)
@@ -90,7 +92,13 @@ func (p *Plan) list() (complete []backup, partial []string, err error) {
 			complete = append(complete, backup{path, at})
 		}
 	}
-	slices.SortFunc(complete, func(a, b backup) int { return a.time.Compare(b.time) })
+	age := func(b backup) time.Time {
+		if b.time.After(now) {
+			return time.Time{}
+		}
+		return b.time
+	}
+	slices.SortFunc(complete, func(a, b backup) int { return cmp.Or(age(a).Compare(age(b)), a.time.Compare(b.time)) })
 	return complete, partial, nil
 }
 
@@ -112,7 +120,7 @@ func (h *Housekeeper) backUp(ctx context.Context) {
 			return
 		}
 		h.note(began, size, err)
-		if err := h.plan.removeOldest(); err != nil {
+		if err := h.plan.removeOldest(time.Now()); err != nil {
 			h.log.Warn("an old backup was not removed", "err", err)
 		}
 	}
@@ -121,7 +129,7 @@ func (h *Housekeeper) backUp(ctx context.Context) {
 // begin finds out what an earlier process has made.
 func (h *Housekeeper) begin() {
 	b := Backups{Every: h.plan.Every, Since: time.Now()}
-	complete, _, err := h.plan.list()
+	complete, _, err := h.plan.list(time.Now())
 	if err == nil && len(complete) > 0 {
 		latest := complete[len(complete)-1]
 		if info, err := os.Stat(latest.path); err == nil {
@@ -166,7 +174,7 @@ func (h *Housekeeper) needed(ctx context.Context) int64 {
 
 // make makes one backup, unless there is less room than need.
 func (p *Plan) make(ctx context.Context, now time.Time, need int64) (size int64, err error) {
-	_, partial, err := p.list()
+	_, partial, err := p.list(now)
 	if err != nil {
 		return 0, err
 	}
@@ -190,8 +198,8 @@ func (p *Plan) make(ctx context.Context, now time.Time, need int64) (size int64,
 }
 
 // removeOldest removes backups beyond those that are kept.
-func (p *Plan) removeOldest() error {
-	complete, _, err := p.list()
+func (p *Plan) removeOldest(now time.Time) error {
+	complete, _, err := p.list(now)
 	if err != nil {
 		return err
 	}

@@ -197,7 +197,7 @@ func TestBackupsThatFail(t *testing.T) {
 func TestBackupsOfTheNextProcess(t *testing.T) {
 	others := []string{"stoker-abc-20000101.db", "stoker-abc-20000101T000000Z.db-wal", "stoker-xyz-19990101T000000Z.db", "stoker.db"}
 	run(t, func(w *world) {
-		for _, name := range append(others, "stoker-abc-19991231T220000Z.db", "stoker-abc-19991231T200000Z.db.partial") {
+		for _, name := range append(others, "stoker-abc-19991231T220000Z.db", "stoker-abc-19991231T200000Z.db.partial", "stoker-abc-19991231T190000Z.db.partial-journal") {
 			if err := os.WriteFile(filepath.Join(w.dir, name), []byte("older"), 0o600); err != nil {
 				w.t.Fatal(err)
 			}
@@ -249,6 +249,22 @@ func TestBackupFromTheFuture(t *testing.T) {
 	}, func(w *world) {
 		w.sleep(6*time.Hour + time.Minute)
 		w.same("copies", w.begun(), 1)
+	})
+}
+
+// Backups from the future are older than those that are made after the clock was put right, and go before them.
+func TestBackupsAfterTheClockWasPutRight(t *testing.T) {
+	run(t, func(w *world) {
+		for _, day := range []string{"20300101", "20300102", "20300103"} {
+			if err := os.WriteFile(filepath.Join(w.dir, "stoker-abc-"+day+"T000000Z.db"), nil, 0o600); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}, func(w *world) {
+		w.sleep(6*time.Hour + 2*time.Minute)
+		w.same("after the first", w.names(), []string{"stoker-abc-20000101T060000Z.db", "stoker-abc-20300102T000000Z.db", "stoker-abc-20300103T000000Z.db"})
+		w.sleep(24 * time.Hour)
+		w.same("after five", w.names(), []string{"stoker-abc-20000101T180000Z.db", "stoker-abc-20000102T000000Z.db", "stoker-abc-20000102T060000Z.db"})
 	})
 }
 

@@ -96,6 +96,20 @@ func CheckName(name string) error {
 	return fmt.Errorf("want 1 to %d letters, digits and . _ -, with a letter or digit at both ends", MaxName)
 }
 
+// WithoutPath is the URL of an endpoint as people may see it, up to its path: whoever knows all of it may be able to write
+// there.
+func WithoutPath(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return fmt.Sprintf("of %d bytes", len(text))
+	}
+	place := url.URL{Scheme: u.Scheme, Host: u.Host}
+	if *u == place {
+		return place.String()
+	}
+	return place.String() + "/…"
+}
+
 // CheckURL says why a text cannot be the URL of an endpoint; nil if it can. The addresses of a host name are checked
 // when they are connected to: see [CheckAddress].
 func CheckURL(text string, allowPrivate bool) error {

@@ -49,13 +49,30 @@ func WriteKeyFile(name string, key Key) (err error) {
 		return err
 	}
 	defer func() {
-		err = errors.Join(err, os.Remove(f.Name()))
+		if left := os.Remove(f.Name()); !errors.Is(left, fs.ErrNotExist) {
+			err = errors.Join(err, left)
+		}
 	}()
 	_, err = f.WriteString(keyFileNote + key.Reveal() + "\n")
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Link(f.Name(), name) // fails if somebody else was faster
+	return giveName(os.Link, f.Name(), name)
+}
+
+// giveName gives a complete file its name, unless another one has it. Disks of some kinds, which backups may be on, have
+// no links.
+func giveName(link func(from, to string) error, from, to string) error {
+	err := link(from, to) // fails if somebody else was faster
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if _, there := os.Lstat(to); there == nil {
+		return &fs.PathError{Op: "create", Path: to, Err: fs.ErrExist}
+	} else if !errors.Is(there, fs.ErrNotExist) {
+		return errors.Join(err, there)
+	}
+	return os.Rename(from, to)
 }
 
 // CopyKeyFile copies a key from one file to another, and reports whether it has made one. Without a file to copy there is

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 
 	"github.com/stokerd/stoker/internal/config"
@@ -21,9 +20,6 @@ func openTable(ctx context.Context, cfg *config.Config, log *slog.Logger, addres
 	}
 	if !postgres.IsURL(cfg.DB) {
 		return sqlite.Open(ctx, cfg.DB, options)
-	}
-	if cfg.Backup.Every > 0 && cfg.Backup.Dir != "" {
-		return nil, errors.New("--backup-dir: a database is copied by its own tools, pg_dump or continuous archiving; leave this setting out")
 	}
 	if cfg.Migrate {
 		_, _, err := postgres.Migrate(ctx, cfg.DB)

@@ -177,6 +177,34 @@ func TestFailoverLoses(t *testing.T) {
 	}
 }
 
+// After a failover nobody takes an account over while the one who drove it before may still make a call that costs
+// money: it may not have noticed, and the table may have lost what it did last.
+func TestFailoverWaitsForTrust(t *testing.T) {
+	t.Parallel()
+	server := pgserver.StartHost(t, "fsync=off")
+	name := server.NewDatabase(t)
+	database := server.URL(name)
+	if _, _, err := Migrate(t.Context(), database); err != nil {
+		t.Fatal(err)
+	}
+	between := relay.Start(t, server.Address)
+	first, second := mustOpen(t, strings.Replace(database, server.Address, between.Address, 1)), mustOpen(t, database)
+	term := campaign(t, first, "default")
+	between.Freeze() // the first one does not hear of it
+	pgserver.Exec(t, database, `UPDATE meta SET value = 'before' WHERE name = 'timeline'`)
+	conn, err := second.db.connector.connect(t.Context()) // finds another timeline
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.close()
+	campaign(t, second, "default")
+	err = term.Trusted()
+	between.Thaw()
+	if err == nil {
+		t.Error("two processes may make calls that cost money")
+	}
+}
+
 // A commit that waits for a standby that is away is never cancelled: callers are told that the outcome is not known,
 // the service trusts itself no more, and when the standby is back the commit has happened and work goes on.
 func TestCommitNotConfirmed(t *testing.T) {

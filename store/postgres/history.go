@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -20,7 +21,8 @@ var errHistory = errors.New("the database goes on from another history: a standb
 // it has seen last, and a random word, which watchers have in their cursors.
 type history struct {
 	log      *slog.Logger
-	onChange func() // nil until the table is open
+	length   time.Duration     // of a lease
+	onChange func(word string) // nil until the table is open
 
 	mu       sync.Mutex
 	word     string
@@ -54,7 +56,7 @@ SELECT coalesce((SELECT value FROM meta WHERE name = 'timeline'), ''), coalesce(
 		return fmt.Errorf("read the history of the table: %w", interpret(err))
 	}
 	if word == "" || timeline != "" && timeline != known {
-		if word, err = begin(ctx, conn, timeline); err != nil {
+		if word, err = h.begin(ctx, conn, timeline); err != nil {
 			return fmt.Errorf("note that the database goes on from another history: %w", interpret(err))
 		}
 	}
@@ -63,14 +65,15 @@ SELECT coalesce((SELECT value FROM meta WHERE name = 'timeline'), ''), coalesce(
 	if before != "" && before != word {
 		h.log.WarnContext(ctx, "the database goes on from another history; all accounts are compared with the platform")
 		if h.onChange != nil {
-			h.onChange()
+			h.onChange(word)
 		}
 	}
 	return nil
 }
 
-// begin begins a history, unless another process has done so, and returns its word.
-func begin(ctx context.Context, conn *pgx.Conn, timeline string) (word string, err error) {
+// begin begins a history, unless another process has done so, and returns its word. Who drove an account until now may
+// not hear of it, and trusts itself for as long as a lease lasts: nobody takes the account over before.
+func (h *history) begin(ctx context.Context, conn *pgx.Conn, timeline string) (word string, err error) {
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		const limits = `SELECT set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`
 		if _, err := tx.Exec(ctx, limits, lockLimit, idleLimit); err != nil {
@@ -97,7 +100,8 @@ func begin(ctx context.Context, conn *pgx.Conn, timeline string) (word string, e
 		if _, err := tx.Exec(ctx, noteLastChange); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `UPDATE leases SET epoch = epoch + 1, holder = '', expires = 'epoch'`)
+		const end = `UPDATE leases SET epoch = epoch + 1, holder = '', address = '', expires = clock_timestamp() + $1 * interval '1 millisecond'`
+		_, err := tx.Exec(ctx, end, h.length.Milliseconds())
 		return err
 	})
 	return word, err

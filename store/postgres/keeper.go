@@ -30,6 +30,7 @@ type keeper struct {
 	mu     sync.Mutex
 	leases map[*lease]bool
 	freed  chan struct{} // closed and replaced when a lease may have become free
+	held   heldBack      // to be free: see loseHistory
 	conn   *session      // of the goroutine that renews; nil: there is none at present
 	use    sync.Mutex    // held while conn is used
 	seen   time.Time     // when the process has said last that it is there
@@ -121,11 +122,51 @@ func (k *keeper) lose(l *lease, why error) {
 	l.end(why)
 }
 
-// loseAll ends all leases.
-func (k *keeper) loseAll(why error) {
+// heldBack are names that nobody can take over yet because the history with a word has just begun: see [history.begin].
+type heldBack struct {
+	names []string
+	word  string
+}
+
+// loseHistory ends all leases because the database goes on from another history. Who trusted itself until now is the one
+// for whose sake the next terms wait, so they need not wait any longer.
+func (k *keeper) loseHistory(word string) {
+	held := heldBack{word: word}
 	for _, l := range k.list() {
-		k.lose(l, why)
+		if l.Trusted() == nil {
+			held.names = append(held.names, l.names...)
+		}
+		k.lose(l, fmt.Errorf("%w: %w", store.ErrDeposed, errHistory))
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.held = held
+}
+
+func (k *keeper) hasHeld() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.held.names) > 0
+}
+
+// free has the names that were held back be free.
+func (k *keeper) free(ctx context.Context) error {
+	k.mu.Lock()
+	held := k.held
+	k.held = heldBack{}
+	k.mu.Unlock()
+	if len(held.names) == 0 {
+		return nil
+	}
+	const free = `
+UPDATE leases SET expires = 'epoch'
+ WHERE name = ANY ($1::text[]) AND holder = '' AND (SELECT value FROM meta WHERE name = 'history') = $2`
+	if _, err := k.conn.Exec(ctx, free, held.names, held.word); err != nil {
+		return interpret(err) // they become free a little later
+	}
+	k.tell(message{Freed: true})
+	k.noteFreed()
+	return nil
 }
 
 // renew renews all leases. One that has ended is renewed as well, if nobody has taken it.
@@ -133,7 +174,7 @@ func (k *keeper) renew(ctx context.Context) error {
 	k.use.Lock()
 	defer k.use.Unlock()
 	leases := k.list()
-	if len(leases) == 0 && time.Since(k.seen) < presenceInterval {
+	if len(leases) == 0 && !k.hasHeld() && time.Since(k.seen) < presenceInterval {
 		return nil
 	}
 	// The standby may be away: then the server does not answer, and trust ends meanwhile.
@@ -147,6 +188,9 @@ func (k *keeper) renew(ctx context.Context) error {
 		k.conn = conn
 	}
 	err := k.renewOn(ctx, leases)
+	if err == nil {
+		err = k.free(ctx)
+	}
 	if err == nil && time.Since(k.seen) >= presenceInterval {
 		err = k.sayPresent(ctx)
 	}

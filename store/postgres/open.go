@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -74,7 +75,7 @@ func (db *database) open(ctx context.Context, config *pgxpool.Config, o store.Op
 		}
 		listening = &connector{config: listenConfig}
 	}
-	schema, err := db.inspect(ctx, c)
+	schema, err := db.inspect(ctx, c, times.length)
 	if err != nil {
 		return err
 	}
@@ -95,8 +96,8 @@ func (db *database) open(ctx context.Context, config *pgxpool.Config, o store.Op
 	db.writer = &writer{connect: c.connect, log: db.log, keeper: db.keeper, dropAll: pool.Reset}
 	db.wakeups = newWakeups(db.log, db.keeper.holder, channelOf(schema), pool, listening.connect, db.keeper.noteFreed)
 	db.keeper.tell = db.wakeups.tell
-	c.history.onChange = func() {
-		db.keeper.loseAll(fmt.Errorf("%w: %w", store.ErrDeposed, errHistory))
+	c.history.onChange = func(word string) {
+		db.keeper.loseHistory(word)
 		db.wakeups.tell(message{Wakeups: store.Wakeups{Everything: true}})
 	}
 	db.keeper.start(ctx)
@@ -113,7 +114,8 @@ func ownAddress() string {
 }
 
 // inspect refuses a database that is not for this Stoker, and reads the instance id. It returns the name of the schema.
-func (db *database) inspect(ctx context.Context, c *connector) (schema string, err error) {
+// A lease lasts for leaseLength.
+func (db *database) inspect(ctx context.Context, c *connector, leaseLength time.Duration) (schema string, err error) {
 	conn, err := c.connect(ctx)
 	if err != nil {
 		return "", interpret(err)
@@ -136,7 +138,7 @@ func (db *database) inspect(ctx context.Context, c *connector) (schema string, e
 	if err := noteOpened(ctx, conn); err != nil {
 		return "", fmt.Errorf("note when the table was last changed: %w", interpret(err))
 	}
-	c.history = &history{log: db.log}
+	c.history = &history{log: db.log, length: leaseLength}
 	return schema, c.history.check(ctx, conn.Conn)
 }
 

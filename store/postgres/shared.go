@@ -69,7 +69,7 @@ SELECT $1, clock_timestamp(), $2
 // Accounts returns the accounts that somebody has driven.
 func (db *database) Accounts(ctx context.Context, known map[string]time.Time) ([]store.AccountCopy, error) {
 	const query = `
-SELECT l.name, l.address, l.since, l.epoch, l.expires >= clock_timestamp(), s.published, CASE WHEN s.published IS DISTINCT FROM k.published THEN s.status END,
+SELECT l.name, l.address, l.since, l.epoch, l.expires >= clock_timestamp() AND l.holder <> '', s.published, CASE WHEN s.published IS DISTINCT FROM k.published THEN s.status END,
        coalesce(a.paused, false), coalesce(a.paused_reason, ''), coalesce(a.paused_time, 0), coalesce(a.queue_target, 0), coalesce(a.auto_target, false)
   FROM leases AS l
   LEFT JOIN account_status AS s ON s.account = l.name

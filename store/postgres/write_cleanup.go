@@ -104,14 +104,15 @@ SELECT b.account, greatest(h.update_time, coalesce(d.delete_time, 0))` + batches
 	return done, nil
 }
 
-// AddResults adds results; of those with the same key the last one.
+// AddResults adds results; of those with the same key the latest stays.
 func (t *transaction) AddResults(ctx context.Context, results []store.Result) error {
 	const insert = `
-INSERT INTO results (hash, account, encoding_id, time)
+INSERT INTO results AS r (hash, account, encoding_id, time)
 SELECT DISTINCT ON (u.hash) u.hash, u.account, u.encoding_id, u.time
   FROM unnest($1::bytea[], $2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY AS u(hash, account, encoding_id, time, i)
- ORDER BY u.hash, u.i DESC
-    ON CONFLICT (hash) DO UPDATE SET account = excluded.account, encoding_id = excluded.encoding_id, time = excluded.time`
+ ORDER BY u.hash, u.time DESC, u.i DESC
+    ON CONFLICT (hash) DO UPDATE SET account = excluded.account, encoding_id = excluded.encoding_id, time = excluded.time
+ WHERE excluded.time >= r.time`
 	if len(results) == 0 {
 		return nil
 	}

@@ -47,7 +47,7 @@ const PartialSuffix = ".partial"
 // check is asked once more before it gets its name.
 func copyTable(ctx context.Context, from, to string, create, check func(path string) error) error {
 	partial := to + PartialSuffix
-	if err := ignoreMissing(os.Remove(partial)); err != nil {
+	if err := removePartial(partial); err != nil {
 		return err
 	}
 	if err := create(partial); err != nil {
@@ -64,9 +64,14 @@ func copyTable(ctx context.Context, from, to string, create, check func(path str
 		err = os.Rename(partial, to)
 	}
 	if err != nil {
-		return errors.Join(err, ignoreMissing(os.Remove(partial)))
+		return errors.Join(err, removePartial(partial))
 	}
 	return flushDir(filepath.Dir(to))
+}
+
+// removePartial removes a copy that is not complete, with the journal that SQLite leaves beside it when the disk is full.
+func removePartial(path string) error {
+	return errors.Join(ignoreMissing(os.Remove(path)), ignoreMissing(os.Remove(path+"-journal")))
 }
 
 // checkNew returns [job.ErrExists] if there is something at path.

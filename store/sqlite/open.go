@@ -139,7 +139,7 @@ func (db *database) open(ctx context.Context, o store.Options, identity string) 
 	if err := db.keepIdentity(identity); err != nil {
 		return err
 	}
-	db.writer = &writer{db: pool, log: db.log, stmts: map[string]*sql.Stmt{}}
+	db.writer = &writer{path: db.path, db: pool, log: db.log, stmts: map[string]*sql.Stmt{}}
 	if !o.Unsafe {
 		db.folder = &folder{db: db.reader.db, log: db.log}
 		if err := markInUse(ctx, pool); err != nil { // a full disk, for example; it is only a precaution

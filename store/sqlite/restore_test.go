@@ -190,7 +190,7 @@ func TestRestore(t *testing.T) {
 func TestBackupOnAFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpenAt(t, filepath.Join(dir, "stoker.db"))
-	mustSucceed(t, s, 2000)
+	mustSucceed(t, s, 10_000) // more than SQLite keeps in memory
 	to := filepath.Join(dir, "copy.db")
 	writes, full := 0, true
 	watchDisk(t, to+PartialSuffix, func(a diskAccess) int32 {

@@ -42,7 +42,7 @@ func OpenTokens(ctx context.Context, path string) (_ *TokenFile, err error) {
 		return nil, fmt.Errorf("open tokens: %w", err)
 	}
 	pool.SetMaxOpenConns(1)
-	f := &TokenFile{w: &writer{db: pool, log: slog.New(slog.DiscardHandler), stmts: map[string]*sql.Stmt{}}}
+	f := &TokenFile{w: &writer{path: path, db: pool, log: slog.New(slog.DiscardHandler), stmts: map[string]*sql.Stmt{}}}
 	version, err := readVersion(ctx, pool)
 	if err == nil && version != schemaVersion {
 		err = fmt.Errorf("%s: %w: start it anew with this version first", path, ErrOlder)

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -85,4 +86,27 @@ func TestTokenFileRefuses(t *testing.T) {
 	if _, err := OpenTokens(t.Context(), t.TempDir()); err == nil {
 		t.Error("a directory was opened")
 	}
+}
+
+// Tokens on a damaged page are told as damaged.
+func TestTokenFileDamaged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "stoker.db")
+	f, err := OpenTokens(t.Context(), path)
+	must(t, err)
+	token, _, err := access.NewToken("ci", access.Admin, nil, 0, access.LocalName, time.Now())
+	must(t, err)
+	must(t, f.Create(t.Context(), token, access.Entry{ID: access.NewEntryID(), Time: time.Now()}))
+	var page int64
+	must(t, f.w.conn.QueryRowContext(t.Context(), `SELECT rootpage FROM sqlite_schema WHERE name = 'tokens'`).Scan(&page))
+	must(t, f.Close())
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	must(t, err)
+	_, err = file.WriteAt(bytes.Repeat([]byte{0xAA}, 4096), 4096*(page-1))
+	must(t, errors.Join(err, file.Close()))
+	f, err = OpenTokens(t.Context(), path)
+	must(t, err)
+	if _, err := f.Tokens(t.Context()); !errors.Is(err, job.ErrDamaged) {
+		t.Errorf("got %v, want %v", err, job.ErrDamaged)
+	}
+	must(t, f.Close())
 }

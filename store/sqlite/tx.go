@@ -14,6 +14,7 @@ import (
 // writer is the one connection that writes. A connection that may have been broken by an error is
 // dropped, and the next transaction opens another: a disk that comes back is found again.
 type writer struct {
+	path  string // of the table
 	db    *sql.DB
 	log   *slog.Logger
 	conn  *sql.Conn            // nil after it was dropped
@@ -159,7 +160,7 @@ func (t *transaction) stmt(ctx context.Context, text string) (*sql.Stmt, error) 
 
 // fault keeps the first error of the database.
 func (t *transaction) fault(err error) error {
-	err = nameReadOnly(t.db.path, interpret(err))
+	err = nameReadOnly(t.w.path, interpret(err))
 	if t.err == nil {
 		t.err = err
 	}

@@ -109,9 +109,12 @@ SELECT b.account, max(b.update_time, coalesce(d.delete_time, 0))
 	return done, nil
 }
 
-// AddResults adds results.
+// AddResults adds results; of those with the same key the latest stays.
 func (t *transaction) AddResults(ctx context.Context, results []store.Result) error {
-	const insert = `INSERT OR REPLACE INTO results (hash, account, encoding_id, time) VALUES ($1, $2, $3, $4)`
+	const insert = `
+INSERT INTO results (hash, account, encoding_id, time) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (hash) DO UPDATE SET account = excluded.account, encoding_id = excluded.encoding_id, time = excluded.time
+ WHERE excluded.time >= time`
 	for i := range results {
 		r := &results[i]
 		if _, err := t.exec(ctx, insert, r.Key[:], r.AccountID, packEncoding(r.EncodingID), ms(r.Time)); err != nil {

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/stokerd/stoker/job"
@@ -267,4 +268,32 @@ func accountSettings(f *fixture) {
 	got, err = f.store.AccountSettings(f.Context(), "other")
 	f.ok(err)
 	f.same("other account", got, job.AccountSettings{})
+}
+
+// settingsAreShown changes settings from many sides at once: the status shows those that were saved last.
+func settingsAreShown(f *fixture) {
+	const rounds, callers = 20, 8
+	f.store.PublishAccountStatus(job.AccountStatus{ID: "default"})
+	for round := range rounds {
+		goOn := f.stall()
+		var group sync.WaitGroup
+		for range callers {
+			group.Go(func() {
+				_, err := f.store.UpdateAccountSettings(f.Context(), "default", now, func(a *job.AccountSettings) error {
+					a.Target.Number++
+					return nil
+				})
+				if err != nil {
+					f.Error(err)
+				}
+			})
+		}
+		goOn()
+		group.Wait()
+		saved, err := f.store.AccountSettings(f.Context(), "default")
+		f.ok(err)
+		f.same("saved", saved.Target.Number, (round+1)*callers)
+		status, _ := f.store.AccountStatus("default")
+		f.same("shown", status.TargetSetting, saved.Target)
+	}
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/stokerd/stoker/job"
@@ -136,6 +137,30 @@ func forgetInTime(f *fixture) {
 	f.same("skipped after 29 days", skipped(), int64(1))
 	f.ok(k.ForgetResults(f.Context(), keep, now.Add(31*day)))
 	f.same("skipped after 31 days", skipped(), int64(0))
+}
+
+// A job that has succeeded twice is remembered from its latest success on, whichever of its batches goes first.
+func forgetLatest(f *fixture) {
+	k := store.NewKeeper(f.store)
+	early, late := f.submit(1, nil), f.submit(1, nil)
+	for b, at := range map[string]time.Time{early.ID: now.Add(-29 * day), late.ID: now} {
+		f.update(job.Batch{ID: b}, 1, append(slices.Clone(started), func(u *job.Update) error {
+			return u.Observe(job.Observation{EncodingID: u.Job.EncodingID, Status: job.RemoteFinished}, job.Rules{}, at)
+		})...)
+	}
+	for _, b := range []job.Batch{late, early} {
+		f.ok(f.store.DeleteBatch(f.Context(), b.ID, now))
+		f.remove()
+	}
+	for _, tt := range []struct {
+		after time.Duration
+		want  int64
+	}{{29 * day, 1}, {31 * day, 0}} {
+		f.ok(k.ForgetResults(f.Context(), store.Retention{Results: 30 * day}, now.Add(tt.after)))
+		n, err := f.store.CountSucceeded(f.Context(), job.Batch{AccountID: "default", Priority: 50, SkipSucceeded: true}, specs(1))
+		f.ok(err)
+		f.same("skipped after "+tt.after.String(), n, tt.want)
+	}
 }
 
 func reconcileAfterDeletion(f *fixture) {

@@ -36,6 +36,7 @@ func RunShared(t *testing.T, open func(t *testing.T) (a, b *store.Store)) {
 		{"a token is revoked for all", sharedTokens},
 		{"everybody is told of a change", sharedWakeups},
 		{"the status of an account is seen by all, with who drives it", sharedStatus},
+		{"so is one that was published before the account was known", lateStatus},
 		{"a term that is over writes nothing", sharedTerms},
 	} {
 		t.Run(guarantee.name, func(t *testing.T) {

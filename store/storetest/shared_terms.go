@@ -94,6 +94,23 @@ func sharedStatus(f *sharedFixture) {
 	f.eventually("that nobody drives it", func() bool { return driver(f.other) == job.Driver{} })
 }
 
+// lateStatus has a process learn of an account after it has looked at what the driver has published.
+func lateStatus(f *sharedFixture) {
+	term, err := f.store.Campaign(f.Context(), []string{"default", "known"})
+	f.ok(err)
+	f.other.store.PublishAccountStatus(job.AccountStatus{ID: "known"})
+	for _, g := range []string{"default", "known"} { // in one publication, or one after the other
+		f.store.As(term).PublishAccountStatus(job.AccountStatus{ID: g, RunningCount: 5})
+	}
+	running := func(account string) bool {
+		a, _ := f.other.store.AccountStatus(account)
+		return a.RunningCount == 5
+	}
+	f.eventually("the status of an account that both know", func() bool { return running("known") })
+	f.other.store.PublishAccountStatus(job.AccountStatus{ID: "default"})
+	f.eventually("the status of an account that the other one knows since then", func() bool { return running("default") })
+}
+
 func sharedTerms(f *sharedFixture) {
 	b := f.submit(3, nil)
 	term, err := f.store.Campaign(f.Context(), []string{"default"})

@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"batches are kept by their outcome and age", retainByAge},
 		{"no more jobs are kept than there may be", retainByCount},
 		{"request ids and results are remembered for their time", forgetInTime},
+		{"what has succeeded twice is remembered from the second time on", forgetLatest},
 		{"a table is compared with the platform from when it was last changed, whatever was deleted", reconcileAfterDeletion},
 
 		{"every field of a job is kept", jobKeepsFields},
@@ -89,6 +90,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 
 		{"resources are kept by account", resources},
 		{"settings are kept by account", accountSettings},
+		{"the status of an account shows the settings that were saved last", settingsAreShown},
 		{"starts are counted per account and day", dailyStarts},
 		{"starts are counted per principal and day", principalStarts},
 
