@@ -169,3 +169,21 @@ func TestResubmitForAnotherAccount(t *testing.T) {
 		}
 	}
 }
+
+// What a submitter may not submit again is refused in a dry run as well: the batch uses the API key as only an operator may.
+func TestResubmitDryRunChecksKeyUse(t *testing.T) {
+	g := newGuarded(t, nil)
+	ops, sub := g.token("ops", access.Operator), g.token("sub", access.Submitter)
+	first, err := g.batches.SubmitBatch(ops, &stokerv1.SubmitBatchRequest{Jobs: specs(1, 1), InputId: "11f58d73"})
+	if err != nil {
+		t.Fatal(err, violations(err))
+	}
+	for _, dry := range []bool{true, false} {
+		again := &stokerv1.ResubmitBatchRequest{BatchId: first.GetBatch().GetId(), ValidateOnly: dry}
+		_, err := g.batches.ResubmitBatch(sub, again)
+		wantCode(t, err, codes.PermissionDenied)
+		if _, err := g.batches.ResubmitBatch(ops, again); err != nil {
+			t.Errorf("by an operator, dry run %t: %v", dry, err)
+		}
+	}
+}

@@ -51,6 +51,9 @@ func (s *Server) ResubmitBatch(ctx context.Context, req *stokerv1.ResubmitBatchR
 	if err := check.checkResubmit(req, old, jobs); err != nil {
 		return nil, err
 	}
+	if err := s.store.checkBatchKeyUse(ctx, &check.batch); err != nil {
+		return nil, err
+	}
 	b, now := check.batch, time.Now()
 	if req.GetValidateOnly() {
 		b.Counts.Waiting = int64(len(jobs))

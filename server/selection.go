@@ -57,13 +57,9 @@ func cancellable() []job.State {
 // cancelByID cancels jobs that the request names, or only counts them. Jobs that have ended, or are being
 // cancelled, stay as they are.
 func (s bulkChanger) cancelByID(ctx context.Context, ids []job.ID, req *stokerv1.CancelJobsRequest, now time.Time) (done bulkOutcome, err error) {
-	counts, err := s.countByID(ctx, ids)
-	if err != nil {
-		return done, err
-	}
-	if req.GetValidateOnly() {
-		in := counts.In(cancellable())
-		return bulkOutcome{jobs: in.Total(), batches: int64(len(numbersByBatch(ids))), counts: &counts}, nil
+	counted, err := s.countByID(ctx, ids)
+	if err != nil || req.GetValidateOnly() {
+		return counted, err
 	}
 	for batch, numbers := range numbersByBatch(ids) {
 		n, err := s.store.UpdateJobsByNumber(ctx, batch, numbers, now, func(u *job.Update) error {
@@ -80,19 +76,28 @@ func (s bulkChanger) cancelByID(ctx context.Context, ids []job.ID, req *stokerv1
 	return done, nil
 }
 
-// countByID counts jobs by state. A job that does not exist is a violation.
-func (s bulkChanger) countByID(ctx context.Context, ids []job.ID) (counts job.Counts, err error) {
+// countByID counts jobs by state, those of them that can be cancelled, and the batches of the latter. A job that
+// does not exist is a violation.
+func (s bulkChanger) countByID(ctx context.Context, ids []job.ID) (counted bulkOutcome, err error) {
+	counted.counts = &job.Counts{}
+	inBatch := map[string]int64{}
 	for _, id := range ids {
 		j, err := s.store.Job(ctx, id)
 		if errors.Is(err, job.ErrNotFound) {
-			return counts, invalid("job_ids", fmt.Sprintf("there is no job %q", id))
+			return counted, invalid("job_ids", fmt.Sprintf("there is no job %q", id))
 		}
 		if err != nil {
-			return counts, fmt.Errorf("read job: %w", err)
+			return counted, fmt.Errorf("read job: %w", err)
 		}
-		*counts.Of(j.State)++
+		*counted.counts.Of(j.State)++
+		if slices.Contains(cancellable(), j.State) {
+			inBatch[id.Batch]++
+		}
 	}
-	return counts, nil
+	for _, n := range inBatch {
+		counted.add(n)
+	}
+	return counted, nil
 }
 
 // numbersByBatch returns the numbers of jobs by the ids of their batches.

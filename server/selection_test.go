@@ -114,3 +114,16 @@ func TestListFailures(t *testing.T) {
 		t.Errorf("a cause that is no more: %v", err)
 	}
 }
+
+// A dry run of jobs that are named by id counts the batches in which something would change, and no others.
+func TestCancelJobsByIDCountsBatches(t *testing.T) {
+	w := newWorld(t, nil)
+	running, over := w.submit(1).GetId(), w.submit(1).GetId()
+	w.finish(over, 1)
+	for _, validateOnly := range []bool{true, false} {
+		resp, err := w.batches.CancelJobs(t.Context(), &stokerv1.CancelJobsRequest{JobIds: []string{running + "/1", over + "/1"}, ValidateOnly: validateOnly})
+		if err != nil || resp.GetCount() != 1 || resp.GetBatchCount() != 1 {
+			t.Errorf("validate_only %t: %d jobs of %d batches, want 1 of 1: %v", validateOnly, resp.GetCount(), resp.GetBatchCount(), err)
+		}
+	}
+}

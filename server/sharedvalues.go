@@ -35,7 +35,7 @@ func (s *submission) setShared(req interface {
 	}
 	given := req.GetVariables()
 	switch {
-	case len(given) == 0 || len(given) > maxEntries: // the contract refuses more
+	case len(given) == 0 || len(given) > job.MaxVariables: // the contract refuses more, and each job would have all of them
 		return
 	case s.batch.Template == nil:
 		s.add(variables, "are for templates; this batch has a recipe")

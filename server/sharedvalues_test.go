@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -120,5 +121,30 @@ func TestCheckListWithSharedValues(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]int64{"title": 1}, resp.GetVariableCounts()); diff != "" {
 		t.Errorf("variables of the list (-want +got):\n%s", diff)
+	}
+}
+
+// More variables than a request may have are refused before each of its jobs has them: that would take gigabytes.
+func TestTooManySharedVariables(t *testing.T) {
+	w := newWorld(t, nil)
+	req := &stokerv1.SubmitBatchRequest{
+		ValidateOnly: true, EncodeWith: &stokerv1.SubmitBatchRequest_Template{Template: "ladder"}, Variables: map[string]string{},
+	}
+	for i := range 1_000 {
+		req.Variables[fmt.Sprintf("v%d", i)] = "x"
+	}
+	for i := range 2_000 {
+		req.Jobs = append(req.Jobs, &stokerv1.JobSpec{InputPath: fmt.Sprintf("%d.mov", i), Variables: map[string]string{"title": "x", "seconds": "1"}})
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := w.batches.SubmitBatch(t.Context(), req)
+	runtime.ReadMemStats(&after)
+	wantCode(t, err, codes.InvalidArgument)
+	if !strings.Contains(violations(err), "variables: map must be at most 50 entries") {
+		t.Error(violations(err))
+	}
+	if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 50 {
+		t.Errorf("the request took %d MiB of memory", took)
 	}
 }

@@ -62,6 +62,7 @@ func openList(req *stokerv1.SubmitBatchRequest) (*submittedList, error) {
 	l := &submittedList{message: m, options: joblist.Options{
 		Name: cmp.Or(m.GetName(), "list"), Format: listFormat(m.GetFormat()),
 		ForTemplate: req.GetTemplate() != "" || req.GetInlineTemplate() != nil,
+		MaxJobs:     job.MaxRequestJobs, MaxEntries: maxElements,
 	}}
 	found.checkText(listField+".name", m.GetName())
 	if len(req.GetJobs()) > 0 {
@@ -130,9 +131,10 @@ func (l *submittedList) takeJobs(req *stokerv1.SubmitBatchRequest) error {
 	if err != nil {
 		return err
 	}
-	if n := len(list.Jobs); n > job.MaxRequestJobs {
+	if list.Cut {
 		return &joblist.Error{Name: list.Name, Mistakes: []joblist.Mistake{{Text: fmt.Sprintf(
-			"the list has %d jobs: want at most %d; send the jobs in parts with AddJobs, as stoker submit does", n, job.MaxRequestJobs)}}}
+			"the list has more than %d jobs, or more than %d jobs and variables: send the jobs in parts with AddJobs, as stoker submit does",
+			job.MaxRequestJobs, maxElements)}}}
 	}
 	if req.GetSkipSucceeded() {
 		list.FillKeys()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -36,12 +37,6 @@ func TestCheckList(t *testing.T) {
 	w := newWorld(t, nil)
 	template := func(req *stokerv1.SubmitBatchRequest) {
 		req.EncodeWith = &stokerv1.SubmitBatchRequest_Template{Template: "ladder"}
-	}
-	var packed bytes.Buffer
-	zip := gzip.NewWriter(&packed)
-	_, _ = zip.Write([]byte("input_path\npacked.mov\n"))
-	if err := zip.Close(); err != nil {
-		t.Fatal(err)
 	}
 	wide := []byte{0xff, 0xfe}
 	for _, c := range utf16.Encode([]rune("input_path\nä.mov\n")) {
@@ -85,7 +80,7 @@ func TestCheckList(t *testing.T) {
 			mistakes: "1 input_path: is required: the path of the asset on the input storage\n",
 			sample:   "1 a.mov -> a\n1  -> \n", lines: "1 [{\"input_path\":\"a.mov\"},{\"input_path\":\"\"}]\n",
 		},
-		{name: "gzip", list: dataList(packed.Bytes()), jobs: 1, sample: "2 packed.mov -> packed\n"},
+		{name: "gzip", list: dataList(packed(t, []byte("input_path\npacked.mov\n"))), jobs: 1, sample: "2 packed.mov -> packed\n"},
 		{name: "UTF-16", list: dataList(wide), jobs: 1, sample: "2 ä.mov -> ä\n"},
 		{
 			name: "another charset", list: dataList([]byte("input_path\nM\xe4dchen.mov\n")),
@@ -169,12 +164,12 @@ func TestCheckList(t *testing.T) {
 	}
 }
 
-// packedBlanks packs n blanks by gzip.
-func packedBlanks(t *testing.T, n int) []byte {
+// packed packs a text by gzip.
+func packed(t *testing.T, text []byte) []byte {
 	t.Helper()
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)
-	if _, err := w.Write(bytes.Repeat([]byte(" "), n)); err != nil {
+	if _, err := w.Write(text); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
@@ -195,7 +190,7 @@ func TestCheckListRefuses(t *testing.T) {
 		{"no list", &stokerv1.CheckListRequest{Submission: &stokerv1.SubmitBatchRequest{}}, "submission.list: is empty: set text or data\n"},
 		{"jobs", &stokerv1.CheckListRequest{Submission: &stokerv1.SubmitBatchRequest{List: textList("input_path\na\n"), Jobs: specs(1, 1)}}, "submission.list: excludes jobs\n"},
 		{
-			"unpacks to too much", &stokerv1.CheckListRequest{Submission: &stokerv1.SubmitBatchRequest{List: dataList(packedBlanks(t, 65<<20))}},
+			"unpacks to too much", &stokerv1.CheckListRequest{Submission: &stokerv1.SubmitBatchRequest{List: dataList(packed(t, bytes.Repeat([]byte(" "), 65<<20)))}},
 			"submission.list: unpacks to more than 67108864 bytes; send the jobs in parts with AddJobs, as stoker submit does\n",
 		},
 		{
@@ -240,6 +235,27 @@ func TestCheckListOfManyJobs(t *testing.T) {
 	if resp.GetJobCount() != 20_300 || len(resp.GetSample()) != 1000 || resp.GetMistakeCount() != 300 || len(resp.GetMistakes()) != 100 || len(resp.GetLines()) != 100 {
 		t.Errorf("%d jobs, a sample of %d, %d of %d mistakes, %d lines", resp.GetJobCount(), len(resp.GetSample()),
 			len(resp.GetMistakes()), resp.GetMistakeCount(), len(resp.GetLines()))
+	}
+}
+
+// A small request cannot have the server keep millions of jobs: reading stops after as many as a request may have.
+func TestCheckListOfTooManyJobs(t *testing.T) {
+	w := newWorld(t, nil)
+	list := dataList(packed(t, bytes.Repeat([]byte("a\n"), 16<<20)))
+	list.Format = stokerv1.ListFormat_LIST_FORMAT_PATHS
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	resp, err := w.submissions.CheckList(t.Context(), &stokerv1.CheckListRequest{Submission: &stokerv1.SubmitBatchRequest{List: list}})
+	runtime.ReadMemStats(&after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "0 : the list has more than 100000 jobs, or more than 1000000 jobs and variables: send the jobs in parts with AddJobs, as stoker submit does\n"
+	if diff := cmp.Diff(want, findingLines(resp.GetMistakes())); diff != "" {
+		t.Errorf("mistakes (-want +got):\n%s", diff)
+	}
+	if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 200 {
+		t.Errorf("a request of %d KiB took %d MiB of memory", len(list.GetData())>>10, took)
 	}
 }
 

@@ -158,7 +158,7 @@ var rules = []rule{
 	},
 	{
 		pkg: "internal/gateway", imports: []string{"job", "internal/spelling"},
-		uses: []string{protobuf, rpcDetails, "connectrpc.com/connect", "connectrpc.com/vanguard"},
+		uses: []string{protobuf, rpcDetails, "connectrpc.com/connect", "connectrpc.com/vanguard", xsync},
 		is:   "Serves the gRPC services as JSON over HTTP, and the page.",
 	},
 	{

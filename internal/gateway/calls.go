@@ -10,6 +10,7 @@ import (
 
 	"connectrpc.com/connect"
 	"connectrpc.com/vanguard"
+	"golang.org/x/sync/semaphore"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
@@ -27,12 +28,13 @@ type callHandler struct {
 	transcoder http.Handler
 	methods    map[string]protoreflect.MethodDescriptor // by path, such as /stoker.v1.BatchService/GetBatch
 	paths      []string
-	packages   []string // of the services, each as a path begins: /stoker.v1.
+	packages   []string            // of the services, each as a path begins: /stoker.v1.
+	bodies     *semaphore.Weighted // the room for large bodies, in bytes
 }
 
 // newCallHandler makes a handler that serves services by grpc, the handler of a gRPC server.
 func newCallHandler(grpc http.Handler, services []string) (*callHandler, error) {
-	h := &callHandler{methods: map[string]protoreflect.MethodDescriptor{}}
+	h := &callHandler{methods: map[string]protoreflect.MethodDescriptor{}, bodies: semaphore.NewWeighted(bodyRoom)}
 	var served []*vanguard.Service
 	for _, name := range services {
 		found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
@@ -83,17 +85,28 @@ func (h *callHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusBadRequest, connect.CodeInvalidArgument, "Connect-Timeout-Ms: want a whole number of milliseconds")
 	case media == jsonType && r.ContentLength == 0:
 		writeError(w, http.StatusBadRequest, connect.CodeInvalidArgument, "the request is empty: want JSON, {} at least")
-	case media == jsonType && !openBody(w, r): // has answered
-	case media == jsonType && method.IsStreamingServer():
-		h.serveLines(w, r)
 	case media == jsonType:
-		// Without the version, which is for Connect's own clients, the call would not be taken for one.
-		r.Header.Set("Content-Type", jsonType)
-		r.Header.Set("Connect-Protocol-Version", "1")
-		h.transcoder.ServeHTTP(w, r)
+		h.serveJSON(w, r, method.IsStreamingServer())
 	default:
 		h.transcoder.ServeHTTP(w, r)
 	}
+}
+
+// serveJSON serves a call in plain JSON.
+func (h *callHandler) serveJSON(w http.ResponseWriter, r *http.Request, streams bool) {
+	closeBody, ok := h.openBody(w, r)
+	defer closeBody()
+	if !ok {
+		return // it has answered
+	}
+	if streams {
+		h.serveLines(w, r, closeBody)
+		return
+	}
+	// Without the version, which is for Connect's own clients, the call would not be taken for one.
+	r.Header.Set("Content-Type", jsonType)
+	r.Header.Set("Connect-Protocol-Version", "1")
+	h.transcoder.ServeHTTP(w, r)
 }
 
 // isTimeout reports whether a text is a time in milliseconds as Connect has it, or nothing.

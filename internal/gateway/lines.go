@@ -26,9 +26,11 @@ const (
 // serveLines serves a method that streams, with one JSON message on each line. An error is the last line,
 // {"error": ...}, and if it is the only one, the HTTP status is that of the error.
 //
-// The call is made as one of Connect, whose messages are the same but in binary frames.
-func (h *callHandler) serveLines(w http.ResponseWriter, r *http.Request) {
+// The call is made as one of Connect, whose messages are the same but in binary frames. closeBody is called when the
+// request has been read: the stream may last for hours.
+func (h *callHandler) serveLines(w http.ResponseWriter, r *http.Request, closeBody func()) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxStreamRequest))
+	closeBody()
 	if err != nil {
 		if _, large := errors.AsType[*http.MaxBytesError](err); large {
 			writeError(w, http.StatusRequestEntityTooLarge, connect.CodeResourceExhausted, fmt.Sprintf("the request is larger than %d bytes", maxStreamRequest))

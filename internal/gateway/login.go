@@ -65,19 +65,25 @@ func logIn(w http.ResponseWriter, r *http.Request, calls http.Handler) {
 		writeError(w, http.StatusUnauthorized, connect.CodeUnauthenticated, "this is not a token")
 		return
 	}
-	call := r.Clone(r.Context())
-	call.URL.Path, call.RequestURI = whoAmI, whoAmI
-	call.Header.Set("Authorization", "Bearer "+token)
-	call.Header.Set("Content-Type", jsonType)
-	call.Body, call.ContentLength = io.NopCloser(strings.NewReader("{}")), 2
-	answer := &keptAnswer{header: http.Header{}}
-	calls.ServeHTTP(answer, call)
+	r.Header.Set("Authorization", "Bearer "+token)
+	answer := whoCalls(calls, r)
 	if answer.status == http.StatusOK {
 		http.SetCookie(w, newLoginCookie(token, loginTime))
 	}
-	w.Header().Set("Content-Type", answer.header.Get("Content-Type"))
-	w.WriteHeader(answer.status)
-	_, _ = w.Write(answer.body.Bytes()) // the browser may have hung up
+	answer.copyTo(w)
+}
+
+// whoCalls calls WhoAmI with the proof of a request.
+func whoCalls(calls http.Handler, r *http.Request) *keptAnswer {
+	call := r.Clone(r.Context())
+	call.URL.Path, call.RequestURI = whoAmI, whoAmI
+	call.Header.Set("Content-Type", jsonType)
+	call.Header.Del("Content-Encoding")
+	call.Header.Del("Accept-Encoding")
+	call.Body, call.ContentLength, call.TransferEncoding = io.NopCloser(strings.NewReader("{}")), 2, nil
+	answer := &keptAnswer{header: http.Header{}}
+	calls.ServeHTTP(answer, call)
+	return answer
 }
 
 // logOut has the browser forget the token. The token itself stays valid.
@@ -121,6 +127,13 @@ type keptAnswer struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
+}
+
+// copyTo answers a request with it.
+func (a *keptAnswer) copyTo(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", a.header.Get("Content-Type"))
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body.Bytes()) // the client may have hung up
 }
 
 func (a *keptAnswer) Header() http.Header { return a.header }

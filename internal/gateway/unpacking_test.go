@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/stokerd/stoker/internal/identity"
 )
 
 // pack packs a text by gzip.
@@ -88,5 +90,44 @@ func TestTimeouts(t *testing.T) {
 	}
 	if got := f.do(http.MethodPost, "/stoker.v1.BatchService/ListBatches", "{}", "Content-Type", "application/json", "Connect-Timeout-Ms", "5000"); got.StatusCode != 200 {
 		t.Errorf("%s %s", got.Status, got.body)
+	}
+}
+
+// Nobody who is not known can have the service keep a large request: it is refused before it has arrived.
+func TestLargeBodiesOfStrangers(t *testing.T) {
+	for _, withTLS := range []bool{false, true} {
+		f := newFaceFor(t, withTLS, identity.Config{Required: true})
+		packed := pack(t, strings.Repeat(" ", 31<<20))
+		for _, tt := range []struct {
+			name, encoding, text string
+			size                 int64
+		}{
+			{"packed", "gzip", packed[:len(packed)-20], -1},
+			{"in pieces", "", strings.Repeat(" ", 1<<20), -1},
+			{"of a known size", "", strings.Repeat(" ", 1<<20), 31 << 20},
+		} {
+			for _, method := range []string{"GetBatch", "WatchBatch"} {
+				body, rest := io.Pipe() // stays open
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.web.URL+"/stoker.v1.BatchService/"+method, body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				req.ContentLength = tt.size
+				req.Header.Set("Content-Type", "application/json")
+				req.Header.Set("Content-Encoding", tt.encoding)
+				req.Header.Set("Authorization", "Bearer stk_nobody")
+				go func() { _, _ = io.WriteString(rest, tt.text) }() // ends with the request
+				resp, err := f.web.Client().Do(req)
+				if err != nil {
+					t.Fatalf("%s, %s: %v", tt.name, method, err)
+				}
+				text, err := io.ReadAll(resp.Body)
+				_ = resp.Body.Close() // it was read
+				_ = rest.Close()      // never fails
+				if err != nil || resp.StatusCode != http.StatusUnauthorized {
+					t.Errorf("%s, %s: %s %s, %v", tt.name, method, resp.Status, text, err)
+				}
+			}
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/stokerd/stoker/internal/gateway"
+	"github.com/stokerd/stoker/internal/identity"
 	"github.com/stokerd/stoker/internal/testkit/jobtable"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
@@ -34,6 +36,12 @@ type face struct {
 // newFace serves over HTTP/1.1 or, with TLS, over HTTP/2.
 func newFace(t *testing.T, withTLS bool) *face {
 	t.Helper()
+	return newFaceFor(t, withTLS, identity.Config{})
+}
+
+// newFaceFor is newFace for callers who prove who they are in some ways.
+func newFaceFor(t *testing.T, withTLS bool, callers identity.Config) *face {
+	t.Helper()
 	f := &face{t: t, store: jobtable.Open(t, filepath.Join(t.TempDir(), "stoker.db"))}
 	f.store.PublishAccountStatus(job.AccountStatus{ID: job.DefaultName, QueueTarget: 3, PlatformQueuedCount: -1, Breaker: job.BreakerClosed})
 	t.Cleanup(func() {
@@ -41,8 +49,12 @@ func newFace(t *testing.T, withTLS bool) *face {
 			t.Error(err)
 		}
 	})
-	var err error
-	f.server, err = server.New(server.Config{Store: f.store, Access: store.NewAccessTable(f.store), Catalog: server.Catalog{
+	kept := store.NewAccessTable(f.store)
+	identifier, err := identity.New(t.Context(), callers, kept, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.server, err = server.New(server.Config{Store: f.store, Access: kept, Identifier: identifier, Catalog: server.Catalog{
 		Profiles: map[string]job.Recipe{job.DefaultName: job.DefaultRecipe()},
 		Storages: map[string]server.Storage{job.DefaultName: {Input: true, Output: true}},
 	}})

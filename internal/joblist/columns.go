@@ -65,7 +65,7 @@ func ParseColumns(texts []string) ([]Column, error) {
 		theirs, ours := strings.TrimSpace(text[:at]), strings.TrimSpace(text[at+1:])
 		field := fieldOf(ours)
 		if field == "" && ours != "" {
-			return nil, fmt.Errorf("%s: %q is no field of a job%s", text, ours, fieldHint(ours))
+			return nil, fmt.Errorf("%s: %q is no field of a job%s", text, ours, fieldHint(ours, FieldNames()))
 		}
 		for _, c := range columns {
 			if c.Theirs == theirs || field != "" && c.Ours == field {
@@ -80,12 +80,23 @@ func ParseColumns(texts []string) ([]Column, error) {
 // columnNames knows the columns of a list: those of [Options.Columns], and our own.
 type columnNames struct {
 	named  []Column
-	found  map[string]bool   // of named, by Theirs
-	fields map[string]string // of the first columns that field was asked for
+	exact  map[string]*Column // of named, by Theirs
+	folded map[string]*Column // of named, the first of those by fold of Theirs
+	ours   map[string]bool    // of named
+	found  map[string]bool    // of named, by Theirs
+	fields map[string]string  // of the first columns that field was asked for
 }
 
 func newColumnNames(named []Column) *columnNames {
-	return &columnNames{named: named, found: map[string]bool{}, fields: map[string]string{}}
+	c := &columnNames{
+		named: named, exact: map[string]*Column{}, folded: map[string]*Column{}, ours: map[string]bool{},
+		found: map[string]bool{}, fields: map[string]string{},
+	}
+	for i := range slices.Backward(named) { // so that the first one stays
+		n := &named[i]
+		c.exact[n.Theirs], c.folded[fold(n.Theirs)], c.ours[n.Ours] = n, n, true
+	}
+	return c
 }
 
 // field is the field that a column is: one of FieldNames, a variable, or ignored. It is empty for an
@@ -110,8 +121,7 @@ func (c *columnNames) findField(column string) string {
 		return cmp.Or(n.Ours, ignored)
 	}
 	field := fieldOf(column)
-	another := slices.ContainsFunc(c.named, func(n Column) bool { return n.Ours == field && field != "" })
-	if another || field == "" && len(c.named) > 0 {
+	if field != "" && c.ours[field] || field == "" && len(c.named) > 0 {
 		return ignored
 	}
 	return field
@@ -120,17 +130,10 @@ func (c *columnNames) findField(column string) string {
 // lookUp finds a column among the named ones: one that is spelled the same, or else one that differs
 // only as in fold. It returns nil if there is none.
 func (c *columnNames) lookUp(column string) *Column {
-	for i, n := range c.named {
-		if n.Theirs == column {
-			return &c.named[i]
-		}
+	if n := c.exact[column]; n != nil {
+		return n
 	}
-	for i, n := range c.named {
-		if fold(n.Theirs) == fold(column) {
-			return &c.named[i]
-		}
-	}
-	return nil
+	return c.folded[fold(column)]
 }
 
 // byPosition reports whether the named columns are numbers, from 1: those of a list without a header.
@@ -146,18 +149,26 @@ func (c *columnNames) known(column string) bool {
 	return fieldOf(column) != "" || c.lookUp(column) != nil
 }
 
+// maxShown is how many columns of a list a message about them compares and names, and maxNames how many bytes of
+// their names it has.
+const maxShown, maxNames = 100, 1 << 10
+
 // checkNamed notes a mistake for each column of [Options.Columns] that the list does not have, and
 // reports whether it has all.
 func (p *parser) checkNamed(line int, has []string) bool {
 	all := true
+	shown := has[:min(len(has), maxShown)]
 	for _, n := range p.columns.named {
 		if !p.columns.found[n.Theirs] {
-			hint := spelling.Hint(n.Theirs, has)
+			hint := spelling.Hint(n.Theirs, shown)
 			if p.columns.byPosition() {
 				hint = fmt.Sprintf("; it has %d", len(has))
 			}
 			if hint == "" {
-				hint = "; the list has " + strings.Join(has, ", ")
+				hint = "; the list has " + job.Shorten(strings.Join(shown, ", "), maxNames)
+				if more := len(has) - len(shown); more > 0 {
+					hint += fmt.Sprintf(" and %d more", more)
+				}
 			}
 			p.mistake(line, "--list-columns %s=%s: the list has no such column%s", n.Theirs, n.Ours, hint)
 			all = false
@@ -166,10 +177,13 @@ func (p *parser) checkNamed(line int, has []string) bool {
 	return all
 }
 
-// fieldHint ends a message about an unknown column. It may mean one of our fields, but none of those that
-// the list has.
-func fieldHint(column string, has ...string) string {
-	lacks := slices.DeleteFunc(FieldNames(), func(field string) bool { return slices.Contains(has, field) })
+// fieldsWithout are our fields without those that a list has.
+func fieldsWithout(has []string) []string {
+	return slices.DeleteFunc(FieldNames(), func(field string) bool { return slices.Contains(has, field) })
+}
+
+// fieldHint ends a message about an unknown column. It may mean one of the fields that the list lacks.
+func fieldHint(column string, lacks []string) string {
 	if hint := spelling.Hint(column, lacks); hint != "" {
 		return hint
 	}

@@ -43,10 +43,14 @@ func (p *parser) readCSV(in *bufio.Reader) error {
 	t.Comma = d.comma
 	t.FieldsPerRecord = -1 // p.record counts the fields, so that reading goes on after a short row
 	t.ReuseRecord = true
-	for {
+	for !p.stopped {
 		t.source.advance(t.InputOffset())
 		record, err := t.Read()
 		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if errors.Is(err, errLongRow) {
+			p.longRow(t.source.line + 1 + d.lines)
 			return nil
 		}
 		if syntax, ok := errors.AsType[*csv.ParseError](err); ok {
@@ -79,6 +83,12 @@ func (p *parser) readCSV(in *bufio.Reader) error {
 			p.record(t, record)
 		}
 	}
+	return nil
+}
+
+// longRow notes that reading ended with a row that is longer than any.
+func (p *parser) longRow(line int) {
+	p.mistake(line, "the row that begins here is longer than %d bytes: is a quote missing? Reading stopped here", maxRow)
 }
 
 // line is the number of the line on which the current record begins.
@@ -149,6 +159,10 @@ func isFieldName(text string) bool {
 // refuses a value in it.
 func (p *parser) header(t *table, record []string, v preview) bool {
 	line := t.line()
+	if len(record) > maxHeader {
+		p.mistake(line, "the line names %d columns: want at most %d, as many as a spreadsheet can have", len(record), maxHeader)
+		return false
+	}
 	t.names = trimmed(record)
 	if bad := slices.IndexFunc(t.names, func(c string) bool { return !utf8.ValidString(c) }); bad >= 0 {
 		p.mistake(line, "the name of column %d: %s", bad+1, p.damage(t.names[bad]))
@@ -168,8 +182,13 @@ func (p *parser) header(t *table, record []string, v preview) bool {
 		return false
 	}
 	before, twice := len(p.mistakes), false
+	has := make([]string, len(t.names))
+	for i, n := range t.names {
+		has[i] = fieldOf(n)
+	}
+	lacks := fieldsWithout(has)
 	for _, c := range t.names {
-		twice = !p.addColumn(t, c, line) || twice
+		twice = !p.addColumn(t, c, lacks, line) || twice
 	}
 	if t.names[0] == "" {
 		t.counter = 0
@@ -191,17 +210,16 @@ func (p *parser) header(t *table, record []string, v preview) bool {
 	return false
 }
 
-// addColumn adds a column of the header. It reports false if the list has another column for the same
-// field.
-func (p *parser) addColumn(t *table, name string, line int) bool {
+// maxHeader is how many columns a list may have.
+const maxHeader = 16_384
+
+// addColumn adds a column of the header. lacks are the fields that the header does not name as we do. It reports
+// false if the list has another column for the same field.
+func (p *parser) addColumn(t *table, name string, lacks []string, line int) bool {
 	field := ""
 	if name != "" {
 		if field = p.columns.field(name); field == "" {
-			var has []string
-			for _, n := range t.names {
-				has = append(has, fieldOf(n))
-			}
-			p.mistake(line, "unknown column %s%s", excerpt(name), fieldHint(name, has...))
+			p.mistake(line, "unknown column %s%s", excerpt(name), fieldHint(name, lacks))
 		}
 	}
 	other := slices.Index(t.columns, field)

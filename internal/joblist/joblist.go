@@ -25,6 +25,9 @@ type Options struct {
 	Charset Charset
 	// ForTemplate reads a list for an encoding template: the column input_path is optional.
 	ForTemplate bool
+	// MaxJobs and MaxEntries are how many jobs are read, and how many jobs and variables together. A list that
+	// has more is not read further, and neither is one with more than MaxJobs mistakes. 0: any number.
+	MaxJobs, MaxEntries int
 }
 
 // List is a list of jobs without mistakes. Jobs that name no output path have none.
@@ -35,6 +38,8 @@ type List struct {
 	Lines []int
 	// Notes say, in words, which lines were skipped, and which jobs are probably none.
 	Notes []string
+	// Cut says that the list has more than MaxJobs or MaxEntries of [Options], and that it was not read further.
+	Cut bool
 
 	columns map[string]string // what the list calls a field, if not as we do
 	header  bool              // the list has a line that names its columns
@@ -72,7 +77,7 @@ const MaxMistakes = 100
 type Error struct {
 	Name     string
 	Mistakes []Mistake
-	More     int // mistakes beyond MaxMistakes
+	More     int // mistakes beyond MaxMistakes, as far as the list was read
 	// Remedy are the options, as flags of a command line, with which Read takes the list as it is,
 	// or at least reads it further. Empty if the list has to be changed.
 	Remedy []string
@@ -133,6 +138,8 @@ type parser struct {
 	mistakes []Mistake
 	more     int // mistakes beyond MaxMistakes
 	remedy   []string
+	entries  int  // jobs and their variables
+	stopped  bool // the list is not read further
 
 	unreadableBefore bool // a byte that is not UTF-8 was noted before
 
@@ -183,8 +190,12 @@ func (p *parser) read(r io.Reader) error {
 
 // mistake notes what is wrong with a line, in a text of one line.
 func (p *parser) mistake(line int, format string, args ...any) {
-	if len(p.mistakes) == MaxMistakes {
+	if len(p.mistakes) >= MaxMistakes {
 		p.more++
+		if most := p.options.MaxJobs; most > 0 && p.more > most && !p.stopped {
+			p.stopped = true
+			p.mistakes = append(p.mistakes, Mistake{Line: line, Text: "reading stopped here, after so many mistakes"})
+		}
 		return
 	}
 	p.mistakes = append(p.mistakes, Mistake{Line: line, Text: withoutHidden(fmt.Sprintf(format, args...))})
@@ -236,6 +247,10 @@ func (p *parser) set(spec *job.Spec, field, value string, line int) {
 func (p *parser) add(spec job.Spec, line int) {
 	p.list.Jobs = append(p.list.Jobs, spec)
 	p.list.Lines = append(p.list.Lines, line)
+	p.entries += 1 + len(spec.Variables)
+	if o := p.options; o.MaxJobs > 0 && len(p.list.Jobs) > o.MaxJobs || o.MaxEntries > 0 && p.entries > o.MaxEntries {
+		p.stopped, p.list.Cut = true, true
+	}
 }
 
 // addPath appends a job that has nothing but an input path.

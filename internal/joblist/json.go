@@ -22,7 +22,7 @@ func (p *parser) readJSON(in io.Reader) error {
 		parser: p, unknown: map[string]bool{}, names: map[string]bool{},
 		values: map[string]json.RawMessage{}, from: map[string]string{},
 	}
-	for {
+	for !p.stopped {
 		found, err := s.next()
 		if problem, ok := errors.AsType[*jsonError](err); ok {
 			p.mistake(problem.line, "%s", problem.text)
@@ -41,13 +41,15 @@ func (p *parser) readJSON(in io.Reader) error {
 		}
 		o.object(found)
 	}
+	return nil
 }
 
 // objectReader makes jobs of objects.
 type objectReader struct {
 	*parser
 	unknown map[string]bool // fields that were reported as unknown
-	names   map[string]bool // of fields, all of them, if [Options.Columns] are given
+	names   map[string]bool // of fields, at most maxColumns of them, if [Options.Columns] are given
+	guesses int             // how often suggestFor was called
 
 	// Of the current object, reused for the next:
 	values map[string]json.RawMessage
@@ -90,7 +92,7 @@ func (o *objectReader) object(found jsonObject) {
 	foreign := false // the object has columns of others
 	for _, name := range o.sorted {
 		field := o.columns.field(name)
-		if len(o.options.Columns) > 0 {
+		if len(o.options.Columns) > 0 && len(o.names) < maxColumns {
 			o.names[name] = true
 		}
 		switch {
@@ -132,8 +134,15 @@ func (o *objectReader) unknownField(name string, object map[string]json.RawMessa
 	o.mistake(line, "unknown field %s%s", excerpt(name), hint)
 }
 
-// suggestFor suggests which fields of an object are which.
+// maxGuesses is in how many objects suggestFor looks for the input path.
+const maxGuesses = 100
+
+// suggestFor suggests which fields of an object are which, until one object has led to a suggestion, or many to
+// none.
 func (o *objectReader) suggestFor(object map[string]json.RawMessage) {
+	if o.guesses++; o.remedy != nil || o.guesses > maxGuesses || len(object) > maxColumns {
+		return
+	}
 	names := slices.Sorted(maps.Keys(object))
 	row := make([]string, len(names))
 	for i, name := range names {

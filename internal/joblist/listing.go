@@ -13,7 +13,7 @@ import (
 // readPaths reads one input path per line, to the byte. It returns only errors of in.
 func (p *parser) readPaths(in io.Reader) error {
 	l := newLines(in)
-	for line, ok := l.next(); ok; line, ok = l.next() {
+	for line, ok := l.next(); ok && !p.stopped; line, ok = l.next() {
 		switch {
 		case strings.TrimSpace(line) == "":
 		case strings.HasPrefix(line, "# "):
@@ -53,7 +53,7 @@ func isListing(line string) bool {
 func (p *parser) readListing(in io.Reader) error {
 	l := newLines(in)
 	var format *regexp.Regexp
-	for line, ok := l.next(); ok; line, ok = l.next() {
+	for line, ok := l.next(); ok && !p.stopped; line, ok = l.next() {
 		if format == nil && isListing(line) {
 			format = listingLine
 			if readableLine.MatchString(line) {
@@ -83,12 +83,18 @@ func (p *parser) readListing(in io.Reader) error {
 // readInventory reads CSV of an S3 inventory: bucket, URL-encoded key and further columns, without
 // header. It returns only errors of in.
 func (p *parser) readInventory(in io.Reader) error {
-	r := csv.NewReader(in)
+	source := &recorder{in: in}
+	r := csv.NewReader(source)
 	r.FieldsPerRecord, r.ReuseRecord = -1, true
 	bucket := ""
-	for {
+	for !p.stopped {
+		source.advance(r.InputOffset())
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if errors.Is(err, errLongRow) {
+			p.longRow(source.line + 1)
 			return nil
 		}
 		if syntax, ok := errors.AsType[*csv.ParseError](err); ok {
@@ -111,6 +117,7 @@ func (p *parser) readInventory(in io.Reader) error {
 		}
 		p.inventoryRow(row, bucket, line)
 	}
+	return nil
 }
 
 // isInventoryHeader reports whether a row is a header of an S3 inventory, which S3 does not write, but

@@ -33,6 +33,9 @@ type objectScanner struct {
 	members int    // how many colons it has on its first level
 }
 
+// maxArrays is how deep arrays around objects may be nested.
+const maxArrays = 100
+
 // jsonObject is one object of a text, in the order of the text.
 type jsonObject struct {
 	line    int // on which it begins
@@ -158,6 +161,9 @@ func (s *objectScanner) outside(c byte) error {
 		}
 		s.slash = !s.slash
 	case '[':
+		if len(s.arrays) == maxArrays {
+			return s.junk("want one JSON object for each job, in one array at most")
+		}
 		s.arrays = append(s.arrays, s.line)
 	case ']':
 		if len(s.arrays) > 0 {

@@ -2,16 +2,30 @@
 // unknown names.
 package spelling
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// longest is the length of the longest word that is compared, in bytes. Comparing takes time and memory for each
+// letter of the one and each of the other, and callers may send words of megabytes.
+const longest = 200
 
 // Closest returns the known word that word probably stands for: the one with the fewest
 // differing letters if they are few enough for a typing error, otherwise the first one that
 // begins with word or with which word begins. It returns "" if there is none. Upper and lower
 // case count as the same letter, and so do - and _. Among equally close words the first wins.
+// To a word of more than 200 bytes none is close, and none of that length to any.
 func Closest(word string, known []string) string {
+	if len(word) > longest {
+		return ""
+	}
 	word = fold(word)
-	best, closest := 1+len([]rune(word))/3, ""
+	best, closest := 1+utf8.RuneCountInString(word)/3, ""
 	for _, k := range known {
+		if len(k) > longest {
+			continue
+		}
 		if d := distance(word, fold(k)); d < best || d == best && closest == "" {
 			best, closest = d, k
 		}
@@ -20,7 +34,7 @@ func Closest(word string, known []string) string {
 		return closest
 	}
 	for _, k := range known {
-		if begins(fold(k), word) || begins(word, fold(k)) {
+		if len(k) <= longest && (begins(fold(k), word) || begins(word, fold(k))) {
 			return k
 		}
 	}

@@ -1,6 +1,7 @@
 package spelling_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stokerd/stoker/internal/spelling"
@@ -20,6 +21,7 @@ func TestClosest(t *testing.T) {
 		{"keyframe", "key"},
 		{"bitrate", ""},
 		{"", ""},
+		{"key" + strings.Repeat("s", 1<<20), ""}, // whose comparison would take some hundred megabytes
 	} {
 		if got := spelling.Closest(tt.word, known); got != tt.want {
 			t.Errorf("Closest(%q) = %q, want %q", tt.word, got, tt.want)
