@@ -41,7 +41,8 @@ func (s *Server) SubmitBatch(ctx context.Context, req *stokerv1.SubmitBatchReque
 			return nil, fmt.Errorf("submit batch: %w", err)
 		}
 	}
-	list, err := takeList(req)
+	list, free, err := takeList(ctx, s.listing, req)
+	defer free()
 	if err != nil {
 		return nil, err
 	}

@@ -117,6 +117,7 @@ type Server struct {
 	unread       *unreadAnswers
 	receiving    *room // for requests on their way in
 	decoding     *room // for requests that are being decoded and carried out
+	listing      *room // for lists that are being read, and their jobs
 	answering    *room // for answers until they are written
 	watching     *room // for large messages of watches until they are written
 	waiting      *waitingLimit
@@ -173,6 +174,7 @@ func New(c Config) (*Server, error) {
 	s.unread = newUnreadAnswers()
 	s.callers = newCallers(s.limits)
 	s.receiving = newRoom("receive_bytes", "requests", s.limits.ReceiveBytes, s.limits.MaxRequestBytes)
+	s.listing = newRoom("receive_bytes", "lists of jobs", 4*s.limits.ReceiveBytes, maxListMemory)
 	s.decoding = newRoom("receive_bytes", "requests", 2*s.limits.ReceiveBytes, 2*s.limits.MaxRequestBytes)
 	s.waiting = newWaitingLimit(s.limits.WaitingJobsPerAccount, c.Store.CountWaiting)
 	s.answering = newRoom("answer_bytes", "answers", s.limits.AnswerBytes, maxAnswerBytes)

@@ -33,6 +33,11 @@ func (s *submissionService) CheckList(ctx context.Context, req *stokerv1.CheckLi
 	if err != nil {
 		return nil, below("submission", err)
 	}
+	free, err := list.makeRoom(ctx, s.server.listing)
+	defer free()
+	if err != nil {
+		return nil, err
+	}
 	resp := &stokerv1.CheckListResponse{}
 	err = list.takeJobs(submission)
 	if wrong, ok := errors.AsType[*joblist.Error](err); ok {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -31,27 +32,48 @@ const maxUnpackedBytes = 64 << 20
 // submittedList is the list of a submission.
 type submittedList struct {
 	message *stokerv1.JobList
+	size    int // in bytes, without packing
 	options joblist.Options
 	list    *joblist.List // as it was read
 
 	variables map[string]int64 // how many jobs of the list define each variable
 }
 
-// takeList replaces the list of a submission by its jobs; nil without a list. The error is a
-// [*job.InvalidError].
-func takeList(req *stokerv1.SubmitBatchRequest) (*submittedList, error) {
+// takeList replaces the list of a submission by its jobs; nil without a list. The error is a [*job.InvalidError], or says
+// that there is no room. free has to be called when the jobs are not needed any more.
+func takeList(ctx context.Context, r *room, req *stokerv1.SubmitBatchRequest) (l *submittedList, free func(), err error) {
+	free = func() {}
 	if req.GetList() == nil {
-		return nil, nil
+		return nil, free, nil
 	}
-	l, err := openList(req)
-	if err != nil {
-		return nil, err
+	if l, err = openList(req); err != nil {
+		return nil, free, err
+	}
+	if free, err = l.makeRoom(ctx, r); err != nil {
+		return nil, free, err
 	}
 	err = l.takeJobs(req)
 	if wrong, ok := errors.AsType[*joblist.Error](err); ok {
 		err = listError(wrong)
 	}
-	return l, err
+	return l, free, err
+}
+
+const (
+	// jobMemory is what the jobs of a list take at most for each of its bytes, as a job whose line has nothing but a
+	// letter does, and maxJobMemory what they take at most beside the list itself, in bytes.
+	jobMemory, maxJobMemory = 256, 64 << 20
+	// maxListMemory is what one list takes at most.
+	maxListMemory = maxUnpackedBytes + maxJobMemory
+)
+
+// makeRoom waits until there is room for the list and its jobs. free has to be called when they are not needed any more.
+func (l *submittedList) makeRoom(ctx context.Context, r *room) (free func(), err error) {
+	held, err := r.reserve(ctx, callerName(ctx), l.size+min(l.size*jobMemory, maxJobMemory))
+	if err != nil {
+		return func() {}, err
+	}
+	return held.release, nil
 }
 
 // openList checks how the list of a submission is to be read. The error is a [*job.InvalidError]. The list of
@@ -68,12 +90,14 @@ func openList(req *stokerv1.SubmitBatchRequest) (*submittedList, error) {
 	if len(req.GetJobs()) > 0 {
 		found.add(listField, "excludes jobs")
 	}
-	switch n := len(m.GetText()) + len(m.GetData()); {
+	n := len(m.GetText()) + len(m.GetData())
+	l.size = max(n, unpackedSize(m.GetData(), maxUnpackedBytes+1))
+	switch {
 	case n == 0:
 		found.add(listField, "is empty: set text or data")
 	case n > maxListBytes:
 		found.add(listField, "has %d bytes: want at most %d; send the jobs in parts with AddJobs, as stoker submit does", n, maxListBytes)
-	case unpacksBeyond(m.GetData(), maxUnpackedBytes):
+	case l.size > maxUnpackedBytes:
 		found.add(listField, "unpacks to more than %d bytes; send the jobs in parts with AddJobs, as stoker submit does", maxUnpackedBytes)
 	}
 	var columns []string
@@ -90,14 +114,14 @@ func openList(req *stokerv1.SubmitBatchRequest) (*submittedList, error) {
 	return l, found.err()
 }
 
-// unpacksBeyond reports whether data are a gzip file with more than limit bytes in it.
-func unpacksBeyond(data []byte, limit int64) bool {
+// unpackedSize is how many bytes there are in a gzip file, counted up to a limit; 0 if data are none.
+func unpackedSize(data []byte, limit int64) int {
 	unpacked, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {
-		return false // no gzip file, or one that the reader of lists refuses
+		return 0 // no gzip file, or one that the reader of lists refuses
 	}
-	n, _ := io.Copy(io.Discard, io.LimitReader(unpacked, limit+1)) // an error is the reader's too
-	return n > limit
+	n, _ := io.Copy(io.Discard, io.LimitReader(unpacked, limit)) // an error is the reader's too
+	return int(n)
 }
 
 func listFormat(f stokerv1.ListFormat) joblist.Format {
