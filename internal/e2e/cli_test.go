@@ -93,7 +93,7 @@ func TestMistakes(t *testing.T) {
 		{"submit empty.csv", 2, "empty.csv: the list has no jobs"},
 		{"submit bad.csv", 2, `bad.csv:3: key "a" is also the key of line 2`},
 		{"submit pathless.csv", 2, "pathless.csv:3: input_path: is required"},
-		{"submit wide.csv", 2, "wide.csv:2: input_path: is 41943040 bytes long"},
+		{"submit wide.csv", 2, "wide.csv:2: the row that begins here is longer than 2097152 bytes"},
 		{"submit long.csv --profile hevc", 2, `unknown profile "hevc"; there are: default`}, // nor is a part of it stored
 		{"submit nowhere.csv", 2, "nowhere.csv: no such file"},
 		{"submit ok.csv --max-retries -1", 2, "max_retries: must be greater than or equal to 0"},
