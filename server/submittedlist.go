@@ -156,9 +156,13 @@ func (l *submittedList) takeJobs(req *stokerv1.SubmitBatchRequest) error {
 		return err
 	}
 	if list.Cut {
-		return &joblist.Error{Name: list.Name, Mistakes: []joblist.Mistake{{Text: fmt.Sprintf(
-			"the list has more than %d jobs, or more than %d jobs and variables: send the jobs in parts with AddJobs, as stoker submit does",
-			job.MaxRequestJobs, maxElements)}}}
+		has := fmt.Sprintf("%d jobs", job.MaxRequestJobs)
+		if len(list.Jobs) <= job.MaxRequestJobs {
+			has = fmt.Sprintf("%d jobs and variables", maxElements)
+		}
+		return &joblist.Error{Name: list.Name, Mistakes: []joblist.Mistake{{
+			Text: "the list has more than " + has + ": send the jobs in parts with AddJobs, as stoker submit does",
+		}}}
 	}
 	if req.GetSkipSucceeded() {
 		list.FillKeys()

@@ -250,7 +250,7 @@ func TestCheckListOfTooManyJobs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "0 : the list has more than 100000 jobs, or more than 1000000 jobs and variables: send the jobs in parts with AddJobs, as stoker submit does\n"
+	const want = "0 : the list has more than 100000 jobs: send the jobs in parts with AddJobs, as stoker submit does\n"
 	if diff := cmp.Diff(want, findingLines(resp.GetMistakes())); diff != "" {
 		t.Errorf("mistakes (-want +got):\n%s", diff)
 	}
