@@ -17,6 +17,9 @@ const stallTimeout = 30 * time.Second
 func withDeadlines(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
+		// The server looks at the body of its own request: where that was not read to its end, it lets the client read
+		// the answer before it closes the connection.
+		r = r.WithContext(r.Context())
 		r.Body = &deadlineBody{r.Body, control}
 		next.ServeHTTP(&deadlineWriter{w, control}, r)
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -107,27 +108,39 @@ func TestLargeBodiesOfStrangers(t *testing.T) {
 			{"of a known size", "", strings.Repeat(" ", 1<<20), 31 << 20},
 		} {
 			for _, method := range []string{"GetBatch", "WatchBatch"} {
-				body, rest := io.Pipe() // stays open
-				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.web.URL+"/stoker.v1.BatchService/"+method, body)
-				if err != nil {
-					t.Fatal(err)
+				url := f.web.URL + "/stoker.v1.BatchService/" + method
+				status, err := sendPart(t, f.web.Client(), url, tt.encoding, tt.text, tt.size)
+				for tries := 1; err != nil && tries < 5; tries++ {
+					// Over HTTP/1 a client that is still sending has half a second to read the answer.
+					status, err = sendPart(t, f.web.Client(), url, tt.encoding, tt.text, tt.size)
 				}
-				req.ContentLength = tt.size
-				req.Header.Set("Content-Type", "application/json")
-				req.Header.Set("Content-Encoding", tt.encoding)
-				req.Header.Set("Authorization", "Bearer stk_nobody")
-				go func() { _, _ = io.WriteString(rest, tt.text) }() // ends with the request
-				resp, err := f.web.Client().Do(req)
-				if err != nil {
-					t.Fatalf("%s, %s: %v", tt.name, method, err)
-				}
-				text, err := io.ReadAll(resp.Body)
-				_ = resp.Body.Close() // it was read
-				_ = rest.Close()      // never fails
-				if err != nil || resp.StatusCode != http.StatusUnauthorized {
-					t.Errorf("%s, %s: %s %s, %v", tt.name, method, resp.Status, text, err)
+				if err != nil || status != http.StatusUnauthorized {
+					t.Errorf("%s, %s: %d, %v", tt.name, method, status, err)
 				}
 			}
 		}
 	}
+}
+
+// sendPart sends the beginning of a request, which stays open, as somebody whom nobody knows. It returns the status of
+// the answer.
+func sendPart(t *testing.T, c *http.Client, url, encoding, text string, size int64) (status int, err error) {
+	t.Helper()
+	body, rest := io.Pipe()
+	defer func() { _ = rest.Close() }() // never fails
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.ContentLength = size
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Encoding", encoding)
+	req.Header.Set("Authorization", "Bearer stk_nobody")
+	go func() { _, _ = io.WriteString(rest, text) }() // ends with the request
+	resp, err := c.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, errors.Join(err, resp.Body.Close())
 }
