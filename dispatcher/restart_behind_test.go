@@ -1,7 +1,6 @@
 package dispatcher
 
 import (
-	"net/http"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -17,12 +16,7 @@ import (
 func TestRestoredBackupBehindNewBatch(t *testing.T) {
 	var silent atomic.Value // the encoding about which there is no answer
 	sim := &simulator.Simulator{Seed: 1, Encoders: 150, Duration: time.Minute, TakeAnyStart: true}
-	sim.Fault = func(c simulator.Call) simulator.Fault {
-		if id, _ := silent.Load().(string); id != "" && c.Method == http.MethodGet && c.EncodingID == id {
-			return simulator.Fault{Kind: simulator.HangFault, Delay: time.Minute}
-		}
-		return simulator.Fault{}
-	}
+	sim.Fault = failReads(&silent, simulator.Fault{Kind: simulator.HangFault, Delay: time.Minute})
 	inWorld(t, sim, func(w *world) {
 		w.run()
 		old := w.submit(150, nil)

@@ -181,12 +181,7 @@ func TestUnseenPreparedEncoding(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var broken atomic.Value
 			sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, TakeAnyStart: true}
-			sim.Fault = func(c simulator.Call) simulator.Fault {
-				if id, _ := broken.Load().(string); id != "" && c.Method == http.MethodGet && c.EncodingID == id {
-					return simulator.Fault{Kind: simulator.JSONFault, Status: tt.status}
-				}
-				return simulator.Fault{}
-			}
+			sim.Fault = failReads(&broken, simulator.Fault{Kind: simulator.JSONFault, Status: tt.status})
 			inWorld(t, sim, func(w *world) {
 				w.run()
 				b := w.submit(30, nil)
@@ -222,5 +217,15 @@ func TestUnseenPreparedEncoding(t *testing.T) {
 				w.audit(b.ID)
 			})
 		})
+	}
+}
+
+// failReads makes a fault of each read of an encoding. encoding has its id, once there is one.
+func failReads(encoding *atomic.Value, fault simulator.Fault) func(simulator.Call) simulator.Fault {
+	return func(c simulator.Call) simulator.Fault {
+		if id, _ := encoding.Load().(string); id != "" && c.Method == http.MethodGet && c.EncodingID == id {
+			return fault
+		}
+		return simulator.Fault{}
 	}
 }

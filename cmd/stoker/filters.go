@@ -15,19 +15,24 @@ import (
 func givenFilters(cmd *cobra.Command, names ...string) string {
 	var given []string
 	for _, name := range names {
-		f := cmd.Flags().Lookup(name)
-		if f == nil || !f.Changed {
-			continue
-		}
-		values := []string{f.Value.String()}
-		if many, ok := f.Value.(pflag.SliceValue); ok {
-			values = many.GetSlice()
-		}
+		values, _ := givenValues(cmd, name)
 		for _, value := range values {
 			given = append(given, "--"+name+" "+quoteForShell(value))
 		}
 	}
 	return strings.Join(given, " ")
+}
+
+// givenValues returns the values of a flag, and reports whether the user gave the flag at all.
+func givenValues(cmd *cobra.Command, name string) (values []string, given bool) {
+	f := cmd.Flags().Lookup(name)
+	if f == nil || !f.Changed {
+		return nil, false
+	}
+	if many, ok := f.Value.(pflag.SliceValue); ok {
+		return many.GetSlice(), true
+	}
+	return []string{f.Value.String()}, true
 }
 
 // quoteForShell is a word as a shell takes it.

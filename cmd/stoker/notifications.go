@@ -151,12 +151,7 @@ kept for it. What was given up can be sent once more: stoker notifications redel
 An endpoint of the configuration can be disabled and enabled here.`,
 		Example: `  stoker notifications update ops --url https://new.example.com/stoker
   stoker notifications update ops --enable`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if err := refuseEmpty(cmd, "event", "account"); err != nil {
-				return err
-			}
-			return oneArg(cmd, args)
-		},
+		Args: oneArgAndNotEmpty("event", "account"),
 	}
 	cmd.Flags().StringVar(&url, "url", "", "send to this `URL`")
 	flags.add(c, cmd)

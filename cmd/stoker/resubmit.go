@@ -26,12 +26,7 @@ func resubmitCommand(c *cli) *cobra.Command {
 		Long: `The new batch has the account, storages, profile or template, priority, retries and labels
 of the old one, unless a flag names others. To try failed jobs again in their own batch,
 use stoker retry.`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if err := refuseEmpty(cmd, "state", "cause", "key-prefix"); err != nil {
-				return err
-			}
-			return oneArg(cmd, args)
-		},
+		Args:              oneArgAndNotEmpty("state", "cause", "key-prefix"),
 		ValidArgsFunction: completions{c}.batches,
 	}
 	f := cmd.Flags()

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
@@ -96,19 +95,21 @@ func (s *selection) checkArgs(cmd *cobra.Command, args []string) error {
 // restrict nothing, and the command would change everything, or allow everything.
 func refuseEmpty(cmd *cobra.Command, names ...string) error {
 	for _, name := range names {
-		f := cmd.Flags().Lookup(name)
-		if f == nil || !f.Changed {
-			continue
-		}
-		values := []string{f.Value.String()}
-		if many, ok := f.Value.(pflag.SliceValue); ok {
-			values = many.GetSlice()
-		}
-		if len(values) == 0 || slices.Contains(values, "") {
+		if values, given := givenValues(cmd, name); given && (len(values) == 0 || slices.Contains(values, "")) {
 			return usagef("--%s: the value is empty; give one, or leave the flag out", name)
 		}
 	}
 	return nil
+}
+
+// oneArgAndNotEmpty requires one argument, and refuses flags of the given names without a value: see refuseEmpty.
+func oneArgAndNotEmpty(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := refuseEmpty(cmd, names...); err != nil {
+			return err
+		}
+		return oneArg(cmd, args)
+	}
 }
 
 // restricted reports whether a flag selects some of a batch's jobs.

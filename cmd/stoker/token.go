@@ -65,12 +65,7 @@ shows it is token:NAME. Two tokens may have one name, to replace one by the othe
 The first token is made on the service's machine, with --db and as the service's user.`,
 		Example: `  stoker token create ops --role admin --db stoker.db > ops.token
   stoker token create ci --role submitter --expires 90d > ci.token`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if err := refuseEmpty(cmd, "account", "expires"); err != nil {
-				return err
-			}
-			return oneArg(cmd, args)
-		},
+		Args: oneArgAndNotEmpty("account", "expires"),
 	}
 	cmd.Flags().StringVar(&role, "role", "", "the `ROLE`, which says what the token allows: "+strings.Join(access.RoleNames(), ", "))
 	cmd.Flags().StringArrayVar(&accounts, "account", nil, "bind the token to this `ACCOUNT`; may be repeated (default: all accounts)")

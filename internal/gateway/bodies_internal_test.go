@@ -25,14 +25,11 @@ func newTokenHandler() *callHandler {
 	}
 }
 
-func (h *callHandler) post(t *testing.T, body io.Reader, change func(*http.Request)) *httptest.ResponseRecorder {
+func (h *callHandler) post(t *testing.T, body io.Reader) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, whoAmI, body)
 	r.Header.Set("Content-Type", jsonType)
 	r.Header.Set("Authorization", "Bearer stk_valid")
-	if change != nil {
-		change(r)
-	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w
@@ -47,15 +44,15 @@ func TestLargeBodiesShareRoom(t *testing.T) {
 		if !h.bodies.TryAcquire(bodyRoom - size + 1) {
 			t.Fatal("there is no room")
 		}
-		if w := h.post(t, large(), nil); w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), "the 128 MiB that there are for large requests in JSON") {
+		if w := h.post(t, large()); w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), "the 128 MiB that there are for large requests in JSON") {
 			t.Errorf("%d %.200s", w.Code, w.Body)
 		}
-		if w := h.post(t, strings.NewReader("{}"), nil); w.Code != http.StatusOK {
+		if w := h.post(t, strings.NewReader("{}")); w.Code != http.StatusOK {
 			t.Errorf("a small one: %d %.200s", w.Code, w.Body)
 		}
 		h.bodies.Release(1)
 		for range 2 { // each gives back what it took up
-			if w := h.post(t, large(), nil); w.Code != http.StatusOK {
+			if w := h.post(t, large()); w.Code != http.StatusOK {
 				t.Errorf("with room: %d %.200s", w.Code, w.Body)
 			}
 		}
@@ -75,7 +72,7 @@ func (r slowReader) Read(p []byte) (int, error) {
 func TestSlowBodies(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		began := time.Now()
-		w := newTokenHandler().post(t, slowReader{10 * time.Second}, nil)
+		w := newTokenHandler().post(t, slowReader{10 * time.Second})
 		if w.Code != http.StatusGatewayTimeout || !strings.Contains(w.Body.String(), "the request came too slowly: want 26 KiB a second") {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}

@@ -253,21 +253,27 @@ func why(err error) string {
 	return ""
 }
 
+// runIdentifier runs an identifier, in simulated time, until stop is called.
+func runIdentifier(t *testing.T, id *identity.Identifier) (stop func()) {
+	t.Helper()
+	ctx, end := context.WithCancelCause(t.Context())
+	running := make(chan error, 1)
+	go func() { running <- id.Run(ctx) }()
+	return func() {
+		end(nil)
+		if err := <-running; err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second) // simulated: until what looks at the keys has ended too
+	}
+}
+
 // TestKeysRotate has the issuer rotate its keys, go away, and come back.
 func TestKeysRotate(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		i := newIssuer(t)
 		id := newIdentifier(t, i)
-		ctx, stop := context.WithCancelCause(t.Context())
-		running := make(chan error, 1)
-		go func() { running <- id.Run(ctx) }()
-		defer func() {
-			stop(nil)
-			if err := <-running; err != nil {
-				t.Error(err)
-			}
-			time.Sleep(time.Second) // simulated: until what looks at the keys has ended too
-		}()
+		defer runIdentifier(t, id)()
 		known := func(what, token string, want bool) {
 			t.Helper()
 			if _, err := show(t, id, token); (err == nil) != want {
@@ -317,16 +323,7 @@ func TestWithdrawnKeys(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		i := newIssuer(t)
 		id := newIdentifier(t, i)
-		ctx, stop := context.WithCancelCause(t.Context())
-		running := make(chan error, 1)
-		go func() { running <- id.Run(ctx) }()
-		defer func() {
-			stop(nil)
-			if err := <-running; err != nil {
-				t.Error(err)
-			}
-			time.Sleep(time.Second) // simulated: until what looks at the keys has ended too
-		}()
+		defer runIdentifier(t, id)()
 		ended := make(chan string, 10)
 		ends := func(want string) {
 			t.Helper()
