@@ -60,7 +60,7 @@ func TestProofs(t *testing.T) {
 		"no scheme":               {"authorization", secret},
 		"another scheme":          {"authorization", "Basic " + secret},
 		"no secret":               {"authorization", "Bearer "},
-		"mistyped":                {"authorization", "Bearer " + secret[:10] + "x" + secret[11:]},
+		"mistyped":                {"authorization", "Bearer " + secret[:10] + other(secret[10]) + secret[11:]},
 		"cut short":               {"authorization", "Bearer " + secret[:len(secret)-1]},
 		"with something behind":   {"authorization", "Bearer " + secret + "x"},
 		"foreign":                 {"authorization", "Bearer " + foreign},
@@ -79,6 +79,14 @@ func TestProofs(t *testing.T) {
 			t.Errorf("%s: %v, want the answer of no proof at all: %v", name, err, none)
 		}
 	}
+}
+
+// other returns a character that is not c.
+func other(c byte) string {
+	if c == 'x' {
+		return "y"
+	}
+	return "x"
 }
 
 // TestOpenServices holds that health is everybody's, reflection that of known callers, and channelz an admin's.
