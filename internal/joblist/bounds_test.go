@@ -1,6 +1,8 @@
 package joblist_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -117,5 +119,44 @@ func TestReadBoundsTheHeader(t *testing.T) {
 		if !ok || len(wrong.Mistakes)+wrong.More != tt.mistakes || wrong.Mistakes[0].Text != tt.first {
 			t.Errorf("%d columns: %v", tt.columns, err)
 		}
+	}
+}
+
+// A gzip file that is cut off, or damaged, is a mistake of the list, wherever in it that is.
+func TestReadDamagedGzip(t *testing.T) {
+	var text, packed bytes.Buffer
+	text.WriteString("input_path\n")
+	for i := range 50_000 {
+		fmt.Fprintf(&text, "films/%d.mov\n", i*i)
+	}
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write(text.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole := packed.Bytes()
+	flipped := bytes.Clone(whole)
+	flipped[len(flipped)-6] ^= 1 // in the checksum
+	for _, tt := range []struct {
+		name, want string
+		data       []byte
+	}{
+		{"the beginning", "list: the gzip file is damaged, or not complete: unexpected EOF", whole[:100]},
+		{"the half", "list: the gzip file is damaged, or not complete: unexpected EOF", whole[:len(whole)/2]},
+		{"all but the checksum", "list: the gzip file is damaged, or not complete: unexpected EOF", whole[:len(whole)-8]},
+		{"another checksum", "list: the gzip file is damaged, or not complete: gzip: invalid checksum", flipped},
+	} {
+		_, err := joblist.Read(bytes.NewReader(tt.data), joblist.Options{})
+		if wrong, ok := errors.AsType[*joblist.Error](err); !ok || !strings.HasPrefix(wrong.Error(), tt.want) {
+			t.Errorf("%s: %v, want %s", tt.name, err, tt.want)
+		}
+		if _, err := joblist.ReadLines(bytes.NewReader(tt.data), joblist.Charset{}, map[int]bool{1: true}, 100); err != nil {
+			t.Errorf("%s: lines to be shown: %v", tt.name, err)
+		}
+	}
+	if list, err := joblist.Read(bytes.NewReader(whole), joblist.Options{}); err != nil || len(list.Jobs) != 50_000 {
+		t.Errorf("the whole file: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package joblist
 import (
 	"bufio"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"errors"
 	"io"
@@ -45,8 +46,36 @@ const byteOrderMark = "\ufeff"
 // text is how a list is encoded, as open has found.
 type text struct {
 	charset Charset
-	told    bool // the charset was told from the bytes
-	mac     bool // lines end in CR alone
+	told    bool      // the charset was told from the bytes
+	mac     bool      // lines end in CR alone
+	packed  *unpacker // of a gzip file; nil for another
+}
+
+// unpacker reads what is in a gzip file. A file that is damaged ends where it is.
+type unpacker struct {
+	in     *gzip.Reader
+	damage error // nil: none was met so far
+}
+
+func (u *unpacker) Read(p []byte) (int, error) {
+	n, err := u.in.Read(p)
+	_, corrupt := errors.AsType[flate.CorruptInputError](err)
+	if corrupt || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) || errors.Is(err, io.ErrUnexpectedEOF) {
+		u.damage, err = err, io.EOF
+	}
+	return n, err
+}
+
+// otherFiles are files that people take for lists, by how they begin.
+var otherFiles = []struct {
+	magic, what string
+	word        bool // a path may begin so as well, so that the file needs a zero byte, which no text has
+}{
+	{magic: "PK\x03\x04", what: "a workbook, or another zip file"},
+	{magic: "\xd0\xcf\x11\xe0", what: "an old Excel workbook"},
+	{magic: "%PDF-", what: "a PDF file"},
+	{magic: "PAR1", what: "a Parquet file", word: true},
+	{magic: "ORC", what: "an ORC file", word: true},
 }
 
 // open returns the text of a list in UTF-8, without byte order mark and with lines that end in LF or
@@ -62,17 +91,15 @@ func (t *text) open(r io.Reader, charset Charset) (in *bufio.Reader, problem str
 		if err != nil {
 			return nil, "this is a gzip file that cannot be read: " + err.Error(), nil //nolint:nilerr // a mistake of the list
 		}
-		in = bufio.NewReaderSize(unpacked, maxHead)
+		t.packed = &unpacker{in: unpacked}
+		in = bufio.NewReaderSize(t.packed, maxHead)
 		if start, err = head(in); err != nil {
 			return nil, "", err
 		}
 	}
-	for magic, what := range map[string]string{
-		"PK\x03\x04": "a workbook, or another zip file", "\xd0\xcf\x11\xe0": "an old Excel workbook",
-		"PAR1": "a Parquet file", "ORC": "an ORC file", "%PDF": "a PDF file",
-	} {
-		if bytes.HasPrefix(start, []byte(magic)) {
-			return nil, "this is " + what + `: save the list as "CSV UTF-8"`, nil
+	for _, other := range otherFiles {
+		if bytes.HasPrefix(start, []byte(other.magic)) && (!other.word || bytes.IndexByte(start, 0) >= 0) {
+			return nil, "this is " + other.what + `: save the list as "CSV UTF-8"`, nil
 		}
 	}
 	t.charset = charset

@@ -103,7 +103,7 @@ func (t *table) quoted(field int) bool { return t.source.at(t.FieldPos(field)) =
 // syntaxError notes a mistake in the quotes of a row, unless the row is a comment.
 func (p *parser) syntaxError(t *table, syntax *csv.ParseError) {
 	first := string([]byte{t.source.at(syntax.StartLine, 1), t.source.at(syntax.StartLine, 2)})
-	if isComment(first) && errors.Is(syntax.Err, csv.ErrBareQuote) {
+	if isComment(first) && syntax.StartLine == syntax.Line { // a field of several lines may have jobs in it
 		p.skipped.comments++
 		return
 	}

@@ -116,6 +116,9 @@ func Read(r io.Reader, o Options) (*List, error) {
 	if err := p.read(r); err != nil {
 		return nil, fmt.Errorf("read %s: %w", p.list.Name, err)
 	}
+	if packed := p.text.packed; packed != nil && packed.damage != nil {
+		p.mistake(0, "the gzip file is damaged, or not complete: %v", packed.damage)
+	}
 	p.findDuplicateKeys()
 	if len(p.list.Jobs) == 0 && len(p.mistakes) == 0 {
 		p.mistake(0, "the list has no jobs")

@@ -96,6 +96,25 @@ func TestRead(t *testing.T) {
 			lines: []int{1},
 		},
 		{
+			name:  "variables in capitals, and colons in values",
+			text:  `{"Input_Path": "a.mov", "Variables": {"x": "a:b", "X": "c:d"}}`,
+			want:  []job.Spec{{InputPath: "a.mov", Variables: map[string]string{"x": "a:b", "X": "c:d"}}},
+			lines: []int{1},
+		},
+		{
+			name:  "a comment with quotes",
+			text:  "input_path,name\n#old.mov,\"Old\" (2010)\na.mov,A\n",
+			want:  []job.Spec{{InputPath: "a.mov", Name: "A"}},
+			lines: []int{3},
+		},
+		{
+			name:    "paths that begin like files of another kind",
+			text:    "ORCA/a.mov\nPAR1/b.mov\n",
+			options: joblist.Options{Format: joblist.Paths},
+			want:    []job.Spec{{InputPath: "ORCA/a.mov"}, {InputPath: "PAR1/b.mov"}},
+			lines:   []int{1, 2},
+		},
+		{
 			name:  "more lines before the header than one look has",
 			text:  strings.Repeat("\n# a comment\n", 20_000) + "input_path\na.mov\n",
 			want:  []job.Spec{{InputPath: "a.mov"}},
@@ -145,6 +164,20 @@ func TestReadNamesEveryMistake(t *testing.T) {
 titles.csv:6: 2 fields, and the header names 3: too few
 titles.csv:7: bare " in non-quoted-field; put a field that contains a quote in quotes, and write the quote inside twice
 titles.csv:8: input_path: byte 1, 0xE4, is not UTF-8: save the list as "CSV UTF-8", or say which charset it has, with --list-charset`,
+		},
+		{
+			name:    "variables with two values",
+			options: joblist.Options{ForTemplate: true},
+			text: `{"variables": {"x": "1", "y": ":", "x": "2"}}` + "\n" +
+				`{"var:x": "1", "variables": {"x": "2"}}` + "\n" + `{"Variables": {"x": "1"}, "var:x": "2"}`,
+			want: `titles.csv:1: variables: "x" appears twice
+titles.csv:2: the fields "var:x" and "variables" both have var:x
+titles.csv:3: the fields "Variables" and "var:x" are both var:x`,
+		},
+		{
+			name: "a comment whose quote does not end, which may have jobs in it",
+			text: "input_path,name\n#,\"old\na.mov,A\nb.mov,\"B\"\n",
+			want: `titles.csv:2: extraneous or missing " in quoted-field; write a quote inside a quoted field twice`,
 		},
 		{
 			name: "half a character",
@@ -216,7 +249,7 @@ titles.csv:7: want one JSON object for each job
 titles.csv:8: byte 18, 0xE4, is not UTF-8: save the list as "CSV UTF-8", or say which charset it has, with --list-charset
 titles.csv:9: name: want text in quotes, got true
 titles.csv:10: a text has no quote at its end
-titles.csv:11: a field appears twice
+titles.csv:11: the field "name" appears twice
 titles.csv:12: the fields "Name" and "name" are both name
 titles.csv:14: want one JSON object for each job: invalid character '"' after object key
 titles.csv:16: the array that begins here has no ] at its end: is the list complete?

@@ -76,7 +76,7 @@ func (o *objectReader) object(found jsonObject) {
 		return
 	}
 	if len(object) < found.members {
-		o.mistake(line, "a field appears twice")
+		o.mistake(line, "the field %s appears twice", excerpt(repeatedField(found.text)))
 		return
 	}
 	clear(o.from)
@@ -96,8 +96,8 @@ func (o *objectReader) object(found jsonObject) {
 			o.names[name] = true
 		}
 		switch {
-		case name == "variables" && (field == "" || field == ignored) && o.columns.lookUp(name) == nil:
-			o.variables(&spec, object[name], line)
+		case fold(name) == "variables" && (field == "" || field == ignored) && o.columns.lookUp(name) == nil:
+			o.variables(&spec, name, object[name], line)
 		case field == ignored:
 		case field == "":
 			foreign = true
@@ -151,20 +151,50 @@ func (o *objectReader) suggestFor(object map[string]json.RawMessage) {
 	o.suggestColumns(names, row)
 }
 
-// variables reads the field named variables.
-func (o *objectReader) variables(spec *job.Spec, value json.RawMessage, line int) {
+// variables reads the field variables, which the object calls in.
+func (o *objectReader) variables(spec *job.Spec, in string, value json.RawMessage, line int) {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(value, &object); err != nil {
 		o.mistake(line, `variables: want an object of texts, such as {"title": "Sintel"}`)
 		return
 	}
-	for _, name := range slices.Sorted(maps.Keys(object)) {
-		if name == "" {
-			o.mistake(line, "variables: a variable has no name")
-			continue
+	if bytes.Count(value, []byte{':'}) > len(object) { // else no variable is there twice
+		if name := repeatedField(value); name != "" {
+			o.mistake(line, "variables: %s appears twice", excerpt(name))
+			return
 		}
-		o.value(spec, VariablePrefix+name, object[name], line)
 	}
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		switch field := VariablePrefix + name; {
+		case name == "":
+			o.mistake(line, "variables: a variable has no name")
+		case o.from[field] != "":
+			o.mistake(line, "the fields %q and %q both have %s", o.from[field], in, field)
+		default:
+			o.from[field] = in
+			o.value(spec, field, object[name], line)
+		}
+	}
+}
+
+// repeatedField is the first field that a JSON object has twice; empty if there is none.
+func repeatedField(object []byte) string {
+	seen := map[string]bool{}
+	d := json.NewDecoder(bytes.NewReader(object))
+	for _, err := d.Token(); err == nil && d.More(); {
+		var name json.Token
+		if name, err = d.Token(); err != nil {
+			break
+		}
+		text, _ := name.(string)
+		if seen[text] {
+			return text
+		}
+		seen[text] = true
+		var skipped json.RawMessage
+		err = d.Decode(&skipped)
+	}
+	return ""
 }
 
 // value reads the value of a field. A null counts as a missing field. A number is its text as it is

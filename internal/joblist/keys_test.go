@@ -39,6 +39,26 @@ func TestFillKeys(t *testing.T) {
 		t.Errorf("%d jobs got another key", n)
 	}
 
+	// Clips of one film have one output path. So many take no time to speak of, and no key is too long.
+	for _, film := range []string{"film.mov", long + ".mov"} {
+		const clips = 100_000
+		list, err := joblist.Read(strings.NewReader("input_path,var:start\n"+strings.Repeat(film+",1\n", clips)), joblist.Options{ForTemplate: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		list.FillKeys()
+		seen := map[string]bool{}
+		for _, j := range list.Jobs {
+			if seen[j.Key] || len(j.Key) > 200 {
+				t.Fatalf("key %q is taken, or too long", j.Key)
+			}
+			seen[j.Key] = true
+		}
+		if film == "film.mov" && (list.Jobs[0].Key != "film" || list.Jobs[1].Key != "film+" || list.Jobs[clips-1].Key != "film+99999") {
+			t.Errorf("keys %q, %q to %q", list.Jobs[0].Key, list.Jobs[1].Key, list.Jobs[clips-1].Key)
+		}
+	}
+
 	list, err = joblist.Read(strings.NewReader("var:title\none\n\ntwo\n"), joblist.Options{ForTemplate: true})
 	if err != nil {
 		t.Fatal(err)
