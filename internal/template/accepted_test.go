@@ -70,6 +70,11 @@ func TestAccepted(t *testing.T) {
 	for _, tt := range []struct{ name, source, want string }{
 		{"as it is", ordinary, `"full":{"properties":{"name":"full","height":1080,"bitrate":4500000}}`},
 		{"line ends of Windows", "\ufeff" + strings.ReplaceAll(ordinary, "\n", "\r\n"), `"encodingMode":"THREE_PASS"`},
+		{
+			"line ends of Windows within quotes", strings.ReplaceAll(change(t, "name: full", "name: \"one\n            two\\\n            three\"\n          description: 'a\n\n            b'"), "\n", "\r\n"),
+			`"name":"one twothree","description":"a\nb"`,
+		},
+		{"line ends of old Macs", strings.ReplaceAll(ordinary, "\n", "\r"), `"encodingMode":"THREE_PASS"`},
 		{"a directive and an end", "%YAML 1.1\n---\n" + ordinary + "...\n", `"type":"VOD"`},
 		{"an empty document behind", ordinary + "---\n", `"type":"VOD"`},
 		{"a plain ${", change(t, "/{width}", "/$${literal}/{width}"), `"outputPath":"out/a/${literal}/{width}_{bitrate}_{uuid}/"`},
@@ -145,6 +150,9 @@ func TestRefused(t *testing.T) {
 		{"a text for a list", change(t, "            streams:\n              - streamId: $/encodings/film/streams/picture\n", "            streams: $/encodings/film/streams/picture\n"), "line 33: " + muxing + ".streams: want a list, one entry per line that begins with -"},
 		{"a required key", change(t, "            segmentLength: 4\n", ""), "line 32: " + muxing + ": segmentLength is missing"},
 		{"a name with a dot", change(t, "        segments:", "        seg.ments:"), "line 31: encodings.film.muxings.fmp4.seg.ments: the name of a resource may have letters, digits, _ and -"},
+		{"another charset, whose letters would be lost", change(t, "name: full", "name: f\xfcll"), "line 14: byte 0xFC is not UTF-8: save the file in UTF-8"},
+		{"another charset in a comment of a file with line ends of old Macs", strings.ReplaceAll("# \ufffd\n# \xe4\n", "\n", "\r") + ordinary, "line 2: byte 0xE4 is not UTF-8: save the file in UTF-8"},
+		{"UTF-16", "\xff\xfem\x00e\x00", "line 1: byte 0xFF is not UTF-8: save the file in UTF-8"},
 		{"an unknown tag", change(t, "4500000", "!env BITRATE"), "line 16: !env: unknown tag; leave it out, values of the job come in by variables such as ${input_path}"},
 		{"another directive", "%TAG ! tag:example.com,2000:\n---\n" + ordinary, "line 1: %TAG: the only directive that a template can have is %YAML"},
 		{"braces", change(t, "${input_path}", "{{ input.path }}"), "line 27: {{...}} is not filled in; variables are written ${input_path}, ${output_path} or ${var:NAME}"},

@@ -118,4 +118,15 @@ func TestLimitedVariables(t *testing.T) {
 			t.Errorf("violations (-want +got):\n%s", diff)
 		}
 	}
+	// What the template may have itself with AllowUnknown, jobs may put into it.
+	parsed, mistakes := template.Parse(job.Template{Text: source, AllowUnknown: true})
+	if len(mistakes) > 0 {
+		t.Fatal(mistakes)
+	}
+	s := values().Job
+	s.Variables = map[string]string{"region": "AWS_MARS_1", "height": "1080.5", "b": "99"}
+	want := []job.Violation{{Field: "variables.height", Message: "configurations.video.h264.full.properties.height: want a whole number, not 1080.5"}}
+	if diff := cmp.Diff(want, parsed.Check(s)); diff != "" {
+		t.Errorf("violations with AllowUnknown (-want +got):\n%s", diff)
+	}
 }

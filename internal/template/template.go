@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 
@@ -41,6 +42,9 @@ func (m Mistake) String() string { return fmt.Sprintf("line %d: %s", m.Line, m.T
 // mistake, unless t.AllowUnknown is true: then it is a warning, see [Template.Warnings].
 func Parse(t job.Template) (*Template, []Mistake) {
 	r := newReader(t)
+	if mistakes := checkEncoding(t.Text); mistakes != nil {
+		return nil, mistakes
+	}
 	r.read(t)
 	return r.finish(append(r.mistakes, r.refused...))
 }
@@ -56,7 +60,7 @@ func ParseStored(t job.Template) (*Template, []Mistake) {
 
 // read reads a template as far as that is possible.
 func (r *reader) read(t job.Template) {
-	root := r.parse(strings.TrimPrefix(t.Text, "\ufeff"))
+	root := r.parse(unixLines.Replace(strings.TrimPrefix(t.Text, "\ufeff")))
 	if len(r.mistakes) > 0 && root == nil {
 		return
 	}
@@ -77,6 +81,25 @@ func (r *reader) read(t job.Template) {
 	if n := len(r.Variables()); n > job.MaxVariables {
 		r.addMistake("$", "uses %d variables of jobs; a job can have %d", n, job.MaxVariables)
 	}
+}
+
+// unixLines replaces the line ends of other systems. YAML takes each for the same, and the library does not
+// within quotes.
+var unixLines = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
+// checkEncoding finds the first byte that is not UTF-8, in whose place the library would put another character
+// without a word.
+func checkEncoding(text string) []Mistake {
+	text, line := unixLines.Replace(text), 1
+	for at, c := range text {
+		switch {
+		case c == '\n':
+			line++
+		case c == utf8.RuneError && !strings.HasPrefix(text[at:], string(utf8.RuneError)):
+			return []Mistake{{line, fmt.Sprintf("byte 0x%02X is not UTF-8: save the file in UTF-8", text[at])}}
+		}
+	}
+	return nil
 }
 
 // encodingKey is the key of the first encoding; empty if there is none.

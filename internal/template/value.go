@@ -297,8 +297,12 @@ func (r *reader) checkVariables(text string, f *rule, path string) {
 	case anyValue:
 		return
 	}
-	if f.kind == intValue || f.words != nil || f.min != nil || f.max != nil {
-		r.limited = append(r.limited, limitedText{t, f, strings.TrimPrefix(path, "$.")})
+	limits := *f
+	if r.allowUnknown {
+		limits.words, limits.min, limits.max = nil, nil, nil
+	}
+	if limits.kind == intValue || limits.words != nil || limits.min != nil || limits.max != nil {
+		r.limited = append(r.limited, limitedText{t, &limits, strings.TrimPrefix(path, "$.")})
 	}
 }
 
