@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/csv"
 	"errors"
 	"strings"
 
@@ -115,7 +116,8 @@ func listRemedy(flags []string) *stokerv1.JobList {
 		}
 	case "--list-columns":
 		columns := map[string]string{}
-		for column := range strings.SplitSeq(value, ",") {
+		pairs, _ := csv.NewReader(strings.NewReader(value)).Read() // as the flag is read; joblist has written it
+		for _, column := range pairs {
 			if at := strings.LastIndexByte(column, '='); at > 0 {
 				columns[column[:at]] = column[at+1:]
 			}

@@ -110,6 +110,8 @@ func openList(req *stokerv1.SubmitBatchRequest) (*submittedList, error) {
 	}
 	if l.options.Charset, err = joblist.ParseCharset(m.GetCharset()); err != nil {
 		found.add(listField+".charset", "%s", err.Error())
+	} else if m.GetText() != "" && l.options.Charset.Converts() {
+		found.add(listField+".charset", "is for data: text has no charset of its own")
 	}
 	return l, found.err()
 }

@@ -90,6 +90,15 @@ func TestCheckList(t *testing.T) {
 		{name: "another charset that is named", list: &stokerv1.JobList{
 			Content: &stokerv1.JobList_Data{Data: []byte("input_path\nM\xe4dchen.mov\n")}, Charset: "latin1",
 		}, jobs: 1, sample: "2 Mädchen.mov -> Mädchen\n"},
+		{
+			name: "a column with quotes in its name", list: textList("\"\"\"Master\"\"\",Size\nin/a.mov,17\n"),
+			mistakes: "1 : no column is known: the columns are key, name, input_path, output_path and var:<name>; it reads \"\\\"\\\"\\\"Master\\\"\\\"\\\",Size\"\n",
+			lines:    "1 \"\"\"Master\"\"\",Size\n", remedy: &stokerv1.JobList{Columns: map[string]string{`"Master"`: "input_path"}},
+		},
+		{
+			name: "a gzip file that is cut off", list: dataList(packed(t, []byte("input_path\npacked.mov\n"))[:30]),
+			mistakes: "0 : the gzip file is damaged, or not complete: unexpected EOF\n",
+		},
 		{name: "a workbook", list: dataList([]byte("PK\x03\x04...")), mistakes: "0 : this is a workbook, or another zip file: save the list as \"CSV UTF-8\"\n"},
 		{
 			name: "a template", list: textList("input_path,output_path,var:title,var:seconds\na.mov,a,A,1\nb.mov,b,B,x\n"), change: template, jobs: 2,
@@ -199,6 +208,12 @@ func TestCheckListRefuses(t *testing.T) {
 			}}},
 			"submission.list.columns: File=inputpath: \"inputpath\" is no field of a job; did you mean \"input_path\"?\n" +
 				"submission.list.charset: klingon: unknown charset; known are utf-8, utf-16, latin1, windows-1252, macintosh, cp850, shift_jis, gbk and others\n",
+		},
+		{
+			"a charset of a text", &stokerv1.CheckListRequest{Submission: &stokerv1.SubmitBatchRequest{List: &stokerv1.JobList{
+				Content: &stokerv1.JobList_Text{Text: "input_path\nété.mov\n"}, Charset: "latin1",
+			}}},
+			"submission.list.charset: is for data: text has no charset of its own\n",
 		},
 		{
 			"a profile", &stokerv1.CheckListRequest{Submission: &stokerv1.SubmitBatchRequest{

@@ -41,6 +41,9 @@ func ParseCharset(name string) (Charset, error) {
 	return Charset{name: name, encoding: found}, nil
 }
 
+// Converts reports whether a list in the charset has to be converted to UTF-8.
+func (c Charset) Converts() bool { return c.encoding != nil }
+
 const byteOrderMark = "\ufeff"
 
 // text is how a list is encoded, as open has found.
