@@ -47,7 +47,7 @@ func (c *cli) addJobs(ctx context.Context, conn *client.Client, flags listFlags,
 	if !takesJobs(b) {
 		return usagef("%s is %s: only a batch that was submitted with --keep-open, and is not closed, takes more jobs", ui.BatchTitle(b), batchState(b))
 	}
-	flags.forTemplate = b.GetTemplate() != ""
+	flags.forTemplate = b.GetProfile() == "" // a template of the batch's own has no name; of a recipe the server asks for input paths
 	vars, err := flags.variables()
 	if err != nil {
 		return err

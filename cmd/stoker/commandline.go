@@ -2,7 +2,9 @@ package main
 
 import (
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // commandLine is the arguments of a process, to tell the user a similar command.
@@ -36,6 +38,17 @@ func (l commandLine) with(flag, value string) string {
 // without is the command line of this process without a flag that has no value, quoted for a shell.
 func (l commandLine) without(flag string) string {
 	return slices.DeleteFunc(slices.Clone(l), func(arg string) bool { return arg == flag }).again(false)
+}
+
+// notUTF8 shows the words that are not UTF-8; empty if all are.
+func (l commandLine) notUTF8() string {
+	var words []string
+	for _, arg := range l {
+		if !utf8.ValidString(arg) {
+			words = append(words, strconv.Quote(arg))
+		}
+	}
+	return strings.Join(words, " or ")
 }
 
 // shellQuote quotes a word for a POSIX shell, if it needs quotes.

@@ -100,6 +100,9 @@ func (c *cli) exitStatus(ctx context.Context, err error) (code int, text, below 
 		return exitUnreachable, lostAnswerText(c.connection.Server, lost), ""
 	}
 	if s, ok := errors.AsType[statusError](err); ok {
+		if wrong := c.args.notUTF8(); wrong != "" && s.GRPCStatus().Code() == codes.Internal && strings.HasPrefix(s.GRPCStatus().Message(), "grpc: error while marshaling") {
+			return exitUsage, wrong + " is not UTF-8, in which everything is that a server is told: type it in a terminal with UTF-8", ""
+		}
 		code, text, below = statusExit(c.connection.Server, s.GRPCStatus())
 		if s.GRPCStatus().Code() == codes.Unauthenticated && !c.connection.showsProof(c.getenv) {
 			text += "; none was shown: name the file of a token with --token-file"

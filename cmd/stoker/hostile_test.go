@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -162,6 +163,17 @@ func TestHostileLog(t *testing.T) {
 		hostile.CheckPrintable(t, log.String())
 		if !strings.Contains(log.String(), "INJECTED") || strings.Count(log.String(), "\n") != 1 {
 			t.Errorf("the log has no line with the text in it: %q", log.String())
+		}
+	}
+}
+
+// A terminal with another charset cannot say everything to a server, and is told so.
+func TestArgumentsThatAreNotUTF8(t *testing.T) {
+	address := serve(t, &fake{})
+	for _, args := range [][]string{{"submit", "-", "--label", "a=\xe9"}, {"find", "\xe9"}} {
+		got := command{stdin: "input_path\na.mov\n"}.run(t.Context(), append(args, "--server", address)...)
+		if want := fmt.Sprintf("stoker: %q is not UTF-8", args[len(args)-1]); got.code != exitUsage || !strings.HasPrefix(got.stderr, want) {
+			t.Errorf("%q: exit code %d, printed %q, want %s", args, got.code, got.stderr, want)
 		}
 	}
 }

@@ -61,7 +61,7 @@ func (c *cli) locateViolations(err error, list *joblist.List, specs []*stokerv1.
 	}
 	lines := make([]string, len(violations))
 	for i, v := range violations {
-		lines[i] = locate(v, list, specs, flags.inline)
+		lines[i] = locate(v, list, specs, flags.inline).String()
 	}
 	total := client.ViolationCount(err)
 	in := " in " + output.Plural(int64(len(list.Lines)), "line")
@@ -70,22 +70,27 @@ func (c *cli) locateViolations(err error, list *joblist.List, specs []*stokerv1.
 
 // locate is a violation with its place: the line and column of the list, with the value that stands there, or
 // the line of the template, or the flag.
-func locate(v client.Violation, list *joblist.List, specs []*stokerv1.JobSpec, inline inlineTemplate) string {
+func locate(v client.Violation, list *joblist.List, specs []*stokerv1.JobSpec, inline inlineTemplate) located {
 	where, column, ok := locateJob(v.Field, list)
 	if !ok {
 		v = locateFlag(inline.locate(v))
-		return v.Field + ": " + locateText(v.Message, list)
+		return located{v.Field, locateText(v.Message, list)}
 	}
 	text := locateText(v.Message, list)
 	if column == "" {
-		return where + ": " + text
+		return located{where, text}
 	}
 	// What looks like an address may have a password in it.
 	if value := specValue(v.Field, specs); value != "" && !strings.Contains(text, value) && !strings.Contains(value, "://") && !strings.Contains(value, "@") {
 		column = fmt.Sprintf("%s %q", column, shortened(value))
 	}
-	return where + ": " + column + ": " + text
+	return located{where, column + ": " + text}
 }
+
+// located is what is said of a place.
+type located struct{ where, text string }
+
+func (l located) String() string { return l.where + ": " + l.text }
 
 // locateFlag names the flag in place of the field of a request that it sets.
 func locateFlag(v client.Violation) client.Violation {

@@ -25,11 +25,16 @@ func TestOutputFolder(t *testing.T) {
 	}
 	mustRun(t, c, "submit "+first+" --keep-open --template-file ../../examples/templates/mp4-download.yaml --output-folder kids/2026 --var file=feature")
 	mustRun(t, c, "add 1 "+more+" --output-folder late --var file=later")
+	noInput := filepath.Join(dir, "no-input.csv") // the server says which jobs need one: of a template that it has no name for
+	if err := os.WriteFile(noInput, []byte("key,output_path\nd,in/d\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for args, want := range map[string]string{
 		"submit " + first + " --output-folder /kids":                 "--output-folder: ",
 		"submit " + first + " --var file=feature":                    "--var is for --template or --template-file: profiles have no variables",
 		"submit " + first + " --template mp4-download --var other=x": "mp4-download",
 		"add 1 " + more + " --var other=x":                           "--var other: ",
+		"add 1 " + noInput + " --var file=x":                         "no-input.csv:2: input_path: is required: the template uses ${input_path}",
 	} {
 		if got := c.run(t.Context(), strings.Fields(args)...); got.code != exitUsage || !strings.Contains(got.stderr, want) {
 			t.Errorf("%s: %+v, want %q", args, got, want)

@@ -100,6 +100,15 @@ func TestPlanWithTemplate(t *testing.T) {
 	}
 }
 
+// manyOdd is n paths with a blank at the end.
+func manyOdd(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "\"films/%d.mov \"\n", i)
+	}
+	return b.String()
+}
+
 // The jobs of a plan are held to the rules of the server, which is not asked.
 func TestPlanChecksTheJobs(t *testing.T) {
 	plan := func(list string) result {
@@ -116,6 +125,10 @@ stoker: 2 mistakes; nothing was planned
 `
 	if got.code != exitUsage || got.stdout != "" || got.stderr != want {
 		t.Errorf("exit code %d, %q; want\n%s", got.code, got.stderr, want)
+	}
+	got = plan("input_path\n" + manyOdd(130))
+	if got.code != exitOK || strings.Count(got.stderr, "\n") != maxWarnings+1 || !strings.HasSuffix(got.stderr, "\nwarning: and 30 more\n") {
+		t.Errorf("exit code %d, %q; want %d of 130 warnings", got.code, got.stderr, maxWarnings)
 	}
 	got = plan(`[{"input_path": "films/b.mov "}, {"input_path": "films/B.mov"}]`)
 	const odd = `standard input:1, job 1: warning: input_path: "films/b.mov " ends with a blank, which is kept

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
@@ -107,11 +106,11 @@ func (c *cli) checkJobs(p *planFlags, list *joblist.List) error {
 	for first := 0; first < len(list.Jobs); first += job.MaxRequestJobs {
 		part := list.Part(first, min(first+job.MaxRequestJobs, len(list.Jobs)))
 		specs := jobSpecs(part)
-		odd, err := server.CheckJobs(p.options.Batch, specs)
+		odd, total, err := server.CheckJobs(p.options.Batch, specs)
 		if invalid, ok := errors.AsType[*job.InvalidError](err); ok {
 			lines := make([]string, len(invalid.Violations))
 			for i, v := range invalid.Violations {
-				lines[i] = locate(client.Violation{Field: v.Field, Message: v.Message}, part, specs, p.inline)
+				lines[i] = locate(client.Violation{Field: v.Field, Message: v.Message}, part, specs, p.inline).String()
 			}
 			total := len(lines) + invalid.More
 			return mistakeError(lines, total, mistakeSummary(total, "", p.nothing))
@@ -122,11 +121,12 @@ func (c *cli) checkJobs(p *planFlags, list *joblist.List) error {
 		for i := range part.Jobs {
 			part.Jobs[i].OutputPath = specs[i].GetOutputPath()
 		}
-		for _, w := range odd {
-			line := locate(client.Violation{Field: w.GetField(), Message: w.GetMessage()}, part, specs, p.inline)
-			where, text, _ := strings.Cut(line, ": ")
-			all.add([]client.Warning{{Field: where, Message: text}}, 1)
+		found := make([]client.Warning, len(odd))
+		for i, w := range odd {
+			l := locate(client.Violation{Field: w.GetField(), Message: w.GetMessage()}, part, specs, p.inline)
+			found[i] = client.Warning{Field: l.where, Message: l.text}
 		}
+		all.add(found, total)
 	}
 	c.printWarnings(all, list, nil, p.inline)
 	return nil

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"strings"
-
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/joblist"
@@ -25,8 +23,8 @@ func (w *warnings) add(list []client.Warning, total int64) {
 // printWarnings prints warnings to standard error. A warning about a job names its line in the list.
 func (c *cli) printWarnings(all warnings, list *joblist.List, specs []*stokerv1.JobSpec, inline inlineTemplate) {
 	for _, w := range all.first {
-		where, text, _ := strings.Cut(locate(client.Violation(w), list, specs, inline), ": ")
-		c.note("%s: warning: %s", where, text)
+		l := locate(client.Violation(w), list, specs, inline)
+		c.note("%s: warning: %s", l.where, l.text)
 	}
 	if more := all.total - int64(len(all.first)); more > 0 {
 		c.note("warning: and %d more", more)

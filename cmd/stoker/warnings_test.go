@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -30,5 +33,17 @@ warning: and 3 more
 ` + sample.BatchID + " night run: 2 jobs submitted\n"}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The name of a list is its own, whatever is in it.
+func TestWarningOfAListWithAColon(t *testing.T) {
+	list := filepath.Join(t.TempDir(), "night: 2.csv")
+	if err := os.WriteFile(list, []byte("key,input_path\na,a.mov\nb,b.mov\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := command{}.run(t.Context(), "submit", list, "--server", serve(t, oddAnswers{&fake{}}))
+	if want := "night: 2.csv:3: warning: key: \"b \" ends with a blank, which is kept\n"; !strings.HasPrefix(got.stderr, want) {
+		t.Errorf("printed %q, want %q first", got.stderr, want)
 	}
 }
