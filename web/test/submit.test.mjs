@@ -85,6 +85,17 @@ test("a pasted list, JSON Lines, and a label that is none", async (t) => {
   assert.ok(await page.getByRole("button", { name: /^Submit/ }).isDisabled());
 });
 
+test("an array of JSON on one line has all of its jobs on that line", async (t) => {
+  const page = await open(t, "#/submit");
+  const list = (...names) => JSON.stringify(names.map((name) => ({ key: name, input_path: `in/${name}.mov` })));
+  await drop(page, "array.json", list("a", "b", "c"));
+  await page.getByRole("row", { name: "1 c in/c.mov" }).waitFor();
+  await drop(page, "array.json", list("b", "d"));
+  await page.getByRole("row", { name: "1 d in/d.mov" }).waitFor();
+  assert.equal(await page.getByRole("row").count(), 3);
+  await page.getByRole("button", { name: "Submit 2 jobs" }).waitFor();
+});
+
 test("an output folder and values hold for the whole batch", async (t) => {
   const page = await open(t, "#/submit", { lost: true });
   await drop(page, "season.csv", "key,input_path,var:file\na,ok/a.mov,\nb,ok/b.mov,of b\n");
