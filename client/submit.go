@@ -82,6 +82,11 @@ func (c *Client) SubmitWith(ctx context.Context, req *stokerv1.SubmitBatchReques
 	if o.BatchID != "" {
 		return u.resume(ctx)
 	}
+	if hasTemplate(req) {
+		if err := u.checkTemplatePaths(ctx, req.GetJobs()); err != nil {
+			return nil, err
+		}
+	}
 	if b, err := u.validate(ctx); err != nil || req.GetValidateOnly() {
 		return b, err
 	}

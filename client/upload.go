@@ -62,9 +62,18 @@ func checkParts(req *stokerv1.SubmitBatchRequest) error {
 	for i, first := range duplicates(jobs, (*stokerv1.JobSpec).GetKey) {
 		wrong = append(wrong, Violation{jobField(i, "key"), fmt.Sprintf("%q is already the key of jobs[%d]", jobs[i].GetKey(), first)})
 	}
-	if req.GetTemplate() != "" || req.GetInlineTemplate() != nil {
-		return invalid(wrong, 0) // only the server knows whether jobs of the template may share an output path
+	if !hasTemplate(req) { // only the server knows whether jobs of a template may share an output path
+		wrong = append(wrong, sharedPaths(jobs)...)
 	}
+	return invalid(wrong, 0)
+}
+
+func hasTemplate(req *stokerv1.SubmitBatchRequest) bool {
+	return req.GetTemplate() != "" || req.GetInlineTemplate() != nil
+}
+
+// sharedPaths are the violations of jobs that have the output path of an earlier job.
+func sharedPaths(jobs []*stokerv1.JobSpec) (wrong []Violation) {
 	for i, first := range duplicates(jobs, outputPath) {
 		const already = "is written to by jobs[%d] already; one would overwrite the other"
 		if path := jobs[i].GetOutputPath(); path != "" {
@@ -76,7 +85,30 @@ func checkParts(req *stokerv1.SubmitBatchRequest) error {
 			})
 		}
 	}
-	return invalid(wrong, 0)
+	return wrong
+}
+
+// checkTemplatePaths refuses jobs of a template that share an output path, if the server does: it sees one part at a
+// time, and would notice when it works on the first ones. It is asked about a job and the same job once more.
+func (u *upload) checkTemplatePaths(ctx context.Context, jobs []*stokerv1.JobSpec) error {
+	for i, first := range duplicates(jobs, outputPath) {
+		again := proto.CloneOf(jobs[first])
+		again.Key = jobs[i].GetKey()
+		req := withoutJobs(u.head)
+		req.Jobs, req.ValidateOnly, req.KeepOpen = []*stokerv1.JobSpec{jobs[first], again}, true, true
+		_, err := u.client.batches.SubmitBatch(ctx, req)
+		bad := Violations(err)
+		refuses := func(index int, field string) bool {
+			return slices.ContainsFunc(bad, func(v Violation) bool { return v.Field == jobField(index, field) })
+		}
+		for _, field := range []string{"output_path", "input_path"} {
+			if refuses(1, field) && !refuses(0, field) {
+				return invalid(sharedPaths(jobs), 0)
+			}
+		}
+		break // what the server says of one path, it says of all
+	}
+	return nil
 }
 
 // outputPath is where a job of a profile or recipe writes to, as the server sees it.

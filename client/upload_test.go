@@ -21,6 +21,8 @@ type table struct {
 	jobs  map[string]bool
 	wrong map[string]bool // keys that are refused
 	more  int             // violations that a refusal counts, and does not list
+
+	distinct bool // two jobs of a request may not share an output path
 }
 
 func (tb *table) service() *service {
@@ -67,6 +69,10 @@ func (tb *table) check(req *stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error
 		if tb.wrong[j.GetKey()] {
 			add(fmt.Sprintf("jobs[%d].input_path", i), "is required")
 		}
+		same := func(other *stokerv1.JobSpec) bool { return other.GetOutputPath() == j.GetOutputPath() }
+		if tb.distinct && slices.ContainsFunc(req.GetJobs()[:i], same) {
+			add(fmt.Sprintf("jobs[%d].output_path", i), "is written to")
+		}
 	}
 	if len(bad.GetFieldViolations()) == 0 {
 		return &stokerv1.Batch{JobCount: int64(len(req.GetJobs())), Counts: &stokerv1.JobCounts{}}, nil
@@ -104,6 +110,33 @@ func TestSubmitInParts(t *testing.T) {
 			}
 		})
 	})
+	for _, tt := range []struct {
+		name     string
+		distinct bool
+		want     []string
+	}{
+		{"asks whether jobs of a template may share an output path", false, []string{"validate 2", "validate 5", "validate 5", "submit 5 open=true", "add 5", "close"}},
+		{"stores nothing if jobs of a template may not share an output path", true, []string{"validate 2"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tb := &table{jobs: map[string]bool{}, distinct: tt.distinct}
+			within(t, tb.service(), small, func(t *testing.T, c *client.Client) {
+				jobs := specs(10)
+				jobs[0].OutputPath, jobs[9].OutputPath = "shared/", "shared"
+				_, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: jobs, EncodeWith: &stokerv1.SubmitBatchRequest_Template{Template: "t"}})
+				var want []client.Violation
+				if tt.distinct {
+					want = []client.Violation{{Field: "jobs[9].output_path", Message: `"shared" is written to by jobs[0] already; one would overwrite the other`}}
+				}
+				if diff := cmp.Diff(want, client.Violations(err)); diff != "" {
+					t.Errorf("%v; violations (-want +got):\n%s", err, diff)
+				}
+				if diff := cmp.Diff(tt.want, tb.calls); diff != "" {
+					t.Errorf("calls (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
 	t.Run("tells what is wrong with the request once, and counts what the server does not list", func(t *testing.T) {
 		tb := &table{jobs: map[string]bool{}, wrong: map[string]bool{"k-1": true}, more: 7}
 		within(t, tb.service(), small, func(t *testing.T, c *client.Client) {
