@@ -366,7 +366,11 @@ func (s *submission) checkVariables(j *stokerv1.JobSpec, inputOK bool) {
 		const something = "refused"
 		spec.InputPath, spec.OutputPath = something, cmp.Or(spec.OutputPath, something)
 	}
-	if wrong := s.template.Check(spec); len(wrong) > 0 {
+	check := s.template.Check
+	if len(s.violations) >= maxViolations {
+		check = s.template.CheckBriefly // they are only counted
+	}
+	if wrong := check(spec); len(wrong) > 0 {
 		for _, v := range wrong {
 			if !s.addSharedMistake(v) {
 				s.add(s.writtenField(v.Field), "%s", v.Message)

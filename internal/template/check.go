@@ -120,7 +120,7 @@ func (r *reader) sectionIndex(section string) int {
 // childOf is the value of a key in a mapping; nil if the mapping does not have the key.
 func childOf(m yaml.MapSlice, key string) any {
 	for _, item := range m {
-		if fmt.Sprint(item.Key) == key {
+		if item.Key == key { // every key is a text
 			return item.Value
 		}
 	}
@@ -129,5 +129,5 @@ func childOf(m yaml.MapSlice, key string) any {
 
 // hasKey reports whether a mapping has a key, even one without a value.
 func hasKey(m yaml.MapSlice, key string) bool {
-	return slices.ContainsFunc(m, func(item yaml.MapItem) bool { return fmt.Sprint(item.Key) == key })
+	return slices.ContainsFunc(m, func(item yaml.MapItem) bool { return item.Key == key })
 }

@@ -13,7 +13,13 @@ import (
 
 // Check lists why the template cannot be filled in for a job; nil if it can. Fields are named as in
 // the API, relative to the job: "input_path", "variables.title".
-func (t *Template) Check(s job.Spec) []job.Violation {
+func (t *Template) Check(s job.Spec) []job.Violation { return t.check(s, spelling.Hint) }
+
+// CheckBriefly is Check for a job whose violations nobody reads: they lack the words that were probably meant, which
+// take long to find for many jobs.
+func (t *Template) CheckBriefly(s job.Spec) []job.Violation { return t.check(s, noHint) }
+
+func (t *Template) check(s job.Spec, findHint hintFunc) []job.Violation {
 	var list []job.Violation
 	add := func(v variable, format string, args ...any) {
 		violation := job.Violation{Field: v.field(), Message: fmt.Sprintf(format, args...)}
@@ -41,7 +47,7 @@ func (t *Template) Check(s job.Spec) []job.Violation {
 	for _, l := range t.limited {
 		filled, err := l.text.expand(v.valueOf)
 		if own := l.text.variables()[0]; err == nil && own.field() != "" {
-			if problem := l.check(filled); problem != "" {
+			if problem := l.check(filled, findHint); problem != "" {
 				add(own, "%s: %s", l.path, problem)
 			}
 		}
@@ -54,7 +60,7 @@ func (t *Template) Check(s job.Spec) []job.Violation {
 	own := t.Variables()
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if _, found := slices.BinarySearch(own, name); !found && !slices.Contains(t.unneeded, name) {
-			add(variable{textKind, name}, "the template has no variable %q%s", name, cmp.Or(spelling.Hint(name, own), "; "+listNames(own)))
+			add(variable{textKind, name}, "the template has no variable %q%s", name, cmp.Or(findHint(name, own), "; "+listNames(own)))
 		}
 	}
 	return list

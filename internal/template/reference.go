@@ -73,10 +73,15 @@ func (r *reader) resolve(ref reference, steps []string) bool {
 // undeclared refuses a reference to something that the template does not declare.
 func (r *reader) undeclared(ref reference, before []string, step string, m yaml.MapSlice) {
 	var names []string
-	for _, item := range m {
-		names = append(names, fmt.Sprint(item.Key))
+	if r.compared <= maxCompared {
+		for _, item := range m {
+			names = append(names, fmt.Sprint(item.Key))
+		}
 	}
 	hint := ""
+	if !r.mayCompare(step, names) {
+		names = nil
+	}
 	if closest := spelling.Closest(step, names); closest != "" {
 		hint = fmt.Sprintf("; did you mean %q?", "$/"+strings.Join(append(slices.Clone(before), closest), "/"))
 	}

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/stokerd/stoker/internal/template"
+	"github.com/stokerd/stoker/job"
 )
 
 // A template can come from anybody who may submit a batch. What is small as text and huge
@@ -72,5 +75,46 @@ func TestNotTooMuch(t *testing.T) {
 	}
 	if !strings.Contains(got, `"outputPath":"out/a/399"`) {
 		t.Errorf("the last muxing is missing in %d bytes", len(got))
+	}
+}
+
+// Names that are like others, and as many references to none of them, are compared for a hint only until that takes
+// long: this test would not end otherwise.
+func TestHintsAreBounded(t *testing.T) {
+	const like = "-and-a-long-part-that-all-of-them-have-in-common"
+	var text strings.Builder
+	text.WriteString("metadata: {type: VOD}\nfilters:\n  conform:\n")
+	for i := range 2_000 {
+		fmt.Fprintf(&text, "    f%d%s: {}\n", i, like)
+	}
+	text.WriteString("encodings:\n  e:\n    properties:\n      customData:\n")
+	for i := range 2_000 {
+		fmt.Fprintf(&text, "        - $/filters/conform/g%d%s\n", i, like)
+	}
+	_, mistakes := template.Parse(job.Template{Text: text.String()})
+	hints := 0
+	for _, m := range mistakes {
+		if strings.Contains(m.Text, "did you mean") {
+			hints++
+		}
+	}
+	if len(mistakes) < 2_000 || hints < 2 || hints > 100 {
+		t.Errorf("%d mistakes, %d of them with a hint; want hints for the first few", len(mistakes), hints)
+	}
+}
+
+// Beyond what is read of them, the mistakes of jobs are the same ones, and have no hints.
+func TestCheckBriefly(t *testing.T) {
+	parsed := parse(t, strings.Replace(ordinary, "AWS_EU_WEST_1", "${var:region}", 1))
+	s := values().Job
+	s.Variables = map[string]string{"region": "AWS_EU_WEST1", "regoin": "x"}
+	long, short := parsed.Check(s), parsed.CheckBriefly(s)
+	if len(long) != 2 || len(short) != 2 {
+		t.Fatalf("%v, %v", long, short)
+	}
+	for i := range long {
+		if short[i].Field != long[i].Field || !strings.Contains(long[i].Message, "did you mean") || strings.Contains(short[i].Message, "did you mean") {
+			t.Errorf("%v, briefly %v", long[i], short[i])
+		}
 	}
 }

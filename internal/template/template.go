@@ -10,6 +10,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/stokerd/stoker/internal/spelling"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -138,6 +139,7 @@ type reader struct {
 	lines        map[string]int  // line numbers by path, such as $.encodings.main
 	seen         map[string]bool // the values in texts, as they are written
 	references   []reference
+	compared     int       // what mayCompare has allowed so far, in letters times letters
 	mistakes     []Mistake // with which the template cannot be filled in
 	refused      []Mistake // with which the template is not accepted
 }
@@ -146,6 +148,26 @@ func newReader(t job.Template) *reader {
 	r := &reader{allowUnknown: t.AllowUnknown, lines: map[string]int{}, seen: map[string]bool{}}
 	r.declared = t.Variables
 	return r
+}
+
+// maxCompared is how much mayCompare allows, which takes a second or two.
+const maxCompared = 20_000_000
+
+// mayCompare reports whether a word may be compared with others for a hint. With thousands of names in a template,
+// and as many that are none of them, that would take minutes.
+func (r *reader) mayCompare(word string, known []string) bool {
+	for _, k := range known {
+		r.compared += len(word) * len(k)
+	}
+	return r.compared <= maxCompared
+}
+
+// hint is [spelling.Hint], as long as that does not take long.
+func (r *reader) hint(word string, known []string) string {
+	if !r.mayCompare(word, known) {
+		return ""
+	}
+	return spelling.Hint(word, known)
 }
 
 // addMistake notes a mistake in the value at a path with which the template cannot be filled in, or

@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
-
-	"github.com/stokerd/stoker/internal/spelling"
 )
 
 // readValue turns a node into a value of the document, and checks it against what the outline says.
@@ -108,10 +106,11 @@ func (r *reader) unknownKey(at, path string, e entry, s *shape) {
 	case key == "live" && strings.Count(path, ".") == 2 && strings.HasPrefix(path, "$.encodings."):
 		return // checkEncoding says more
 	}
-	hint := spelling.Hint(key, s.keyNames())
+	names := s.keyNames()
+	hint := r.hint(key, names)
 	if hint == "" {
 		const few = 12
-		if names := s.keyNames(); len(names) > 0 && len(names) <= few {
+		if len(names) > 0 && len(names) <= few {
 			hint = "; the keys here are " + strings.Join(names, ", ")
 		}
 	}
@@ -250,17 +249,23 @@ func (f *rule) checkBounds(n json.Number) string {
 
 // checkWord checks a text against the values that its key can have.
 func (r *reader) checkWord(text string, f *rule, path string) {
-	if problem := f.checkWord(text); problem != "" {
+	if problem := f.checkWord(text, r.hint); problem != "" {
 		r.unknown(path, "%s", problem)
 	}
 }
 
+// hintFunc is a [spelling.Hint] that may give none.
+type hintFunc func(word string, known []string) string
+
+// noHint gives no hint.
+func noHint(string, []string) string { return "" }
+
 // checkWord returns what is wrong with a text; "" if nothing is.
-func (f *rule) checkWord(text string) string {
+func (f *rule) checkWord(text string, findHint hintFunc) string {
 	if f.words == nil || slices.Contains(f.words, text) {
 		return ""
 	}
-	hint := spelling.Hint(text, f.words)
+	hint := findHint(text, f.words)
 	if whole := strings.TrimSuffix(text, ".0"); slices.Contains(f.words, whole) {
 		hint = fmt.Sprintf("; did you mean %q?", whole)
 	}
@@ -314,9 +319,9 @@ type limitedText struct {
 }
 
 // check returns what is wrong with a filled-in value; "" if nothing is.
-func (l limitedText) check(filled string) string {
+func (l limitedText) check(filled string, findHint hintFunc) string {
 	if l.f.kind == textValue {
-		return l.f.checkWord(filled)
+		return l.f.checkWord(filled, findHint)
 	}
 	number, ok := parseNumber(filled)
 	if !ok {
