@@ -76,7 +76,7 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config, load func() (*confi
 	level.Set(cfg.LogLevel)
 	tail := service.NewLogTail()
 	handler := newLogHandler(io.MultiWriter(tail, c.stderr), cfg, level) // a report has the lines that cannot be printed
-	defer func() { _ = handler.Close() }() // a log that cannot be written cannot say so
+	defer func() { _ = handler.Close() }()                               // a log that cannot be written cannot say so
 	log := slog.New(handler)
 	defer runtime.KeepAlive(tuneCollector())
 	s, err := service.New(ctx, cfg, log, &service.Process{Reloads: hangups(ctx), Load: load, LogLevel: level, LogTail: tail})
