@@ -122,7 +122,7 @@ func (n *Notifier) beginDueTo(ctx, sending context.Context, attempts *sync.WaitG
 	return n.store.NextDeliveryTime(ctx, e.Name, now)
 }
 
-// attempt makes one attempt and notes how it ended. What cannot be noted is done again.
+// attempt makes one attempt and notes how it ended. What was not noted when the process ends is done again.
 func (n *Notifier) attempt(ctx context.Context, e notification.Endpoint, d notification.Delivery) {
 	if d.Joining {
 		sealed, err := n.store.SealDelivery(ctx, d.Seq)
@@ -136,10 +136,9 @@ func (n *Notifier) attempt(ctx context.Context, e notification.Endpoint, d notif
 	if ctx.Err() != nil {
 		return // cut off: nobody knows whether it arrived
 	}
-	d, after, err := n.store.NoteAttempt(ctx, d, a)
+	d, after, err := n.note(ctx, d, a)
 	if err != nil {
-		n.waitAfterFailure(ctx, d, err)
-		return
+		return // it is sent again by the next process, unless it was deleted
 	}
 	switch d.State {
 	case notification.Delivered:
@@ -150,6 +149,18 @@ func (n *Notifier) attempt(ctx context.Context, e notification.Endpoint, d notif
 		n.counters.count(d.Event, OutcomeRetried)
 	}
 	n.logAttempt(e, after, d, a)
+}
+
+// note notes how an attempt has ended, and tries that again while the job table cannot be written: the message is not
+// sent once more because a disk is full.
+func (n *Notifier) note(ctx context.Context, d notification.Delivery, a notification.Attempt) (notification.Delivery, notification.Endpoint, error) {
+	for {
+		noted, e, err := n.store.NoteAttempt(ctx, d, a)
+		if err == nil || errors.Is(err, job.ErrNotFound) || ctx.Err() != nil {
+			return noted, e, err
+		}
+		n.waitAfterFailure(ctx, d, err)
+	}
 }
 
 // waitAfterFailure logs an error of the job table and waits a moment, unless the delivery has been deleted.

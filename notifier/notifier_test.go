@@ -118,6 +118,7 @@ type world struct {
 	key       notification.Key
 	receivers *receivers
 	accounts  atomic.Pointer[[]job.AccountStatus]
+	full      atomic.Bool // ends of attempts cannot be noted
 	notifier  *notifier.Notifier
 	stop      func() // stops the notifier and closes the job table
 }
@@ -138,7 +139,7 @@ func (w *world) start() {
 	w.store = jobtable.Open(w.t, w.path)
 	w.table = store.NewNotificationTable(w.store)
 	w.notifier = notifier.New(notifier.Config{
-		Store: w.table, Transport: w.receivers, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil)), UserAgent: "stoker/test",
+		Store: fullTable{w.table, &w.full}, Transport: w.receivers, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil)), UserAgent: "stoker/test",
 		Secrets: func(e notification.Endpoint, now time.Time) ([]notification.Secret, error) {
 			return w.key.Secrets(e.Keys, now)
 		},

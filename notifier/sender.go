@@ -9,10 +9,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -33,30 +35,32 @@ type sender struct {
 	secrets   func(notification.Endpoint, time.Time) ([]notification.Secret, error)
 	userAgent string
 	// What is connected to with allow_private is not used without.
-	public, private *http.Client
+	public, private http.RoundTripper
 }
 
 func newSender(c Config) *sender {
-	return &sender{secrets: c.Secrets, userAgent: c.UserAgent, public: newClient(c.Transport, false), private: newClient(c.Transport, true)}
+	return &sender{secrets: c.Secrets, userAgent: c.UserAgent, public: newTransport(c.Transport, false), private: newTransport(c.Transport, true)}
 }
 
-// newClient makes a client that connects to nothing but what [notification.CheckAddress] allows.
-func newClient(transport http.RoundTripper, allowPrivate bool) *http.Client {
-	if transport == nil {
-		dialer := &net.Dialer{Timeout: attemptTime / 2, Control: func(_, address string, _ syscall.RawConn) error {
-			to, err := netip.ParseAddrPort(address)
-			if err != nil {
-				return fmt.Errorf("connect to %s: %w", address, err)
-			}
-			return notification.CheckAddress(to.Addr(), allowPrivate)
-		}}
-		transport = &http.Transport{
-			DialContext: dialer.DialContext, TLSHandshakeTimeout: attemptTime / 2, ForceAttemptHTTP2: true,
-			TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, DisableCompression: true,
-			MaxIdleConnsPerHost: 1, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: maxAnswer,
-		}
+// newTransport makes what connects to nothing but what [notification.CheckAddress] allows, and follows no redirect.
+func newTransport(transport http.RoundTripper, allowPrivate bool) http.RoundTripper {
+	if transport != nil {
+		return transport
 	}
-	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	dialer := &net.Dialer{Timeout: attemptTime / 2, Control: func(_, address string, _ syscall.RawConn) error {
+		to, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return fmt.Errorf("connect to %s: %w", address, err)
+		}
+		return notification.CheckAddress(to.Addr(), allowPrivate)
+	}}
+	return &http.Transport{
+		DialContext: dialer.DialContext, TLSHandshakeTimeout: attemptTime / 2, ForceAttemptHTTP2: true,
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, DisableCompression: true,
+		MaxIdleConnsPerHost: 1, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: maxAnswer,
+		// A connection that has died is found out during the first attempt on it, and the next one takes another.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: attemptTime / 2, PingTimeout: attemptTime * 2 / 5},
+	}
 }
 
 // send makes one attempt.
@@ -85,6 +89,8 @@ func (s *sender) post(ctx context.Context, e notification.Endpoint, d *notificat
 	if err != nil {
 		return 0, err
 	}
+	var began atomic.Bool // the answer
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotFirstResponseByte: func() { began.Store(true) }})
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.URL, bytes.NewReader(body))
 	if err != nil {
 		return 0, err
@@ -94,11 +100,14 @@ func (s *sender) post(ctx context.Context, e notification.Endpoint, d *notificat
 	req.Header.Set(standardwebhooks.HeaderWebhookID, d.ID)
 	req.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
 	req.Header.Set(standardwebhooks.HeaderWebhookSignature, signatures)
-	client := s.public
+	transport := s.public
 	if e.AllowPrivate {
-		client = s.private
+		transport = s.private
 	}
-	resp, err := client.Do(req)
+	resp, err := transport.RoundTrip(req)
+	if err != nil && began.Load() {
+		return 0, errUnreadable // the error may quote the answer
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -129,6 +138,8 @@ func (s *sender) sign(e notification.Endpoint, id string, now time.Time, body []
 	}
 	return strings.Join(signatures, " "), nil
 }
+
+var errUnreadable = fmt.Errorf("the answer cannot be read: it is not HTTP, is cut off, or has more than %d KiB of headers", maxAnswer>>10)
 
 var errTimeout = fmt.Errorf("no answer within %v", attemptTime)
 

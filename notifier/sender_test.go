@@ -58,7 +58,16 @@ func TestAnswers(t *testing.T) {
 		}, ""},
 		{"headers without end", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Long", strings.Repeat("x", 100<<10))
-		}, "net/http: HTTP/1.x transport connection broken"},
+		}, "the answer cannot be read"},
+		{"no HTTP", func(w http.ResponseWriter, _ *http.Request) { answerRaw(w, "SSH-2.0-OpenSSH_9.9 s3cret\r\n") }, "the answer cannot be read"},
+		{"a header that is none", func(w http.ResponseWriter, _ *http.Request) {
+			answerRaw(w, "HTTP/1.1 200 OK\r\ns3cret\r\n\r\n")
+		}, "the answer cannot be read"},
+		{"a part of a header", func(w http.ResponseWriter, _ *http.Request) { answerRaw(w, "HTTP/1.1 200 OK\r\nX-") }, "the answer cannot be read"},
+		{"a redirect to nowhere", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", "http://[s3cret")
+			w.WriteHeader(http.StatusFound)
+		}, "answered 302"},
 		{"a redirect", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
 		}, "answered 307"},
@@ -74,7 +83,7 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("problem %q, want %q", a.Problem, tt.problem)
 			}
 			if strings.Contains(a.Problem, "s3cret") {
-				t.Errorf("the problem has the URL in it: %s", a.Problem)
+				t.Errorf("the problem has a part of the URL or of the answer in it: %s", a.Problem)
 			}
 			if took := time.Since(began); took > 9*time.Second { // an attempt may take 10 s
 				t.Errorf("took %v: more was read than 64 KiB", took)
@@ -84,6 +93,16 @@ func TestAnswers(t *testing.T) {
 	if n := elsewhere.Load(); n != 0 {
 		t.Errorf("%d redirects were followed", n)
 	}
+}
+
+// answerRaw answers with these bytes, and hangs up.
+func answerRaw(w http.ResponseWriter, text string) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	_, _ = io.WriteString(conn, text) // the caller may have hung up
+	_ = conn.Close()
 }
 
 // zeros is what compresses best.

@@ -263,3 +263,28 @@ func TestEndpointScope(t *testing.T) {
 		t.Errorf("the audit log has %v", entries)
 	}
 }
+
+// An endpoint with another URL has as much patience as a new one, and one with the same URL has not.
+func TestAnotherURLHasNotFailed(t *testing.T) {
+	w := newWorld(t, nil)
+	w.newEndpoint("ops")
+	table := store.NewNotificationTable(w.store)
+	_, err := table.UpdateEndpoint(t.Context(), "ops", func(e *notification.Endpoint) error {
+		e.FailingSince = time.Now().Add(-notification.DisableAfter)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		url   string
+		fails bool
+	}{{"https://example.com", true}, {"https://example.org", false}} {
+		updated, err := w.notifications().UpdateEndpoint(t.Context(), &stokerv1.UpdateEndpointRequest{
+			Endpoint: &stokerv1.NotificationEndpoint{Name: "ops", Url: tt.url}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"url"}},
+		})
+		if err != nil || (updated.GetEndpoint().GetFailingSince() != nil) != tt.fails {
+			t.Errorf("%s: %v, %v", tt.url, updated.GetEndpoint(), err)
+		}
+	}
+}

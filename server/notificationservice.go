@@ -103,7 +103,9 @@ type endpointField struct {
 
 var endpointFields = []endpointField{
 	{"url", func(e *notification.Endpoint, in *stokerv1.NotificationEndpoint, _ string, _ time.Time) {
-		e.URL = in.GetUrl()
+		if e.URL != in.GetUrl() { // which has not failed yet
+			e.URL, e.FailingSince = in.GetUrl(), time.Time{}
+		}
 	}},
 	{"events", func(e *notification.Endpoint, in *stokerv1.NotificationEndpoint, _ string, _ time.Time) {
 		e.Events = notification.DefaultEvents()

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -88,7 +88,8 @@ func (s bulkChanger) retryByID(ctx context.Context, ids []job.ID, validateOnly b
 	if validateOnly {
 		return bulkOutcome{jobs: int64(len(ids)), batches: int64(len(batches)), counts: &counts}, nil
 	}
-	var retried atomic.Int64
+	var mu sync.Mutex
+	retried := map[string]int64{} // by batch
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(retryWriters)
 	for _, id := range ids {
@@ -100,12 +101,17 @@ func (s bulkChanger) retryByID(ctx context.Context, ids []job.ID, validateOnly b
 			if err != nil {
 				return fmt.Errorf("retry job: %w", err)
 			}
-			retried.Add(1)
+			mu.Lock()
+			defer mu.Unlock()
+			retried[id.Batch]++
 			return nil
 		})
 	}
 	err = g.Wait()
-	return bulkOutcome{jobs: retried.Load(), batches: min(retried.Load(), int64(len(batches)))}, err
+	for _, n := range retried {
+		done.add(n)
+	}
+	return done, err
 }
 
 // retryByFilter retries or counts every job that the request selects. A request without a batch_id leaves out

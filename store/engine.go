@@ -114,6 +114,10 @@ type Reaper interface {
 	ReapDeliveries(ctx context.Context, before time.Time, limit int) (removed int64, err error)
 	// RemoveOldestDeliveries removes deliveries of an endpoint in one state, at most limit, the oldest first.
 	RemoveOldestDeliveries(ctx context.Context, endpoint string, state notification.DeliveryState, limit int) error
+	// RemoveDeliveriesOfOthers removes the deliveries of an endpoint that are about none of the accounts.
+	RemoveDeliveriesOfOthers(ctx context.Context, endpoint string, accounts []string) error
+	// RedateDeliveries has what is pending to an endpoint and due after a time be due at now.
+	RedateDeliveries(ctx context.Context, endpoint string, after, now time.Time) error
 }
 
 // Reader is everything that can be asked of a job table. Single rows that do not exist are

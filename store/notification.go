@@ -66,15 +66,20 @@ func (t NotificationTable) CreateEndpoint(ctx context.Context, e notification.En
 	})
 }
 
-// ConfigureEndpoints stores the endpoints of the configuration. They replace earlier ones of the same names. Those that
-// the configuration had before and has no longer are deleted. An endpoint that was disabled stays so, unless its URL
-// has changed.
+// ConfigureEndpoints stores the endpoints of the configuration. They replace those that it had before, and none that
+// somebody has made: for a name of these the error is an [EndpointTakenError], and nothing is stored. An endpoint that was
+// disabled stays so, unless its URL has changed.
 func (t NotificationTable) ConfigureEndpoints(ctx context.Context, configured []notification.Endpoint, now time.Time) error {
 	round(&now)
 	return writeOnly(ctx, t.s, endpointWrite("store the endpoints of the configuration"), func(u *unit) error {
 		list, err := u.lockedEndpoints()
 		if err != nil {
 			return err
+		}
+		for _, e := range configured { // before anything is collected
+			if slices.ContainsFunc(list, func(o notification.Endpoint) bool { return o.Name == e.Name && !o.Configured }) {
+				return &EndpointTakenError{Name: e.Name}
+			}
 		}
 		for _, old := range list {
 			if old.Configured && !slices.ContainsFunc(configured, func(e notification.Endpoint) bool { return e.Name == old.Name }) {
@@ -85,6 +90,9 @@ func (t NotificationTable) ConfigureEndpoints(ctx context.Context, configured []
 			e.Configured, e.Keys, e.CreatedBy, e.CreateTime, e.UpdateTime = true, nil, "", now, now
 			if at := slices.IndexFunc(list, func(o notification.Endpoint) bool { return o.Name == e.Name }); at >= 0 {
 				old := list[at]
+				if err := u.forgetAccounts(&old, &e); err != nil {
+					return err
+				}
 				e.CreateTime, e.LastSuccessTime = old.CreateTime, old.LastSuccessTime
 				if old.URL == e.URL {
 					e.Disabled, e.DisabledReason, e.DisabledTime, e.FailingSince = old.Disabled, old.DisabledReason, old.DisabledTime, old.FailingSince
@@ -94,6 +102,26 @@ func (t NotificationTable) ConfigureEndpoints(ctx context.Context, configured []
 		}
 		return u.flushEndpoints()
 	})
+}
+
+// EndpointTakenError is the error for an endpoint of the configuration of whose name somebody has made another one. It
+// matches [job.ErrExists].
+type EndpointTakenError struct{ Name string }
+
+func (e *EndpointTakenError) Error() string {
+	return fmt.Sprintf("endpoint %q was made while the service ran", e.Name)
+}
+
+// Is reports whether target is [job.ErrExists].
+func (*EndpointTakenError) Is(target error) bool { return target == job.ErrExists }
+
+// forgetAccounts removes what an endpoint has of accounts that it is not told of any more. Who may see the endpoint only
+// because it is bound to an account sees nothing of others, and nothing of them is sent where it is told to.
+func (u *unit) forgetAccounts(before, after *notification.Endpoint) error {
+	if len(after.Accounts) == 0 || slices.Equal(before.Accounts, after.Accounts) {
+		return nil
+	}
+	return u.tx.RemoveDeliveriesOfOthers(u.ctx, after.Name, after.Accounts)
 }
 
 // Endpoints returns all endpoints by name.
@@ -122,7 +150,11 @@ func (t NotificationTable) UpdateEndpoint(ctx context.Context, name string, f fu
 		if err != nil {
 			return notification.Endpoint{}, fmt.Errorf("endpoint %q: %w", name, err)
 		}
+		before := e
 		if err := f(&e); err != nil {
+			return notification.Endpoint{}, err
+		}
+		if err := u.forgetAccounts(&before, &e); err != nil {
 			return notification.Endpoint{}, err
 		}
 		return e, u.writeEndpoint(e)
@@ -312,8 +344,8 @@ const (
 const outboxChunk = 500
 
 // TrimOutbox removes what has ended long ago or is too much, and gives up what is pending and too much, or pending to an
-// endpoint that is disabled. The oldest go first. It returns what it has given up. Other writes go on between two
-// parts of it.
+// endpoint that is disabled. The oldest go first. It returns what it has given up. What is due later than any attempt can
+// be, because the clock was ahead, becomes due. Other writes go on between two parts of it.
 func (t NotificationTable) TrimOutbox(ctx context.Context, now time.Time) (givenUp []notification.Delivery, err error) {
 	round(&now)
 	for {
@@ -332,6 +364,12 @@ func (t NotificationTable) TrimOutbox(ctx context.Context, now time.Time) (given
 		return nil, err
 	}
 	for _, e := range endpoints {
+		err := writeOnly(ctx, t.s, op{what: "send what a wrong clock has put off", readsTable: true}, func(u *unit) error {
+			return u.tx.RedateDeliveries(u.ctx, e.Name, now.Add(notification.LongestPause), now)
+		})
+		if err != nil {
+			return givenUp, err
+		}
 		most, why := int64(MaxPending), fmt.Sprintf("more than %d messages to the endpoint were pending", MaxPending)
 		if e.Disabled {
 			most, why = 0, "the endpoint is disabled: "+e.DisabledReason

@@ -70,11 +70,17 @@ func (a *account) count(o outcome, from string) {
 	}
 }
 
-// publish passes the state of the webhooks of an account to the store.
+// publish passes the state of the webhooks of an account to the store, unless the account gets none any more.
 func (r *Receiver) publish(a *account) {
-	if a == r.unknownAccount {
-		return
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.accounts[a.ID] == a {
+		r.publishKnown(a)
 	}
+}
+
+// publishKnown is publish for an account that gets webhooks. The caller holds r.mu, or is alone.
+func (r *Receiver) publishKnown(a *account) {
 	a.counters.mu.Lock()
 	defer a.counters.mu.Unlock()
 	n := &a.counters.counts

@@ -2,6 +2,10 @@ package webhook_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,4 +73,25 @@ func TestReplacedKeysAreRegistered(t *testing.T) {
 			p.t.Errorf("webhooks are %s without a key, were %s", now, after)
 		}
 	})
+}
+
+// duringRead is a body whose beginning is late.
+type duringRead func()
+
+func (f duringRead) Read([]byte) (int, error) {
+	f()
+	return 0, io.EOF
+}
+
+// A delivery that arrives while its account loses its key leaves nothing of the account behind.
+func TestDeliveryDuringReconfiguration(t *testing.T) {
+	e := newEndpoint(t, "a", "b")
+	body := event("1", "enc", time.Now())
+	late := duringRead(func() { e.receiver.Reconfigure([]webhook.Account{{ID: "b", Key: key}}) })
+	r := httptest.NewRequest(http.MethodPost, "/webhooks/bitmovin/a", io.MultiReader(late, strings.NewReader(body)))
+	r.Header.Set("Bitmovin-Signature", sign(key, body))
+	e.mux.ServeHTTP(httptest.NewRecorder(), r)
+	if _, there := e.webhooks["a"]; there || len(e.webhooks) != 1 {
+		t.Errorf("webhooks of accounts: %v, want those of b", e.webhooks)
+	}
 }

@@ -115,7 +115,7 @@ func New(c Config) (*Receiver, error) {
 func (r *Receiver) add(a Account) {
 	added := newAccount(a, r.log.With("account", a.ID), r.url != "")
 	r.accounts[a.ID] = added
-	r.publish(added)
+	r.publishKnown(added)
 }
 
 func newAccount(a Account, log *slog.Logger, register bool) *account {

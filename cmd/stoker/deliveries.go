@@ -23,7 +23,7 @@ func notificationsDeliveriesCommand(c *cli) *cobra.Command {
 		Long: `A delivery is pending until the endpoint has accepted it. After eight attempts, over more
 than a day, it has failed. What has ended is kept for seven days. -o json has the messages.`,
 		Example: `  stoker notifications deliveries ops
-  stoker notifications deliveries ops --state failed --since 24h -o name`,
+  stoker notifications deliveries ops --state failed --since 3d -o name`,
 		Args: oneArg,
 	}
 	f := cmd.Flags()
@@ -85,9 +85,10 @@ func notificationsRedeliverCommand(c *cli) *cobra.Command {
 		Use:   "redeliver NAME [DELIVERY...]",
 		Short: "Send messages once more: those that are named, or those that failed.",
 		Long: `The ids are those that stoker notifications deliveries shows, which the receiver knows as
-webhook-id. A receiver that remembers ids takes a message only once.`,
+webhook-id. A receiver that remembers ids takes a message only once. A message is of the time
+of what it tells of: one that has failed after all attempts is more than a day old.`,
 		Example: `  stoker notifications redeliver ops msg_4XTLK2Q3ZP5VJ7W6HGRYCDBNMA
-  stoker notifications redeliver ops --failed-since 24h`,
+  stoker notifications redeliver ops --failed-since 3d`,
 		Args: cobra.MinimumNArgs(1),
 	}
 	cmd.Flags().StringVar(&since, "failed-since", "", "all messages from this `TIME` or later that have failed: a time, or how long ago it was")

@@ -62,7 +62,7 @@ Exit codes, as monitors want them: 0 all is well; 1 something is to be looked at
 				return c.unknownError(cmd.Context(), err)
 			}
 			if err := writeAll(to, results); err != nil {
-				return err
+				return c.unknownError(cmd.Context(), err)
 			}
 			if c.hints() {
 				c.note("%s", summary(results))
@@ -219,7 +219,7 @@ func (d *examination) examineConfiguration(ctx context.Context, ports bool) []do
 	findings := append([]doctor.Finding{doctor.Loaded(cfg)}, doctor.CheckSecrets(cfg)...)
 	instance, table := examineTable(ctx, cfg)
 	findings = append(findings, table...)
-	findings = append(findings, doctor.CheckFileModes(cfg)...)
+	findings = append(findings, doctor.CheckFileModes(cfg, service.NotificationKeyFile(cfg))...)
 	findings = append(findings, doctor.CheckCertificates(cfg, false, time.Now())...)
 	findings = append(findings, doctor.CheckListeners(cfg)...)
 	if ports {

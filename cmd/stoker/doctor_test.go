@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -139,5 +141,54 @@ func TestDoctorWithoutAService(t *testing.T) {
 	got = command{env: env}.run(t.Context(), "doctor", "--stopped")
 	if got.code != 2 || !strings.Contains(got.stdout, "FAIL\tconfiguration\tSTOKER_QUEUE_TARGET\t") {
 		t.Errorf("a wrong configuration: exit code %d\n%s", got.code, got.stdout)
+	}
+}
+
+// Checks whose results cannot be written have not been made, for a monitor.
+func TestDoctorOnAFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer func() { _ = full.Close() }()
+	env := serviceEnv(t, &simulator.Simulator{Unlimited: true})
+	for _, args := range [][]string{{"doctor", "--stopped"}, {"doctor", "--stopped", "-o", "json"}} {
+		var stderr strings.Builder
+		code := run(t.Context(), args, func(name string) string { return env[name] }, strings.NewReader(""), full, &stderr)
+		if code != exitUnknown || !strings.HasPrefix(stderr.String(), "stoker: ") {
+			t.Errorf("%v: exit code %d: %s", args, code, stderr.String())
+		}
+	}
+}
+
+// fullLog is a log on a disk that is full from the first line on that says so.
+type fullLog struct {
+	io.Writer
+	full atomic.Bool
+}
+
+func (l *fullLog) Write(line []byte) (int, error) {
+	if l.full.Load() {
+		return 0, syscall.ENOSPC
+	}
+	return l.Writer.Write(line)
+}
+
+// A report has the lines of the log that could not be written where the log goes.
+func TestReportWithoutALog(t *testing.T) {
+	var log *fullLog
+	s := startServiceLogging(t, serviceEnv(t, &simulator.Simulator{Unlimited: true, Duration: 50 * time.Millisecond}), func(to io.Writer) io.Writer {
+		log = &fullLog{Writer: to}
+		return log
+	})
+	log.full.Store(true)
+	c := command{env: map[string]string{"STOKER_SERVER": s.grpc}, stdin: "input_path\na.mov\n"}
+	mustRun(t, c, "watch "+strings.Fields(mustRun(t, c, "submit -").stdout)[0])
+	path := filepath.Join(t.TempDir(), "report.tar.gz")
+	if got := c.run(t.Context(), "doctor", "--bundle", path); got.stdout == "" {
+		t.Fatal(got.stderr)
+	}
+	if text := readBundle(t, path)["log.txt"]; !strings.Contains(text, "SubmitBatch") {
+		t.Errorf("the log of the report ends before the disk was full: %s", text)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -202,4 +203,21 @@ func scrape(t *testing.T, s serving) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// A service does not start with a configured endpoint of a name that somebody has given to another one.
+func TestServeWithATakenEndpoint(t *testing.T) {
+	env := serviceEnv(t, &simulator.Simulator{Unlimited: true})
+	s := startService(t, env)
+	mustRun(t, command{env: map[string]string{"STOKER_SERVER": s.grpc}}, "notifications add ops https://example.com/made")
+	s.stop()
+	env["STOKER_CONFIG"], env["STOKER_LISTEN"] = filepath.Join(t.TempDir(), "stoker.yaml"), "127.0.0.1:0"
+	env["OPS_SECRET"] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	if err := os.WriteFile(env["STOKER_CONFIG"], []byte("notifications: [{name: ops, url: https://example.com/configured, secret_env: OPS_SECRET}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := command{env: env}.run(t.Context(), "serve", "--http-listen", "", "--web-listen", "", "--admin-listen", "")
+	if got.code != exitUsage || !strings.Contains(got.stderr, `notifications[0].name: endpoint "ops" was made while the service ran`) {
+		t.Errorf("exit code %d: %s", got.code, got.stderr)
+	}
 }

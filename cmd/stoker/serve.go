@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -73,11 +75,14 @@ func (c *cli) serve(ctx context.Context, cfg *config.Config, load func() (*confi
 	level := new(slog.LevelVar)
 	level.Set(cfg.LogLevel)
 	tail := service.NewLogTail()
-	handler := newLogHandler(io.MultiWriter(c.stderr, tail), cfg, level)
-	defer func() { _ = handler.Close() }() // a log that cannot be written cannot say so
+	handler := newLogHandler(io.MultiWriter(tail, c.stderr), cfg, level) // a report has the lines that cannot be printed
+	defer func() { _ = handler.Close() }()                               // a log that cannot be written cannot say so
 	log := slog.New(handler)
 	defer runtime.KeepAlive(tuneCollector())
 	s, err := service.New(ctx, cfg, log, &service.Process{Reloads: hangups(ctx), Load: load, LogLevel: level, LogTail: tail})
+	if wrong, ok := errors.AsType[*config.Error](err); ok {
+		return wrong
+	}
 	if err != nil {
 		return runError(explainJobTable(cfg.DB, "--db", err))
 	}
@@ -135,7 +140,7 @@ func logReach(ctx context.Context, cfg *config.Config, log *slog.Logger) {
 
 // logReadable warns of files with secrets that every user of the machine may read.
 func logReadable(ctx context.Context, cfg *config.Config, log *slog.Logger) {
-	for _, name := range cfg.SecretFiles {
+	for _, name := range append(slices.Clone(cfg.SecretFiles), service.NotificationKeyFile(cfg)) {
 		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0 {
 			log.WarnContext(ctx, "every user of this machine may read a file with a secret: chmod 600", "file", name, "mode", info.Mode().Perm())
 		}

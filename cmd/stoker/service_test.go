@@ -42,13 +42,19 @@ type serving struct {
 // startService runs `stoker serve` and waits until it listens.
 func startService(t *testing.T, env map[string]string) serving {
 	t.Helper()
+	return startServiceLogging(t, env, func(log io.Writer) io.Writer { return log })
+}
+
+// startServiceLogging is startService with something between the service and its log.
+func startServiceLogging(t *testing.T, env map[string]string, between func(io.Writer) io.Writer) serving {
+	t.Helper()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	log, stderr := io.Pipe()
 	code := make(chan int, 1)
 	go func() {
 		getenv := func(name string) string { return env[name] }
 		args := []string{"serve", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--web-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}
-		code <- run(ctx, args, getenv, strings.NewReader(""), io.Discard, stderr)
+		code <- run(ctx, args, getenv, strings.NewReader(""), io.Discard, between(stderr))
 		_ = stderr.Close() // a pipe writer's Close never fails
 	}()
 	s := serving{log: new(bytes.Buffer)}

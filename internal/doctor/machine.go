@@ -176,8 +176,9 @@ func CheckMemory() Finding {
 // jobTableFiles are the files of a job table, by what is put behind its name.
 var jobTableFiles = []string{"", "-wal", "-shm", ".id", ".lock"}
 
-// CheckFileModes looks at who may read the files with secrets, and read or write those of the job table.
-func CheckFileModes(cfg *config.Config) (findings []Finding) {
+// CheckFileModes looks at who may read the files with secrets, the notification key among them, and read or write those of
+// the job table.
+func CheckFileModes(cfg *config.Config, notificationKey string) (findings []Finding) {
 	look := func(name string, mask fs.FileMode, outcome Outcome) (found bool) {
 		info, err := os.Stat(name)
 		if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&mask == 0 {
@@ -188,7 +189,7 @@ func CheckFileModes(cfg *config.Config) (findings []Finding) {
 		findings = append(findings, f)
 		return true
 	}
-	for _, name := range cfg.SecretFiles {
+	for _, name := range append(slices.Clone(cfg.SecretFiles), notificationKey) {
 		if !look(name, 0o007, Fail) {
 			look(name, 0o060, Warn)
 		}

@@ -63,11 +63,15 @@ func TestCheckFileModes(t *testing.T) {
 			t.Fatal(err)
 		}
 		var outcomes []string
-		for _, f := range doctor.CheckFileModes(&config.Config{DB: filepath.Join(dir, "none"), SecretFiles: []string{path}}) {
+		none := filepath.Join(dir, "none")
+		for _, f := range doctor.CheckFileModes(&config.Config{DB: none, SecretFiles: []string{path}}, none) {
 			outcomes = append(outcomes, f.Outcome.String())
 		}
-		if got := strings.Join(outcomes, " "); got != tt.want {
-			t.Errorf("mode %04o: %s, want %s", tt.mode, got, tt.want)
+		for _, f := range doctor.CheckFileModes(&config.Config{DB: none}, path) {
+			outcomes = append(outcomes, f.Outcome.String())
+		}
+		if got := strings.Join(outcomes, " "); got != tt.want+" "+tt.want {
+			t.Errorf("mode %04o of a secret, and of the notification key: %s, want %s", tt.mode, got, tt.want)
 		}
 	}
 }

@@ -12,9 +12,20 @@ import (
 	"github.com/stokerd/stoker/store"
 )
 
+// Keeper is the part of the job table that a [Housekeeper] uses. [store.Keeper] implements it.
+type Keeper interface {
+	// Retain deletes the batches that r keeps no longer.
+	Retain(ctx context.Context, r store.Retention, now time.Time) (store.Retained, error)
+	// ForgetRequests and ForgetResults remove what is remembered of deleted batches and kept no longer. They may take
+	// hours.
+	ForgetRequests(ctx context.Context, now time.Time) error
+	ForgetResults(ctx context.Context, r store.Retention, now time.Time) error
+	ReadSpace(ctx context.Context) (store.Space, error)
+}
+
 // Config is what a [Housekeeper] works on.
 type Config struct {
-	Keeper    store.Keeper
+	Keeper    Keeper
 	Retention store.Retention
 	// Backups are made if the plan has a directory and an interval.
 	Backups Plan
@@ -24,7 +35,7 @@ type Config struct {
 
 // Housekeeper keeps a job table in order.
 type Housekeeper struct {
-	keeper    store.Keeper
+	keeper    Keeper
 	retention store.Retention
 	plan      Plan
 	log       *slog.Logger
@@ -79,7 +90,7 @@ func (h *Housekeeper) ReadState() State {
 
 // RunAs is [Housekeeper.Run] with another view of the job table, such as that of a term. Only one of them may run at a
 // time.
-func (h *Housekeeper) RunAs(ctx context.Context, k store.Keeper) error {
+func (h *Housekeeper) RunAs(ctx context.Context, k Keeper) error {
 	h.keeper = k
 	return h.Run(ctx)
 }
@@ -88,6 +99,7 @@ func (h *Housekeeper) RunAs(ctx context.Context, k store.Keeper) error {
 func (h *Housekeeper) Run(ctx context.Context) error {
 	var group errgroup.Group
 	group.Go(func() error { h.retain(ctx); return nil })
+	group.Go(func() error { h.forget(ctx); return nil })
 	if h.plan.scheduled() {
 		group.Go(func() error { h.backUp(ctx); return nil })
 	}

@@ -15,16 +15,26 @@ const (
 	forgetEvery = 24 * time.Hour
 )
 
-// retain deletes batches that are kept no longer, and what is remembered of them.
+// retain deletes batches that are kept no longer.
 func (h *Housekeeper) retain(ctx context.Context) {
+	for {
+		h.retainOnce(ctx, time.Now())
+		h.checkDisk(ctx)
+		if (clock.Real{}).Sleep(ctx, retainEvery) != nil {
+			return
+		}
+	}
+}
+
+// forget removes what is remembered of deleted batches and kept no longer. With much to look through and others at
+// work it takes hours, for which batches do not wait.
+func (h *Housekeeper) forget(ctx context.Context) {
 	requests := repeated{every: forgetEvery, do: h.keeper.ForgetRequests}
 	results := repeated{every: h.retention.ForgetEvery(), do: func(ctx context.Context, now time.Time) error {
 		return h.keeper.ForgetResults(ctx, h.retention, now)
 	}}
 	for {
 		now := time.Now()
-		h.retainOnce(ctx, now)
-		h.checkDisk(ctx)
 		for _, r := range []*repeated{&requests, &results} {
 			if err := r.doIfDue(ctx, now); err != nil && ctx.Err() == nil {
 				h.log.Warn("what is remembered of deleted batches was not looked through", "err", err)

@@ -89,3 +89,38 @@ func TestRetention(t *testing.T) {
 		}
 	})
 }
+
+// busyKeeper goes through all that is remembered until it is stopped, as it does for hours with many results and much
+// to do besides.
+type busyKeeper struct{ store.Keeper }
+
+func (busyKeeper) ForgetResults(ctx context.Context, _ store.Retention, _ time.Time) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// Batches go in time, however long it takes to go through what is remembered of others.
+func TestRetentionWhileForgetting(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		table := jobtable.Open(t, filepath.Join(t.TempDir(), "stoker.db"))
+		h := housekeeping.New(housekeeping.Config{
+			Keeper: busyKeeper{store.NewKeeper(table)}, Retention: store.Retention{Succeeded: time.Hour, Results: time.Hour},
+		})
+		b, _, err := table.Submit(t.Context(), job.Submission{Batch: job.Batch{AccountID: "default"}}, time.Now()) // it ends at once
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancelCause(t.Context())
+		stopped := make(chan error, 1)
+		go func() { stopped <- h.Run(ctx) }()
+		time.Sleep(time.Hour + 2*time.Minute)
+		synctest.Wait()
+		if _, err := table.Batch(t.Context(), b.ID); !errors.Is(err, job.ErrNotFound) {
+			t.Errorf("the batch is still there: %v", err)
+		}
+		stop(errors.New("the test is over"))
+		if err := errors.Join(<-stopped, table.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+}

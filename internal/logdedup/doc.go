@@ -23,5 +23,5 @@
 // minute with the attribute left_out, so that no load fills the disk.
 //
 // Lines below INFO are never counted, because whoever turns on debugging wants to see all of
-// them.
+// them. Nor are those that answer somebody: see [Each].
 package logdedup

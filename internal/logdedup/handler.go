@@ -68,6 +68,13 @@ func (h *Handler) WithGroup(name string) slog.Handler {
 	return &Handler{counter: h.counter, scopes: append(slices.Clip(h.scopes), scope{group: name})}
 }
 
+// eachKey is the key of what [Each] puts into a context.
+type eachKey struct{}
+
+// Each returns a context with which every line is written, equal ones too. It is for lines that answer what somebody has
+// just done: without one it would seem that nothing has happened.
+func Each(ctx context.Context) context.Context { return context.WithValue(ctx, eachKey{}, true) }
+
 // Handle writes a line, or counts it.
 func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	var attrs []slog.Attr
@@ -85,7 +92,7 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	}
 	whole := slog.NewRecord(r.Time, r.Level, shorten(r.Message), r.PC)
 	whole.AddAttrs(attrs...)
-	if r.Level < slog.LevelInfo {
+	if r.Level < slog.LevelInfo || ctx.Value(eachKey{}) != nil {
 		return h.counter.next.Handle(ctx, whole)
 	}
 	return h.counter.handle(ctx, keyOf(whole.Level, whole.Message, attrs), whole)

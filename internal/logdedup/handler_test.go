@@ -342,3 +342,16 @@ func FuzzPattern(f *testing.F) {
 		}
 	})
 }
+
+// Lines that answer somebody are all written.
+func TestEach(t *testing.T) {
+	l := newLog(t, Options{MaxPerMinute: 1})
+	for range 3 {
+		l.ErrorContext(Each(t.Context()), "refused", "err", "no")
+	}
+	l.want("at once", "refused", "refused", "refused")
+	l.Error("refused", "err", "no")
+	l.Error("refused", "err", "no")
+	l.want("others", "refused")
+	_ = l.handler.Close()
+}

@@ -148,13 +148,20 @@ const MaxAttempts = 8
 
 // retries lists the pauses before the attempts after the first: more than a day in all.
 var retries = [MaxAttempts - 1]time.Duration{
-	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 10 * time.Hour,
+	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, LongestPause, LongestPause,
 }
+
+// LongestPause is the longest pause between two attempts.
+const LongestPause = 10 * time.Hour
 
 // NoteAttempt notes how an attempt has ended, and when the next one is due.
 func (d *Delivery) NoteAttempt(a Attempt) {
 	d.Attempts++
-	d.LastTime, d.HTTPStatus, d.Problem = a.Time, a.HTTPStatus, job.Shorten(a.Problem, MaxProblem)
+	d.LastTime, d.HTTPStatus = a.Time, a.HTTPStatus
+	if d.State != Pending && !a.Delivered() {
+		return // it was given up during the attempt, and its problem says why
+	}
+	d.Problem = job.Shorten(a.Problem, MaxProblem)
 	switch {
 	case a.Delivered():
 		d.finish(Delivered, a.Time)
@@ -175,9 +182,9 @@ func (d *Delivery) finish(state DeliveryState, now time.Time) {
 	d.State, d.Joining, d.NextTime, d.FinishTime = state, false, time.Time{}, now
 }
 
-// Redeliver has the message sent again, with as many attempts as a new one.
+// Redeliver has the message sent again, with as many attempts as a new one. It waits for no more jobs.
 func (d *Delivery) Redeliver(now time.Time) {
-	d.State, d.Attempts, d.NextTime, d.FinishTime = Pending, 0, now, time.Time{}
+	d.State, d.Joining, d.Attempts, d.NextTime, d.FinishTime = Pending, false, 0, now, time.Time{}
 }
 
 // DeliveryFilter chooses deliveries of one endpoint.

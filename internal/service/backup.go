@@ -13,9 +13,9 @@ import (
 	"github.com/stokerd/stoker/store/sqlite"
 )
 
-// notificationKeyFile is where the key of the endpoints' secrets is: beside a job table in a file, or in the working
+// NotificationKeyFile is where the key of the endpoints' secrets is: beside a job table in a file, or in the working
 // directory, unless the configuration says another place.
-func notificationKeyFile(cfg *config.Config) string {
+func NotificationKeyFile(cfg *config.Config) string {
 	beside := cfg.DB
 	if postgres.IsURL(beside) {
 		beside = "stoker"
@@ -30,19 +30,19 @@ func BackUp(ctx context.Context, cfg *config.Config, to string) error {
 	if cfg.NotificationKeyFile != "" {
 		return sqlite.Backup(ctx, cfg.DB, to)
 	}
-	return withKey(notificationKeyFile(cfg), to+notification.KeyFileSuffix, func() error { return sqlite.Backup(ctx, cfg.DB, to) })
+	return withKey(NotificationKeyFile(cfg), to+notification.KeyFileSuffix, func() error { return sqlite.Backup(ctx, cfg.DB, to) })
 }
 
 // Restore puts a copy of a job table in its place, and the notification key beside the copy where the configuration
 // has it. If another key is there, nothing is restored and the error is [notification.ErrOtherKeyThere]. Other errors
 // are those of [sqlite.Restore].
 func Restore(ctx context.Context, cfg *config.Config, from string) (content sqlite.Content, err error) {
-	err = withKey(from+notification.KeyFileSuffix, notificationKeyFile(cfg), func() (err error) {
+	err = withKey(from+notification.KeyFileSuffix, NotificationKeyFile(cfg), func() (err error) {
 		content, err = sqlite.Restore(ctx, from, cfg.DB)
 		return err
 	})
 	if err == nil {
-		err = sqlite.GiveToOwner(notificationKeyFile(cfg))
+		err = sqlite.GiveToOwner(NotificationKeyFile(cfg))
 	}
 	return content, err
 }

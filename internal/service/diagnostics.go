@@ -67,7 +67,7 @@ func (d *diagnostics) check(ctx context.Context) []server.Finding {
 	found := slices.Concat(
 		[]doctor.Finding{doctor.Service(Version(), s.started), s.reloader.finding(), doctor.CheckMemory(), doctor.CheckDescriptors()},
 		d.jobTable(ctx, cfg),
-		doctor.CheckSecrets(cfg), doctor.CheckFileModes(cfg), doctor.CheckCertificates(cfg, s.certificates != nil && s.certificates.Failed(), time.Now()), doctor.CheckListeners(cfg),
+		doctor.CheckSecrets(cfg), doctor.CheckFileModes(cfg, NotificationKeyFile(cfg)), doctor.CheckCertificates(cfg, s.certificates != nil && s.certificates.Failed(), time.Now()), doctor.CheckListeners(cfg),
 	)
 	var mu sync.Mutex
 	var group sync.WaitGroup

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,6 +46,18 @@ func (s *notificationSecrets) read(e notification.Endpoint, now time.Time) ([]no
 		}
 		return read()
 	}
+	secrets, err := s.make(e, now)
+	if errors.Is(err, notification.ErrOtherKey) { // the file of the right key may be back
+		s.mu.Lock()
+		s.key = nil
+		s.mu.Unlock()
+		secrets, err = s.make(e, now)
+	}
+	return secrets, err
+}
+
+// make makes the secrets of an endpoint from the key.
+func (s *notificationSecrets) make(e notification.Endpoint, now time.Time) ([]notification.Secret, error) {
 	key, err := s.readKey(false)
 	if err != nil {
 		return nil, err
@@ -84,7 +97,15 @@ func (s notificationSender) configure(ctx context.Context, endpoints []config.No
 	for _, e := range endpoints {
 		list = append(list, e.Endpoint)
 	}
-	if err := s.table.ConfigureEndpoints(ctx, list, time.Now()); err != nil {
+	err := s.table.ConfigureEndpoints(ctx, list, time.Now())
+	if taken, ok := errors.AsType[*store.EndpointTakenError](err); ok {
+		at := slices.IndexFunc(list, func(e notification.Endpoint) bool { return e.Name == taken.Name })
+		return &config.Error{Mistakes: []config.Mistake{{
+			Where: fmt.Sprintf("notifications[%d].name", at),
+			Text:  taken.Error() + ", and has another secret: choose another name, or remove it first: stoker notifications rm " + taken.Name,
+		}}}
+	}
+	if err != nil {
 		return fmt.Errorf("endpoints of notifications: %w", err)
 	}
 	s.secrets.setConfigured(endpoints)
@@ -102,7 +123,7 @@ func (s notificationSender) NewSecret(now time.Time) (notification.Secret, notif
 
 // newNotifier stores the endpoints of the configuration and makes the notifier.
 func newNotifier(ctx context.Context, cfg *config.Config, jobs *store.Store, log *slog.Logger) (notificationSender, error) {
-	secrets := &notificationSecrets{file: notificationKeyFile(cfg)}
+	secrets := &notificationSecrets{file: NotificationKeyFile(cfg)}
 	table := store.NewNotificationTable(jobs)
 	s := notificationSender{table: table, secrets: secrets, Notifier: notifier.New(notifier.Config{
 		Store: table, Secrets: secrets.read, AccountStatuses: jobs.AccountStatuses, UserAgent: "stoker/" + Version(), Logger: log,

@@ -13,6 +13,7 @@ import (
 	"github.com/stokerd/stoker/dispatcher"
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/doctor"
+	"github.com/stokerd/stoker/internal/logdedup"
 	"github.com/stokerd/stoker/internal/template"
 	"github.com/stokerd/stoker/internal/transport"
 	"github.com/stokerd/stoker/job"
@@ -73,6 +74,7 @@ func (r *reloader) run(ctx context.Context) error {
 // reload reads the configuration and takes it up. A wrong one changes nothing, and the log says what is wrong.
 func (r *reloader) reload(ctx context.Context) {
 	log := r.service.log
+	ctx = logdedup.Each(ctx)
 	r.service.manager.Reloading()
 	defer r.service.manager.Ready()
 	cfg, err := r.source.Load()

@@ -20,6 +20,7 @@ import (
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/logdedup"
 	"github.com/stokerd/stoker/internal/service"
 )
 
@@ -61,7 +62,9 @@ poll_interval: 100ms
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.NewJSONHandler(lineWriter(r.lines), &slog.HandlerOptions{Level: r.level}))
+	handler := logdedup.New(slog.NewJSONHandler(lineWriter(r.lines), &slog.HandlerOptions{Level: r.level}), logdedup.Options{}) // as the command has it
+	t.Cleanup(func() { _ = handler.Close() })                                                                                   // nobody reads the counts
+	log := slog.New(handler)
 	r.service, err = service.New(t.Context(), cfg, log, &service.Process{Reloads: r.signals, Load: load, LogLevel: r.level, LogTail: service.NewLogTail()})
 	if err != nil {
 		t.Fatal(err)
@@ -232,6 +235,8 @@ func TestReload(t *testing.T) {
 	if got := r.profiles(); got != "default small" {
 		t.Errorf("profiles after a file that was refused: %s", got)
 	}
+	// Whoever tries again is told again, although nothing is new.
+	r.refused(r.reload(next+"queue_traget: 3\n"), "stoker.yaml:"+fmt.Sprint(strings.Count(next, "\n")+1), "did you mean")
 	// A profile can be taken away: the batch has brought its recipe along. A secret that nobody needs can too.
 	r.accepted(r.reload(strings.Replace(r.base, "secrets: {drm: {file: drm}}", "", 1)), "limits.calls_per_second, log_level, profiles.small, queue_target, secrets.drm", "")
 	if got := r.profiles(); got != "default" {

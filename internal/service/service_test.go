@@ -37,6 +37,31 @@ func mustNew(t *testing.T) *service.Service {
 
 var errStop = errors.New("stop")
 
+// mustServe runs a service with the settings of an environment until the test ends. Its ports are those that the system
+// chooses.
+func mustServe(t *testing.T, env map[string]string) *service.Service {
+	t.Helper()
+	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"], env["STOKER_ADMIN_LISTEN"], env["STOKER_WEB_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	cfg, err := config.Load(config.Sources{Getenv: func(name string) string { return env[name] }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := service.New(t.Context(), cfg, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel(errStop)
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
 // A service can be told to stop before its servers have begun to serve.
 func TestStopsBeforeItServes(t *testing.T) {
 	for range 20 { // chance decides which is first

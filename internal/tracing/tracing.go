@@ -65,10 +65,12 @@ func New(ctx context.Context, getenv func(string) string, version string, log *s
 	if u, err := url.Parse(endpoint); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, fmt.Errorf("%s: %q is not the address of a collector: want http://host:4317, or https:// with TLS", name, endpoint)
 	}
-	for _, variable := range []string{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"} {
-		if p := getenv(variable); p != "" && p != "grpc" {
-			return nil, fmt.Errorf("%s: %q: traces are exported by grpc only; unset it, and name the collector's port for gRPC, 4317 most often", variable, p)
-		}
+	variable := "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL" // where it is set, the other one is about metrics and logs
+	if getenv(variable) == "" {
+		variable = "OTEL_EXPORTER_OTLP_PROTOCOL"
+	}
+	if p := getenv(variable); p != "" && p != "grpc" {
+		return nil, fmt.Errorf("%s: %q: traces are exported by grpc only; unset it, and name the collector's port for gRPC, 4317 most often", variable, p)
 	}
 	exporter, err := otlptracegrpc.New(ctx)
 	if err != nil {

@@ -23,6 +23,8 @@ func TestNew(t *testing.T) {
 		{name: "no scheme", env: map[string]string{endpointVariable: "collector:4317"}, wrong: []string{endpointVariable, `"collector:4317"`, "http://host:4317"}},
 		{name: "no host", env: map[string]string{endpointVariable: "http://"}, wrong: []string{endpointVariable}},
 		{name: "another scheme", env: map[string]string{tracesEndpointVariable: "grpc://collector:4317"}, wrong: []string{tracesEndpointVariable}},
+		{name: "over gRPC, and other things over HTTP", env: map[string]string{endpointVariable: good, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"}, made: true},
+		{name: "traces over HTTP", env: map[string]string{endpointVariable: good, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/json"}, wrong: []string{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"}},
 		{name: "over HTTP", env: map[string]string{endpointVariable: good, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, wrong: []string{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "4317"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

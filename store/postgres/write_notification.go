@@ -89,3 +89,17 @@ func (t *transaction) RemoveOldestDeliveries(ctx context.Context, endpoint strin
 	_, err := t.exec(ctx, remove, storable(endpoint), string(state), limit)
 	return err
 }
+
+// RemoveDeliveriesOfOthers removes what is not about the accounts.
+func (t *transaction) RemoveDeliveriesOfOthers(ctx context.Context, endpoint string, accounts []string) error {
+	const remove = `DELETE FROM deliveries WHERE endpoint = $1 AND account <> ALL ($2::text[])`
+	_, err := t.exec(ctx, remove, storable(endpoint), array(accounts))
+	return err
+}
+
+// RedateDeliveries makes due what is due too late.
+func (t *transaction) RedateDeliveries(ctx context.Context, endpoint string, after, now time.Time) error {
+	const redate = `UPDATE deliveries SET next_time = $3 WHERE endpoint = $1 AND state = 'PENDING' AND next_time > $2`
+	_, err := t.exec(ctx, redate, storable(endpoint), ms(after), ms(now))
+	return err
+}

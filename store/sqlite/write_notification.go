@@ -105,5 +105,19 @@ DELETE FROM deliveries WHERE seq IN (SELECT seq FROM deliveries WHERE endpoint =
 	return err
 }
 
+// RemoveDeliveriesOfOthers removes what is not about the accounts.
+func (t *transaction) RemoveDeliveriesOfOthers(ctx context.Context, endpoint string, accounts []string) error {
+	const remove = `DELETE FROM deliveries WHERE endpoint = $1 AND account NOT IN (SELECT value FROM json_each($2))`
+	_, err := t.exec(ctx, remove, endpoint, encodeSlice(accounts))
+	return err
+}
+
+// RedateDeliveries makes due what is due too late.
+func (t *transaction) RedateDeliveries(ctx context.Context, endpoint string, after, now time.Time) error {
+	const redate = `UPDATE deliveries SET next_time = $3 WHERE endpoint = $1 AND state = 'PENDING' AND next_time > $2`
+	_, err := t.exec(ctx, redate, endpoint, ms(after), ms(now))
+	return err
+}
+
 // LockEndpoints has nobody to keep from it: no other process writes.
 func (t *transaction) LockEndpoints(context.Context) error { return nil }

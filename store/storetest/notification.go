@@ -69,10 +69,22 @@ func endpointsAreKept(f *fixture) {
 		f.Errorf("an endpoint that does not exist: %v, want %v", err, job.ErrNotFound)
 	}
 
-	f.ok(table.ConfigureEndpoints(f.Context(), []notification.Endpoint{
+	configured := []notification.Endpoint{
 		{Name: "chat", URL: "https://example.com/chat", Events: notification.Events()}, {Name: "ops", URL: e.URL, Events: notification.Events()},
-	}, now))
+	}
+	if err := table.ConfigureEndpoints(f.Context(), configured, now); !errors.Is(err, job.ErrExists) {
+		f.Errorf("a configured endpoint of a name that somebody has given: %v, want %v", err, job.ErrExists)
+	}
 	list, err := table.Endpoints(f.Context())
+	f.ok(err)
+	f.same("endpoints after that", list, []notification.Endpoint{e})
+	allow := func(notification.Endpoint) error { return nil }
+	f.ok(table.DeleteEndpoint(f.Context(), "ops", now, allow))
+	f.ok(table.ConfigureEndpoints(f.Context(), configured, now))
+	_, err = table.UpdateEndpoint(f.Context(), "ops", func(o *notification.Endpoint) error { o.Disable("gone", now); return nil })
+	f.ok(err)
+	f.ok(table.ConfigureEndpoints(f.Context(), configured, now))
+	list, err = table.Endpoints(f.Context())
 	f.ok(err)
 	f.same("endpoints", []any{len(list), list[0].Name, list[1].Configured, list[1].Keys, list[1].Disabled}, []any{2, "chat", true, []notification.SecretKey(nil), true})
 	f.ok(table.ConfigureEndpoints(f.Context(), []notification.Endpoint{{Name: "ops", URL: "https://example.com/new", Events: notification.Events()}}, now))
@@ -87,7 +99,6 @@ func endpointsAreKept(f *fixture) {
 	if _, ok := errors.AsType[*job.InvalidError](full); !ok {
 		f.Errorf("one endpoint more than may be: %v", full)
 	}
-	allow := func(notification.Endpoint) error { return nil }
 	f.ok(table.DeleteEndpoint(f.Context(), "ops", now, allow))
 	if err := table.DeleteEndpoint(f.Context(), "ops", now, allow); !errors.Is(err, job.ErrNotFound) {
 		f.Errorf("deleted twice: %v, want %v", err, job.ErrNotFound)
@@ -178,6 +189,14 @@ func jobEventsAreJoined(f *fixture) {
 	f.same("after sealing", []any{len(joined), joined[0].JobCount, joined[2].JobCount, len(joined[2].JobNumbers)}, []any{3, int64(3), int64(127), notification.MaxJobNumbers})
 	f.same("the first of them", joined[2].JobNumbers, rest[:notification.MaxJobNumbers])
 	f.same("the end of the batch", len(f.deliveries("finished")), 2)
+
+	// What is asked for is sent at once, also to an endpoint that fails, for which jobs are joined for longer.
+	table = store.NewNotificationTable(f.store)
+	_, err = table.Redeliver(f.Context(), notification.DeliveryFilter{Endpoint: "failures", IDs: []string{joined[2].ID}}, now)
+	f.ok(err)
+	due, err := table.DueDeliveries(f.Context(), "failures", now, now.Add(-time.Hour), 1)
+	f.ok(err)
+	f.same("due", len(due), 1)
 }
 
 // deliveriesAreRetried notes attempts, gives up, redelivers and removes.
@@ -256,4 +275,83 @@ func availabilityIsToldOnce(f *fixture) {
 	f.same("events", []any{len(list), list[0].Event, list[1].Event}, []any{2, notification.AccountUnavailable, notification.AccountAvailable})
 	f.same("unavailable", list[0].Content, notification.Content{Reason: "503", Since: now})
 	f.same("available", list[1].Content.Since, now)
+}
+
+// lateAttemptsAreNoted ends attempts that were under way when their deliveries were given up.
+func lateAttemptsAreNoted(f *fixture) {
+	table := f.endpoint("ops", []notification.Event{notification.BatchFinished})
+	for range 2 {
+		f.submit(0, nil)
+	}
+	due, err := table.DueDeliveries(f.Context(), "ops", now, now, 2)
+	f.ok(err)
+	_, err = table.UpdateEndpoint(f.Context(), "ops", func(e *notification.Endpoint) error { e.Disable("by hand", now); return nil })
+	f.ok(err)
+	_, err = table.TrimOutbox(f.Context(), now)
+	f.ok(err)
+	later := now.Add(10 * time.Second)
+	d, _, err := table.NoteAttempt(f.Context(), due[0], notification.Attempt{Time: later, Problem: "no answer within 10s"})
+	f.ok(err)
+	f.same("one that failed", []any{d.State, d.Attempts, d.LastTime, d.FinishTime, d.Problem}, []any{notification.Failed, 1, later, now, "the endpoint is disabled: by hand"})
+	d, _, err = table.NoteAttempt(f.Context(), due[1], notification.Attempt{Time: later, HTTPStatus: 204})
+	f.ok(err)
+	f.same("one that was accepted", []any{d.State, d.Attempts, d.FinishTime, d.Problem}, []any{notification.Delivered, 1, later, ""})
+}
+
+// endpointsForgetAccounts binds endpoints to an account after they were told of others.
+func endpointsForgetAccounts(f *fixture) {
+	finished := []notification.Event{notification.BatchFinished}
+	table := f.endpoint("ops", finished)
+	chat := notification.Endpoint{Name: "chat", URL: "https://example.com/chat", Events: finished}
+	f.ok(table.ConfigureEndpoints(f.Context(), []notification.Endpoint{chat}, now))
+	inLab := func(b *job.Batch) { b.AccountID = "lab" }
+	for _, change := range []func(*job.Batch){nil, inLab, nil, inLab} {
+		f.submit(0, change)
+	}
+	due, err := table.DueDeliveries(f.Context(), "ops", now, now, 1)
+	f.ok(err)
+	_, _, err = table.NoteAttempt(f.Context(), due[0], notification.Attempt{Time: now, HTTPStatus: 204}) // about the other account
+	f.ok(err)
+	accounts := func(endpoint string) (list []string) {
+		for _, d := range f.deliveries(endpoint) {
+			list = append(list, d.AccountID)
+		}
+		return list
+	}
+	for name, bind := range map[string]func(accounts ...string) error{
+		"ops": func(accounts ...string) error {
+			_, err := table.UpdateEndpoint(f.Context(), "ops", func(e *notification.Endpoint) error { e.Accounts = accounts; return nil })
+			return err
+		},
+		"chat": func(accounts ...string) error {
+			chat.Accounts = accounts
+			return table.ConfigureEndpoints(f.Context(), []notification.Endpoint{chat}, now)
+		},
+	} {
+		f.ok(bind("default", "lab"))
+		f.same(name+" of both accounts", accounts(name), []string{"default", "lab", "default", "lab"})
+		f.ok(bind("lab"))
+		f.same(name+" of one account", accounts(name), []string{"lab", "lab"})
+		f.ok(bind())
+		f.same(name+" of all accounts again", accounts(name), []string{"lab", "lab"})
+	}
+}
+
+// misdatedDeliveriesAreSent has a clock put deliveries years away, and puts it right.
+func misdatedDeliveriesAreSent(f *fixture) {
+	table := f.endpoint("ops", []notification.Event{notification.BatchFinished})
+	f.submit(0, nil)
+	f.submit(0, nil)
+	list := f.deliveries("ops")
+	for i, wrong := range []time.Time{now.Add(24 * 365 * time.Hour), now.Add(9 * time.Hour)} {
+		_, err := table.Redeliver(f.Context(), notification.DeliveryFilter{Endpoint: "ops", IDs: []string{list[i].ID}}, wrong)
+		f.ok(err)
+	}
+	_, err := table.TrimOutbox(f.Context(), now)
+	f.ok(err)
+	due, err := table.DueDeliveries(f.Context(), "ops", now, now, 2)
+	f.ok(err)
+	if len(due) != 1 || due[0].ID != list[0].ID {
+		f.Errorf("due: %v, want %s", due, list[0].ID)
+	}
 }

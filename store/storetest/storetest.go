@@ -102,6 +102,9 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"the end of a batch and its notification are both there, or neither", batchEventsAreWritten},
 		{"jobs that failed are joined to one notification", jobEventsAreJoined},
 		{"a notification is delivered until it is accepted or given up", deliveriesAreRetried},
+		{"an attempt may end after its delivery was given up", lateAttemptsAreNoted},
+		{"an endpoint forgets the accounts that it is not told of any more", endpointsForgetAccounts},
+		{"a notification that a wrong clock has put years away is sent", misdatedDeliveriesAreSent},
 		{"that an account is unavailable is told once", availabilityIsToldOnce},
 
 		{"jobs are selected by state, key prefix and failure", selectJobs},
