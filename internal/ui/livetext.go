@@ -1,6 +1,9 @@
 package ui
 
 import (
+	"fmt"
+	"strings"
+
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/stokerd/stoker/internal/output"
@@ -44,18 +47,21 @@ type liveText string
 
 // liveTextModel is the state of the program.
 type liveTextModel struct {
-	text  string
-	leave func()
+	text   string
+	height int // of the terminal, in lines; 0: not known yet
+	leave  func()
 }
 
 // Init does nothing.
 func (m liveTextModel) Init() tea.Cmd { return nil }
 
-// Update handles a new text, or a key.
+// Update handles a new text, a new size of the terminal, or a key.
 func (m liveTextModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case liveText:
 		m.text = string(msg)
+	case tea.WindowSizeMsg:
+		m.height = msg.Height
 	case tea.KeyPressMsg:
 		switch msg.String() {
 		case "ctrl+c", "q", "esc":
@@ -65,5 +71,13 @@ func (m liveTextModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return m, nil
 }
 
-// View draws the text.
-func (m liveTextModel) View() tea.View { return tea.NewView(m.text) }
+// View draws the text, or as many of its first lines as the terminal has room for: of what is too long, the terminal
+// would show the end.
+func (m liveTextModel) View() tea.View {
+	lines := strings.SplitAfter(m.text, "\n") // the last one is empty, and takes room as well
+	if m.height < 3 || len(lines) <= m.height {
+		return tea.NewView(m.text)
+	}
+	shown := m.height - 2
+	return tea.NewView(strings.Join(lines[:shown], "") + fmt.Sprintf("and %d more\n", len(lines)-1-shown))
+}
