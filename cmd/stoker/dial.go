@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stokerd/stoker/client"
-	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/service"
 )
 
@@ -29,7 +28,7 @@ const (
 // without limit. It connects with its first call.
 func (c *cli) clientCommand(cmd *cobra.Command, timeout time.Duration, do func(ctx context.Context, conn *client.Client, args []string) error) *cobra.Command {
 	c.addConnectionFlags(cmd)
-	c.addOutputFlags(cmd, output.MessageFormats())
+	c.addOutputFlags(cmd, documentFormats())
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		conn, err := c.dial(timeout)
 		if err != nil {

@@ -23,6 +23,9 @@ func (l *batchList) watch(ctx context.Context, conn *client.Client) error {
 	if err != nil {
 		return err
 	}
+	if err := l.out.Check([]output.Format{output.FormatTable, output.FormatWide, output.FormatJSON, output.FormatJSONL}); err != nil {
+		return usagef("--watch: %w", err)
+	}
 	if l.out.ForPrograms() {
 		line, err := output.Lines(l.stdout, l.out)
 		if err != nil {
