@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/stokerd/stoker/client"
 	"github.com/stokerd/stoker/internal/testkit/sample"
 )
 
@@ -60,5 +61,20 @@ func TestUnavailable(t *testing.T) {
 				t.Errorf("exit code %d, want %d: %s\nwithout %q", got.code, tt.code, got.stderr, tt.says)
 			}
 		})
+	}
+}
+
+// TestLiveViewTellsOfRepeats checks that nothing is written into the live view of a list while its server is away.
+func TestLiveViewTellsOfRepeats(t *testing.T) {
+	var stderr strings.Builder
+	var told []string
+	c := &cli{stderr: &stderr, notifyLive: func(text string) { told = append(told, text) }}
+	c.connection.Server = "127.0.0.1:7070"
+	for range notedRepeat {
+		c.noteRepeat(client.Repeat{Method: "WatchBatches", Err: status.Error(codes.Unavailable, "connection refused")})
+	}
+	const want = "No answer from the server at 127.0.0.1:7070 (connection refused); trying again."
+	if stderr.String() != "" || len(told) != notedRepeat || told[0] != want {
+		t.Errorf("the view shows %q, and standard error has %q", told, stderr.String())
 	}
 }

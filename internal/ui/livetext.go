@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/stokerd/stoker/internal/output"
 )
@@ -33,8 +34,11 @@ func StartLiveText(o ScreenOptions) *LiveText {
 	return l
 }
 
-// Show replaces the text.
+// Show replaces the text, and takes a notice away.
 func (l *LiveText) Show(text string) { l.program.Send(liveText(text)) }
+
+// Notify shows a notice of one line below the text, until the next text.
+func (l *LiveText) Notify(notice string) { l.program.Send(liveNotice(notice)) }
 
 // Close gives the terminal back.
 func (l *LiveText) Close() {
@@ -42,14 +46,17 @@ func (l *LiveText) Close() {
 	<-l.done
 }
 
-// liveText is the message with a new text.
-type liveText string
+// The messages of the program: a new text, and a notice below it.
+type (
+	liveText   string
+	liveNotice string
+)
 
 // liveTextModel is the state of the program.
 type liveTextModel struct {
-	text   string
-	height int // of the terminal, in lines; 0: not known yet
-	leave  func()
+	text, notice  string
+	width, height int // of the terminal; 0: not known yet
+	leave         func()
 }
 
 // Init does nothing.
@@ -59,9 +66,11 @@ func (m liveTextModel) Init() tea.Cmd { return nil }
 func (m liveTextModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case liveText:
-		m.text = string(msg)
+		m.text, m.notice = string(msg), ""
+	case liveNotice:
+		m.notice = string(msg)
 	case tea.WindowSizeMsg:
-		m.height = msg.Height
+		m.width, m.height = msg.Width, msg.Height
 	case tea.KeyPressMsg:
 		switch msg.String() {
 		case "ctrl+c", "q", "esc":
@@ -75,9 +84,16 @@ func (m liveTextModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 // would show the end.
 func (m liveTextModel) View() tea.View {
 	lines := strings.SplitAfter(m.text, "\n") // the last one is empty, and takes room as well
-	if m.height < 3 || len(lines) <= m.height {
-		return tea.NewView(m.text)
+	room := m.height
+	if m.notice != "" {
+		room--
 	}
-	shown := m.height - 2
-	return tea.NewView(strings.Join(lines[:shown], "") + fmt.Sprintf("and %d more\n", len(lines)-1-shown))
+	if room >= 3 && len(lines) > room {
+		more := len(lines) - 1 - (room - 2)
+		lines = append(lines[:room-2], fmt.Sprintf("and %d more\n", more))
+	}
+	if m.notice != "" {
+		lines = append(lines, ansi.Truncate(m.notice, m.width, "…")+"\n")
+	}
+	return tea.NewView(strings.Join(lines, ""))
 }
