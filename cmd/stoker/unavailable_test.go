@@ -36,14 +36,19 @@ func TestUnavailable(t *testing.T) {
 	}{
 		{
 			"a retry while the job table is away", "RetryJobs", answer("JOB_TABLE_UNAVAILABLE", "the job table cannot be reached; try again"),
-			[]string{"retry", sample.BatchID, "--yes"}, exitUnreachable, "cannot do that now: the job table cannot be reached; try again\n",
+			[]string{"retry", sample.BatchID, "--yes"},
+			exitUnreachable, "cannot do that now: the job table cannot be reached; try again\n",
 		},
 		{
-			"a retry that is not confirmed", "RetryJobs", unknown, []string{"retry", sample.BatchID, "--yes"}, exitUnreachable,
+			"a retry that is not confirmed", "RetryJobs", unknown,
+			[]string{"retry", sample.BatchID, "--yes"},
+			exitUnreachable,
 			"does not know what became of it: the job table has not confirmed the change, which may have been made. It may have done what was asked, or not; check what became of it",
 		},
 		{
-			"cancelled jobs, not confirmed at first", "CancelJobs", unknown, []string{"cancel", sample.BatchID, "--state", "waiting", "--yes"}, exitOK,
+			"cancelled jobs, not confirmed at first", "CancelJobs", unknown,
+			[]string{"cancel", sample.BatchID, "--state", "waiting", "--yes"},
+			exitOK,
 			"An earlier answer of the server was lost: what was cancelled before that is not counted.\n",
 		},
 	} {
