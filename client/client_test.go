@@ -27,6 +27,7 @@ import (
 type service struct {
 	stokerv1.UnimplementedBatchServiceServer
 	get    func(id string) *stokerv1.Batch
+	job    func(id string) *stokerv1.Job
 	submit func(*stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error)
 	add    func(*stokerv1.AddJobsRequest) (*stokerv1.Batch, error)
 	closed func(id string) *stokerv1.Batch
@@ -63,6 +64,10 @@ func (s *service) CloseBatch(_ context.Context, req *stokerv1.CloseBatchRequest)
 
 func (s *service) GetBatch(_ context.Context, req *stokerv1.GetBatchRequest) (*stokerv1.GetBatchResponse, error) {
 	return &stokerv1.GetBatchResponse{Batch: s.get(req.GetBatchId())}, nil
+}
+
+func (s *service) GetJob(_ context.Context, req *stokerv1.GetJobRequest) (*stokerv1.GetJobResponse, error) {
+	return &stokerv1.GetJobResponse{Job: s.job(req.GetJobId())}, nil
 }
 
 func (s *service) WatchBatch(req *stokerv1.WatchBatchRequest, stream grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]) error {

@@ -12,7 +12,8 @@ import (
 )
 
 // LostAnswerError is the error of a call that changes something and whose answer did not come: the
-// connection broke, a proxy answered in place of the server, or the caller's context ended first. The
+// connection broke, a proxy answered in place of the server, or the caller's context ended first. It is
+// also that of a change which the server's database has not confirmed ([Reason] OUTCOME_UNKNOWN). The
 // server may have carried out the call, or not, or may still do so.
 type LostAnswerError struct {
 	// Method is the name of the method, for example "RetryJobs".

@@ -31,6 +31,9 @@ type Repeat struct {
 	Lost   bool          // the server may have carried out the call already
 }
 
+// outcomeUnknown is the reason of a server whose database has not confirmed a change.
+const outcomeUnknown = "OUTCOME_UNKNOWN"
+
 // uploadCall is the call option by which the calls of an upload are tried uploadDialTries times.
 type uploadCall struct{ grpc.EmptyCallOption }
 
@@ -58,7 +61,7 @@ func (c *Client) repeatCalls(
 			return nil
 		}
 		failure := c.classify(err)
-		if !k.mayRepeat(ctx, failure) {
+		if !k.mayRepeat(ctx, failure, err) {
 			return k.finalError(failure, err)
 		}
 		wait, ok := t.next(ctx, failure, err)
@@ -84,9 +87,10 @@ func (k *retriedCall) alreadyDone(err error) bool {
 	return k.lost && k.method == stokerv1.BatchService_DeleteBatch_FullMethodName && Reason(err) == "NOT_FOUND"
 }
 
-// mayRepeat notes how a try failed, and reports whether the call may be repeated.
-func (k *retriedCall) mayRepeat(ctx context.Context, failure callFailure) bool {
-	k.lost = k.lost || failure == failedLost
+// mayRepeat notes how a try failed, and reports whether the call may be repeated. A server whose database has not
+// confirmed a change knows as little of its outcome as one whose answer was lost.
+func (k *retriedCall) mayRepeat(ctx context.Context, failure callFailure, err error) bool {
+	k.lost = k.lost || failure == failedLost || Reason(err) == outcomeUnknown
 	if ctx.Err() != nil {
 		return false
 	}

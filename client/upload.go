@@ -209,7 +209,10 @@ func (u *upload) resume(ctx context.Context) (*stokerv1.Batch, error) {
 // Parts are added in order, so that b has the beginning of the list. A job that is sent again is not
 // added twice: the server recognises its key.
 func (u *upload) finish(ctx context.Context, b *stokerv1.Batch) (*stokerv1.Batch, error) {
-	there := b.GetJobCount() + b.GetSkippedCount()
+	there, err := u.countUploaded(ctx, b)
+	if err != nil {
+		return nil, err
+	}
 	u.reportProgress(b, min(there, u.total))
 	for _, p := range u.parts {
 		if p.end() <= there {
@@ -229,6 +232,28 @@ func (u *upload) finish(ctx context.Context, b *stokerv1.Batch) (*stokerv1.Batch
 		return nil, fmt.Errorf("close batch %s: %w", b.GetId(), err)
 	}
 	return resp.GetBatch(), nil
+}
+
+// countUploaded is how many jobs the list has up to the last one that b has. If somebody else has added jobs to b
+// since, its number of jobs says nothing about the list: it is 0 then, and the whole list is sent again.
+func (u *upload) countUploaded(ctx context.Context, b *stokerv1.Batch) (int64, error) {
+	there := b.GetJobCount() + b.GetSkippedCount()
+	open := b.GetState() == stokerv1.BatchState_BATCH_STATE_OPEN || b.GetState() == stokerv1.BatchState_BATCH_STATE_PAUSED
+	if !open || there <= u.parts[0].end() { // nothing more can be added to b, or b has no more than its submission
+		return there, nil
+	}
+	newest, err := u.client.batches.GetJob(ctx, &stokerv1.GetJobRequest{JobId: fmt.Sprintf("%s/%d", b.GetId(), b.GetJobCount())})
+	if err != nil {
+		return 0, fmt.Errorf("read the newest job of batch %s: %w", b.GetId(), err)
+	}
+	for _, p := range u.parts {
+		for i, j := range p.jobs {
+			if n := int64(p.first + i + 1); j.GetKey() == newest.GetJob().GetKey() && n <= there {
+				return n, nil
+			}
+		}
+	}
+	return 0, nil
 }
 
 // addPart adds one part of the list to a batch.

@@ -19,6 +19,7 @@ import (
 type table struct {
 	calls []string
 	jobs  map[string]bool
+	keys  []string        // of the jobs, in the order in which they were added
 	wrong map[string]bool // keys that are refused
 	more  int             // violations that a refusal counts, and does not list
 
@@ -43,6 +44,14 @@ func (tb *table) service() *service {
 			tb.calls = append(tb.calls, "get "+id)
 			return tb.take(nil)
 		},
+		job: func(id string) *stokerv1.Job {
+			tb.calls = append(tb.calls, "get "+id)
+			var n int
+			if _, err := fmt.Sscanf(id, "b/%d", &n); err != nil || n > len(tb.keys) {
+				return nil
+			}
+			return &stokerv1.Job{Key: tb.keys[n-1]}
+		},
 		closed: func(string) *stokerv1.Batch {
 			tb.calls = append(tb.calls, "close")
 			return tb.take(nil)
@@ -52,9 +61,11 @@ func (tb *table) service() *service {
 
 func (tb *table) take(jobs []*stokerv1.JobSpec) *stokerv1.Batch {
 	for _, j := range jobs {
-		tb.jobs[j.GetKey()] = true
+		if !tb.jobs[j.GetKey()] {
+			tb.jobs[j.GetKey()], tb.keys = true, append(tb.keys, j.GetKey())
+		}
 	}
-	return &stokerv1.Batch{Id: "b", JobCount: int64(len(tb.jobs)), Counts: &stokerv1.JobCounts{}}
+	return &stokerv1.Batch{Id: "b", State: stokerv1.BatchState_BATCH_STATE_OPEN, JobCount: int64(len(tb.jobs)), Counts: &stokerv1.JobCounts{}}
 }
 
 func (tb *table) check(req *stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) {
@@ -173,9 +184,7 @@ func TestSubmitInParts(t *testing.T) {
 	})
 	t.Run("sends what a batch is missing, and tells how far it is", func(t *testing.T) {
 		tb := &table{jobs: map[string]bool{}}
-		for _, j := range specs(7) {
-			tb.jobs[j.GetKey()] = true
-		}
+		tb.take(specs(7))
 		within(t, tb.service(), small, func(t *testing.T, c *client.Client) {
 			var told []string
 			options := client.SubmitOptions{BatchID: "b", Progress: func(p client.Progress) {
@@ -186,7 +195,7 @@ func TestSubmitInParts(t *testing.T) {
 				t.Fatal(err)
 			}
 			// The second part is there in half, and is sent whole.
-			want := []string{"get b", "add 5", "add 4", "add 2", "close"}
+			want := []string{"get b", "get b/7", "add 5", "add 4", "add 2", "close"}
 			if diff := cmp.Diff(want, tb.calls); diff != "" || b.GetJobCount() != 16 {
 				t.Errorf("got %d jobs by (-want +got):\n%s", b.GetJobCount(), diff)
 			}
@@ -195,6 +204,21 @@ func TestSubmitInParts(t *testing.T) {
 			}
 			if diff := cmp.Diff(want, told); diff != "" {
 				t.Errorf("told (-want +got):\n%s", diff)
+			}
+		})
+	})
+	t.Run("sends the whole list to a batch to which somebody else has added jobs", func(t *testing.T) {
+		tb := &table{jobs: map[string]bool{}}
+		tb.take(specs(7))
+		tb.take([]*stokerv1.JobSpec{{Key: "other 1"}, {Key: "other 2"}, {Key: "other 3"}, {Key: "other 4"}})
+		within(t, tb.service(), small, func(t *testing.T, c *client.Client) {
+			b, err := c.SubmitWith(t.Context(), &stokerv1.SubmitBatchRequest{Jobs: specs(16)}, client.SubmitOptions{BatchID: "b"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := []string{"get b", "get b/11", "add 5", "add 5", "add 4", "add 2", "close"}
+			if diff := cmp.Diff(want, tb.calls); diff != "" || b.GetJobCount() != 20 {
+				t.Errorf("got %d jobs, want 20, by (-want +got):\n%s", b.GetJobCount(), diff)
 			}
 		})
 	})
@@ -221,14 +245,12 @@ func TestSubmitInParts(t *testing.T) {
 	})
 	t.Run("does not upload again what is there", func(t *testing.T) {
 		tb := &table{jobs: map[string]bool{}}
-		for _, j := range specs(10) {
-			tb.jobs[j.GetKey()] = true
-		}
+		tb.take(specs(10))
 		within(t, tb.service(), small, func(t *testing.T, c *client.Client) {
 			if _, err := c.Submit(t.Context(), &stokerv1.SubmitBatchRequest{RequestId: "again", Jobs: specs(10)}); err != nil {
 				t.Fatal(err)
 			}
-			if got := tb.calls[2:]; !slices.Equal(got, []string{"submit 6 open=true", "close"}) {
+			if got := tb.calls[2:]; !slices.Equal(got, []string{"submit 6 open=true", "get b/10", "close"}) {
 				t.Errorf("calls after the checks are %v, want the first part and close", got)
 			}
 		})

@@ -27,8 +27,9 @@
 //
 // # What is not modelled
 //
-// The simulator reads and writes no media. Live encodings, stored templates and transfer retries have
-// no paths (404), and neither has what no official SDK calls. Inside a template live encodings,
+// The simulator reads and writes no media. Live encodings, stored templates, transfer retries, statistics,
+// the output paths and the template of an encoding, rescheduling, and webhooks about the progress of an
+// encoding have no paths (404), and neither has what no official SDK calls. Inside a template live encodings,
 // notifications and infrastructure are refused; what the simulator does not know is ignored, as on
 // the platform. A template does not say to which adaptation set a DASH representation belongs; the
 // simulator takes the latest. Where the documentation of the platform names no HTTP status, the

@@ -29,6 +29,9 @@ type cli struct {
 
 	started bool // the command line is valid, and the command runs
 	repeats callRepeats
+
+	// notifyLive shows a notice in the live view of a list of batches; nil: there is none.
+	notifyLive func(text string)
 }
 
 // note writes a line to standard error. Strings among args are made [output.Printable].

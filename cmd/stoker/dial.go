@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"time"
@@ -10,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stokerd/stoker/client"
-	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/service"
 )
 
@@ -29,7 +29,7 @@ const (
 // without limit. It connects with its first call.
 func (c *cli) clientCommand(cmd *cobra.Command, timeout time.Duration, do func(ctx context.Context, conn *client.Client, args []string) error) *cobra.Command {
 	c.addConnectionFlags(cmd)
-	c.addOutputFlags(cmd, output.MessageFormats())
+	c.addOutputFlags(cmd, documentFormats())
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		conn, err := c.dial(timeout)
 		if err != nil {
@@ -84,14 +84,19 @@ func withoutPassword(address string) string {
 	return address
 }
 
-// noteRepeat counts a call that is repeated, and tells the user of it once. It may be called by several
-// goroutines.
+// noteRepeat counts a call that is repeated, and tells the user of it once, in a live view each time. It may be called
+// by several goroutines.
 func (c *cli) noteRepeat(r client.Repeat) {
-	if c.repeats.add(r) {
-		what := "No answer from"
-		if client.Reason(r.Err) != "" {
-			what = "Not yet possible, says"
-		}
-		c.note("%s the server at %s (%s); trying again.", what, c.connection.Server, connectionErrorText(r.Err))
+	tell := c.repeats.add(r)
+	what := "No answer from"
+	if client.Reason(r.Err) != "" {
+		what = "Not yet possible, says"
+	}
+	text := fmt.Sprintf("%s the server at %s (%s); trying again.", what, c.connection.Server, connectionErrorText(r.Err))
+	switch {
+	case c.notifyLive != nil:
+		c.notifyLive(text) // a line on standard error would stand in the middle of the view
+	case tell:
+		c.note("%s", text)
 	}
 }

@@ -129,6 +129,9 @@ func commandLineText(err error) string {
 
 // statusExit is [cli.exitStatus] for the status of a call to the server.
 func statusExit(server string, s *status.Status) (code int, text, below string) {
+	if s.Code() == codes.Unavailable && client.Reason(s.Err()) != "" {
+		return exitUnreachable, fmt.Sprintf("the server at %s cannot do that now: %s", server, output.Printable(s.Message())), ""
+	}
 	if s.Code() == codes.Unavailable || s.Code() == codes.DeadlineExceeded || client.Unanswered(s.Err()) {
 		return unreachable(server, connectionErrorText(s.Err()))
 	}
@@ -164,8 +167,12 @@ func lostAnswerText(server string, lost *client.LostAnswerError) string {
 	if !lost.Repeatable {
 		advice = "check what became of it before you repeat the command"
 	}
-	return fmt.Sprintf("the server at %s gave no answer: %s. It may have done what was asked, or not; %s",
-		server, connectionErrorText(lost.Err), advice)
+	problem := "gave no answer"
+	if client.Reason(lost.Err) == "OUTCOME_UNKNOWN" {
+		problem = "does not know what became of it"
+	}
+	return fmt.Sprintf("the server at %s %s: %s. It may have done what was asked, or not; %s",
+		server, problem, connectionErrorText(lost.Err), advice)
 }
 
 // violationLines lists mistakes in a request, a line each, and counts those of the total that are not in

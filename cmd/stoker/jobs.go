@@ -247,8 +247,9 @@ func (l *jobList) write(ctx context.Context, conn *client.Client, request *stoke
 		if onPage != nil {
 			onPage(page)
 		}
+		cut := false // the page has more than are wanted
 		for _, j := range page.GetJobs() {
-			if shown == limit {
+			if cut = shown == limit; cut {
 				break
 			}
 			if err := to.Add(j); err != nil {
@@ -257,7 +258,7 @@ func (l *jobList) write(ctx context.Context, conn *client.Client, request *stoke
 			shown++
 		}
 		if shown == limit {
-			if total == 0 && page.GetNextPageToken() != "" {
+			if total == 0 && (cut || page.GetNextPageToken() != "") {
 				total = moreJobs
 			}
 			return shown, total, to.End()

@@ -15,6 +15,35 @@ import (
 	"github.com/stokerd/stoker/internal/testkit/sample"
 )
 
+// TestJobsBeyondTheLimit says that there are more jobs where the limit cuts the last page.
+func TestJobsBeyondTheLimit(t *testing.T) {
+	f := &fake{pages: func(r *stokerv1.ListJobsRequest) *stokerv1.ListJobsResponse {
+		answer, n := &stokerv1.ListJobsResponse{NextPageToken: "rest"}, 1000
+		if r.GetPageToken() != "" {
+			answer.NextPageToken, n = "", 111
+		}
+		for range n {
+			answer.Jobs = append(answer.Jobs, &stokerv1.Job{Id: sample.BatchID + "/1"})
+		}
+		return answer
+	}}
+	server := f.start(t)
+	for _, tt := range []struct {
+		limit string
+		says  string
+	}{
+		{"1000", "the first 1,000 jobs; there are more\n"},
+		{"1050", "the first 1,050 jobs; there are more\n"},
+		{"1111", ""},
+		{"0", ""},
+	} {
+		got := command{}.run(t.Context(), "jobs", sample.BatchID, "--key-prefix", "a", "-n", tt.limit, "--server", server)
+		if got.code != exitOK || got.stderr != tt.says {
+			t.Errorf("-n %s: exit code %d, %q; want %q", tt.limit, got.code, got.stderr, tt.says)
+		}
+	}
+}
+
 // TestJobsPages lists more jobs than a page holds. Every job is printed once, in order.
 func TestJobsPages(t *testing.T) {
 	const pages, each = 5, 300

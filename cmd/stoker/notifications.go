@@ -131,6 +131,7 @@ shown this once. Try it with stoker notifications test NAME.`,
 		if err != nil {
 			return err
 		}
+		c.noteReadableOutput()
 		if c.out.Chosen() {
 			return c.printMessage(resp)
 		}
@@ -258,6 +259,7 @@ receiver can change over at any time. If a secret has leaked, end it at once wit
 		if err != nil {
 			return err
 		}
+		c.noteReadableOutput()
 		if c.out.Chosen() {
 			return c.printMessage(resp)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/output"
 )
 
 // inbox is a receiver that keeps what arrives.
@@ -61,6 +63,39 @@ func (in *inbox) await(t *testing.T) (*http.Request, string) {
 	defer in.mu.Unlock()
 	last := len(in.requests) - 1
 	return in.requests[last], in.bodies[last]
+}
+
+// TestSecretInAFile warns of a secret that goes to a file which others may read.
+func TestSecretInAFile(t *testing.T) {
+	s := startService(t, serviceEnv(t, &simulator.Simulator{}))
+	for _, mode := range []os.FileMode{0o644, 0o600} {
+		file, err := os.OpenFile(filepath.Join(t.TempDir(), "secret"), os.O_WRONLY|os.O_CREATE, mode)
+		if err == nil {
+			err = file.Chmod(mode) // whatever the umask
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := fmt.Sprintf("ops-%o", mode)
+		for _, args := range [][]string{
+			{"token", "create", name, "--role", "viewer"},
+			{"notifications", "add", name, "https://ops.example.com/stoker"},
+			{"notifications", "rotate", name},
+		} {
+			var stderr strings.Builder
+			c := &cli{args: append(args, "--server", s.grpc), getenv: func(string) string { return "" }, stdout: file, stderr: &stderr}
+			c.look = func(io.Writer) output.Look { return output.Look{} }
+			if code := c.run(t.Context()); code != exitOK {
+				t.Errorf("%v: exit code %d: %s", args, code, stderr.String())
+			}
+			if got, want := strings.Contains(stderr.String(), "chmod 600 it"), mode == 0o644; got != want {
+				t.Errorf("%v to a file of mode %o: warned %t, want %t: %s", args, mode, got, want, stderr.String())
+			}
+		}
+		if err := file.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // TestNotifications goes an operator's way: makes an endpoint, tests it, is told of a batch, rotates the secret, finds what

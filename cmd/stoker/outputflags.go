@@ -13,7 +13,7 @@ import (
 // outputFlag is the name of the flag -o. It has no long form: --output of submit is a storage.
 const outputFlag = ""
 
-// documentFormats are the formats of what no RPC answers.
+// documentFormats are the formats of one document: of what a verb has done, for example.
 func documentFormats() []output.Format {
 	return []output.Format{output.FormatTable, output.FormatJSON, output.FormatJSONL, output.FormatYAML}
 }

@@ -23,6 +23,9 @@ func (l *batchList) watch(ctx context.Context, conn *client.Client) error {
 	if err != nil {
 		return err
 	}
+	if err := l.out.Check([]output.Format{output.FormatTable, output.FormatWide, output.FormatJSON, output.FormatJSONL}); err != nil {
+		return usagef("--watch: %w", err)
+	}
 	if l.out.ForPrograms() {
 		line, err := output.Lines(l.stdout, l.out)
 		if err != nil {
@@ -40,6 +43,7 @@ func (l *batchList) watch(ctx context.Context, conn *client.Client) error {
 	defer leave(nil)
 	screen := ui.StartLiveText(ui.ScreenOptions{Out: l.stdout, In: l.stdin, Leave: func() { leave(errUserLeft) }})
 	defer screen.Close()
+	l.notifyLive = func(text string) { screen.Notify(l.look(l.stdout).Paint(output.Yellow, text)) }
 	err = followBatches(ctx, conn, request, func(_ *stokerv1.WatchBatchesResponse, list []*stokerv1.Batch) error {
 		text, err := l.table(list, waits)
 		screen.Show(text)

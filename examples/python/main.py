@@ -45,7 +45,11 @@ def proof() -> grpc.ChannelCredentials | None:
 
 
 def submit(client: Client, file: str) -> int:
-    request = json_format.Parse(pathlib.Path(file).read_text(), batch_service_pb2.SubmitBatchRequest())
+    try:
+        request = json_format.Parse(pathlib.Path(file).read_text(), batch_service_pb2.SubmitBatchRequest())
+    except json_format.ParseError as error:
+        print(f"{file}: {error}", file=sys.stderr)
+        return 2
     print(client.submit(request).id)
     return 0
 

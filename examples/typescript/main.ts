@@ -13,6 +13,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 
 import { credentials, type ChannelCredentials, Metadata } from '@grpc/grpc-js';
 
+import type { SubmitBatchRequest } from './gen/stoker/v1/SubmitBatchRequest.js';
 import { Stoker, StokerError } from './stoker.js';
 
 const stoker = new Stoker(process.env['STOKER_SERVER'], proof());
@@ -48,6 +49,17 @@ async function watch(batch: string, cursorFile?: string): Promise<number> {
   return state === 'BATCH_STATE_SUCCEEDED' ? 0 : 1;
 }
 
+/** Reads the request in a file; undefined, with a complaint, if it is no JSON. */
+function parse(file: string): SubmitBatchRequest | undefined {
+  const text = readFileSync(file, 'utf8');
+  try {
+    return JSON.parse(text) as SubmitBatchRequest;
+  } catch (err) {
+    console.error(`${file}: ${(err as Error).message}`);
+    return undefined;
+  }
+}
+
 /** Writes a file as a whole. If the program is killed meanwhile, the old text stays. */
 function replace(file: string, text: string): void {
   writeFileSync(`${file}.new`, text);
@@ -61,7 +73,11 @@ async function main([command, subject, extra]: string[]): Promise<number> {
   }
   switch (command) {
     case 'submit': {
-      const batch = await stoker.submit(JSON.parse(readFileSync(subject, 'utf8')));
+      const request = parse(subject);
+      if (request === undefined) {
+        return 2;
+      }
+      const batch = await stoker.submit(request);
       console.log(batch.id);
       return 0;
     }

@@ -43,6 +43,10 @@ func testErrors(t *testing.T, p program, s *service) {
 			t.Errorf("a request with everything wrong: exit code %d and\n%s\nwant 2 and %q", got.code, got.stderr, want)
 		}
 	}
+	got = p.run(t, s.address, "submit", request(t, `{"jobs": [`))
+	if got.code != 2 || !strings.Contains(got.stderr, "request.json: ") || strings.Contains(got.stderr, "Traceback") || strings.Contains(got.stderr, "    at ") {
+		t.Errorf("a request that is no JSON: exit code %d and %q", got.code, got.stderr)
+	}
 	got = p.run(t, s.address, "cancel", "nothing")
 	if got.code != 1 || !strings.Contains(got.stderr, `batch "nothing" was not found (NOT_FOUND)`) {
 		t.Errorf("cancel of nothing: exit code %d and %q", got.code, got.stderr)

@@ -34,11 +34,6 @@ func ListingFormats() []Format {
 	return []Format{FormatTable, FormatWide, FormatJSON, FormatJSONL, FormatYAML, FormatCSV, FormatName}
 }
 
-// MessageFormats are the formats of what a verb has done.
-func MessageFormats() []Format {
-	return []Format{FormatTable, FormatJSON, FormatJSONL, FormatYAML, FormatName}
-}
-
 // Options are what the user chose. The zero value is a table.
 type Options struct {
 	Format   Format   // -o; empty: table, or json with JQ

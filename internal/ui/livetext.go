@@ -1,7 +1,11 @@
 package ui
 
 import (
+	"fmt"
+	"strings"
+
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/stokerd/stoker/internal/output"
 )
@@ -30,8 +34,11 @@ func StartLiveText(o ScreenOptions) *LiveText {
 	return l
 }
 
-// Show replaces the text.
+// Show replaces the text, and takes a notice away.
 func (l *LiveText) Show(text string) { l.program.Send(liveText(text)) }
+
+// Notify shows a notice of one line below the text, until the next text.
+func (l *LiveText) Notify(notice string) { l.program.Send(liveNotice(notice)) }
 
 // Close gives the terminal back.
 func (l *LiveText) Close() {
@@ -39,23 +46,31 @@ func (l *LiveText) Close() {
 	<-l.done
 }
 
-// liveText is the message with a new text.
-type liveText string
+// The messages of the program: a new text, and a notice below it.
+type (
+	liveText   string
+	liveNotice string
+)
 
 // liveTextModel is the state of the program.
 type liveTextModel struct {
-	text  string
-	leave func()
+	text, notice  string
+	width, height int // of the terminal; 0: not known yet
+	leave         func()
 }
 
 // Init does nothing.
 func (m liveTextModel) Init() tea.Cmd { return nil }
 
-// Update handles a new text, or a key.
+// Update handles a new text, a new size of the terminal, or a key.
 func (m liveTextModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case liveText:
-		m.text = string(msg)
+		m.text, m.notice = string(msg), ""
+	case liveNotice:
+		m.notice = string(msg)
+	case tea.WindowSizeMsg:
+		m.width, m.height = msg.Width, msg.Height
 	case tea.KeyPressMsg:
 		switch msg.String() {
 		case "ctrl+c", "q", "esc":
@@ -65,5 +80,20 @@ func (m liveTextModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return m, nil
 }
 
-// View draws the text.
-func (m liveTextModel) View() tea.View { return tea.NewView(m.text) }
+// View draws the text, or as many of its first lines as the terminal has room for: of what is too long, the terminal
+// would show the end.
+func (m liveTextModel) View() tea.View {
+	lines := strings.SplitAfter(m.text, "\n") // the last one is empty, and takes room as well
+	room := m.height
+	if m.notice != "" {
+		room--
+	}
+	if room >= 3 && len(lines) > room {
+		more := len(lines) - 1 - (room - 2)
+		lines = append(lines[:room-2], fmt.Sprintf("and %d more\n", more))
+	}
+	if m.notice != "" {
+		lines = append(lines, ansi.Truncate(m.notice, m.width, "…")+"\n")
+	}
+	return tea.NewView(strings.Join(lines, ""))
+}
