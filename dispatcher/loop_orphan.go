@@ -34,7 +34,7 @@ func (l *accountLoop) applyDelete(id string, err error) {
 	}
 	if err == nil {
 		delete(l.orphans, id)
-		l.readMoreOrphans()
+		readMoreOrphans(l)
 		return
 	}
 	o := l.orphans[id]
@@ -43,11 +43,11 @@ func (l *accountLoop) applyDelete(id string, err error) {
 	l.retries.total[taskDelete]++
 	o.notBefore = now.Add(growingPause(firstSkipPause, o.failures, maxDeletePause))
 	l.log.Info("cannot delete an orphan; it is tried again", "encoding", id, "err", err)
-	l.readMoreOrphans()
+	readMoreOrphans(l)
 }
 
 // readMoreOrphans has more orphans be read, if there are more, once each of those that were read has been tried.
-func (l *accountLoop) readMoreOrphans() {
+func readMoreOrphans(l *accountLoop) {
 	if !l.moreOrphans {
 		return
 	}

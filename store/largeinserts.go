@@ -10,13 +10,13 @@ import (
 const largeInsert, maxLargeInserts = 1000, 2
 
 // largeInserts are the large writes under way. The batches to which they add jobs are locked until they end. So changes of
-// these batches are set aside: in a group they would keep all others waiting.
+// these batches are deferred: in a group they would keep all others waiting.
 type largeInserts struct {
 	places chan struct{} // has an element for each write under way
 
-	mu    sync.Mutex
-	of    map[string][]chan struct{} // by batch: for each write a channel that is closed when it has ended
-	aside sync.WaitGroup             // changes that are set aside
+	mu       sync.Mutex
+	of       map[string][]chan struct{} // by batch: for each write a channel that is closed when it has ended
+	deferred sync.WaitGroup             // changes
 }
 
 func newLargeInserts() *largeInserts {
@@ -54,27 +54,27 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// setAside has again be called when the write has ended that adds jobs to a batch. It reports false if there is none.
-func (l *largeInserts) setAside(batch string, again func()) bool {
+// deferChange has again be called when the write has ended that adds jobs to a batch. It reports false if there is none.
+func (l *largeInserts) deferChange(batch string, again func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	writes := l.of[batch]
 	if len(writes) == 0 {
 		return false
 	}
-	l.aside.Go(func() {
+	l.deferred.Go(func() {
 		<-writes[0]
 		again()
 	})
 	return true
 }
 
-// await returns when no such write is under way any more, and nothing is set aside. No further one can begin then.
+// await returns when no such write is under way any more, and no change is deferred. No further one can begin then.
 func (l *largeInserts) await() {
 	for range maxLargeInserts { // the places stay taken
 		l.places <- struct{}{}
 	}
-	l.aside.Wait()
+	l.deferred.Wait()
 }
 
 // doLarge runs o beside the groups, in a transaction and on a connection of its own: it takes so long that changes of

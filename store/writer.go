@@ -47,7 +47,7 @@ type op struct {
 	inserts    int            // jobs that run inserts at most
 	record     *access.Record // of the call that writes; nil if there is none
 	fence      Lease          // without which nothing is written; nil: it is not needed
-	aside      bool           // it was set aside once; see largeInserts
+	deferred   bool           // it was deferred once; see largeInserts
 
 	run  func(*unit) error
 	err  error
@@ -158,10 +158,10 @@ func (w *writer) commitGroup(ctx context.Context, first *op) {
 	}
 }
 
-// gather collects the writes that are waiting already, and sets aside those that would wait for a large one.
+// gather collects the writes that are waiting already, and defers those that would wait for a large one.
 func (w *writer) gather(first *op) (group []*op) {
 	for o := first; ; o = <-w.ops {
-		if !w.setAside(o) {
+		if !w.deferOnce(o) {
 			group = append(group, o)
 		}
 		if len(group) == groupLimit || len(w.ops) == 0 { // nobody else takes writes from there
@@ -170,14 +170,14 @@ func (w *writer) gather(first *op) (group []*op) {
 	}
 }
 
-// setAside has a write be handed in again when a large one of its batch has ended, and reports whether there is one. It
+// deferOnce has a write be handed in again when a large one of its batch has ended, and reports whether there is one. It
 // does so once: where one large write follows the other, it would never be made.
-func (w *writer) setAside(o *op) bool {
-	if o.aside {
+func (w *writer) deferOnce(o *op) bool {
+	if o.deferred {
 		return false
 	}
-	o.aside = w.large.setAside(o.batch, func() { w.ops <- o })
-	return o.aside
+	o.deferred = w.large.deferChange(o.batch, func() { w.ops <- o })
+	return o.deferred
 }
 
 // awaken gives a channel of capacity 1 a value, unless it has one.

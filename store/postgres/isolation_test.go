@@ -11,7 +11,11 @@ func TestIsolation(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback(t.Context())
-	got, err := one(t.Context(), tx.(singleTransaction), scalar[string], `SHOW transaction_isolation`)
+	beside, ok := tx.(singleTransaction)
+	if !ok {
+		t.Fatalf("%T", tx)
+	}
+	got, err := one(t.Context(), beside, scalar[string], `SHOW transaction_isolation`)
 	if err != nil || got != "read committed" {
 		t.Errorf("a transaction is %s, %v", got, err)
 	}
