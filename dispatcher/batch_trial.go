@@ -74,9 +74,11 @@ func (p provenBatches) isProven(b *batch) bool {
 	return !b.StartTime.IsZero() || p[b.ID]
 }
 
-// findLateTrials returns the batches on trial, by id, whose one job is being started from a template for longer than a
-// start is waited for. All of their jobs wait for the answer, and must not keep others out of the line.
-func findLateTrials(l *accountLoop, now time.Time) (ids []string) {
+// findLateBatches returns the batches, by id, all of whose jobs wait for answers that are late. They must not keep others
+// out of the line. They are batches on trial whose one job is being started from a template for longer than a start is
+// waited for, and batches without a configured job of which each job being configured takes longer than that is waited for.
+// next is when there may be another one.
+func findLateBatches(l *accountLoop, now time.Time) (ids []string, next time.Time) {
 	for t := range l.jobs.index.working {
 		b := t.batch
 		if t.task != taskStart || b.Template == nil || t.taskSince.Add(l.polls.drain.startPatience()).After(now) {
@@ -86,6 +88,18 @@ func findLateTrials(l *accountLoop, now time.Time) (ids []string) {
 			ids = append(ids, b.ID)
 		}
 	}
+	late := map[string]time.Time{} // when the job becomes late that was begun last, of each batch
+	for t := range l.jobs.index.preparing {
+		late[t.batch.ID] = later(late[t.batch.ID], t.taskSince.Add(l.polls.drain.preparePatience()))
+	}
+	for id, at := range late {
+		switch {
+		case at.After(now):
+			next = earlier(next, at)
+		case !l.jobs.hasPrepared(id):
+			ids = append(ids, id)
+		}
+	}
 	slices.Sort(ids)
-	return slices.Compact(ids)
+	return slices.Compact(ids), next
 }

@@ -23,6 +23,9 @@ const (
 	runsOver = 32
 	// starvingOver is the same for the share of encodings that starving encoders take.
 	starvingOver = 48
+	// minPreparePatience is how long the configuration of a job is waited for at least before jobs of other batches are
+	// configured in its place: it takes some ten calls.
+	minPreparePatience = 5 * time.Second
 	// startsOver is the time over which starts are counted.
 	startsOver = 5 * time.Second
 )
@@ -76,6 +79,9 @@ func (d *drainRate) noteStartCall(took time.Duration, now time.Time) {
 
 // startPatience is how long a start is waited for.
 func (d *drainRate) startPatience() time.Duration { return max(minStartPatience, 4*d.startTime) }
+
+// preparePatience is how long the configuration of a job is waited for.
+func (d *drainRate) preparePatience() time.Duration { return max(minPreparePatience, 4*d.prepareTime) }
 
 // startsEachSecond is how many starts are accepted each second.
 func (d *drainRate) startsEachSecond(now time.Time) float64 {

@@ -23,6 +23,7 @@ type jobIndex struct {
 	counts     jobCounts
 	unusual    map[*trackedJob]bool            // failing, missing, or with an unknown status
 	working    map[*trackedJob]bool            // being started or polled
+	preparing  map[*trackedJob]bool            // being configured
 	byEncoding map[string]*trackedJob          // by the encoding's id
 	byBatch    map[string]map[*trackedJob]bool // by the batch's id
 	due        [dueKinds]*btree.BTreeG[dueJob] // the jobs in flight without a task, the one that is due first first
@@ -90,13 +91,15 @@ func (q queuedJob) before(other queuedJob) bool {
 
 // indexed is what the index has of a job.
 type indexed struct {
-	counts           jobCounts
-	unusual, working bool
-	encoding         string
-	due              [dueKinds]time.Duration // never: not due for that
-	queued           bool
-	priority         int // if queued
-	start            time.Time
+	counts    jobCounts
+	unusual   bool
+	working   bool
+	preparing bool
+	encoding  string
+	due       [dueKinds]time.Duration // never: not due for that
+	queued    bool
+	priority  int // if queued
+	start     time.Time
 }
 
 // never is when a job is due that is not.
@@ -110,7 +113,7 @@ const treeDegree = 16
 
 func newJobIndex(epoch time.Time) *jobIndex {
 	x := &jobIndex{
-		epoch: epoch, unusual: map[*trackedJob]bool{}, working: map[*trackedJob]bool{},
+		epoch: epoch, unusual: map[*trackedJob]bool{}, working: map[*trackedJob]bool{}, preparing: map[*trackedJob]bool{},
 		byEncoding: map[string]*trackedJob{}, byBatch: map[string]map[*trackedJob]bool{},
 		queued: btree.NewG(treeDegree, queuedJob.before),
 	}
@@ -125,7 +128,7 @@ func newJobIndex(epoch time.Time) *jobIndex {
 func (x *jobIndex) describe(t *trackedJob, priority int, hasWrongPriority bool) indexed {
 	e := notIndexed
 	e.counts, e.unusual, e.encoding = t.count(), t.isUnusual(), t.job.EncodingID
-	e.working = t.task == taskStart || t.task == taskPoll
+	e.working, e.preparing = t.task == taskStart || t.task == taskPoll, t.task == taskPrepare
 	if t.job.State == job.Queued && t.isPredictable() {
 		e.queued, e.priority, e.start = true, priority, t.job.StartTime
 	}
@@ -159,6 +162,7 @@ func (x *jobIndex) set(t *trackedJob, e indexed) {
 	x.counts.add(e.counts, 1)
 	setMember(x.unusual, t, e.unusual)
 	setMember(x.working, t, e.working)
+	setMember(x.preparing, t, e.preparing)
 	if e.encoding != old.encoding {
 		if x.byEncoding[old.encoding] == t {
 			delete(x.byEncoding, old.encoding)

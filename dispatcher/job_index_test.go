@@ -14,12 +14,12 @@ import (
 
 // indexContent is all that an index has, with jobs by id.
 type indexContent struct {
-	Counts           jobCounts
-	Unusual, Working []string
-	ByEncoding       map[string]string
-	ByBatch          map[string][]string
-	Due              [dueKinds][]string
-	Queued           []string
+	Counts                      jobCounts
+	Unusual, Working, Preparing []string
+	ByEncoding                  map[string]string
+	ByBatch                     map[string][]string
+	Due                         [dueKinds][]string
+	Queued                      []string
 }
 
 func (x *jobIndex) content() indexContent {
@@ -31,7 +31,7 @@ func (x *jobIndex) content() indexContent {
 		return list
 	}
 	c := indexContent{
-		Counts: x.counts, Unusual: ids(x.unusual), Working: ids(x.working),
+		Counts: x.counts, Unusual: ids(x.unusual), Working: ids(x.working), Preparing: ids(x.preparing),
 		ByEncoding: map[string]string{}, ByBatch: map[string][]string{},
 	}
 	for encoding, t := range x.byEncoding {

@@ -123,6 +123,16 @@ func (k *jobTracker) untrackIfDone(id job.ID, now time.Time) {
 // hasJobsOf reports whether any job of a batch is tracked.
 func (k *jobTracker) hasJobsOf(batchID string) bool { return len(k.index.byBatch[batchID]) > 0 }
 
+// hasPrepared reports whether a job of a batch is configured and can be started.
+func (k *jobTracker) hasPrepared(batchID string) bool {
+	for t := range k.index.byBatch[batchID] {
+		if t.job.Prepared() {
+			return true
+		}
+	}
+	return false
+}
+
 // removeBatch forgets the jobs of a batch that has been deleted, apart from those with a task or a
 // pause.
 func (k *jobTracker) removeBatch(id string, now time.Time) {

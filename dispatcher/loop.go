@@ -53,9 +53,10 @@ type accountLoop struct {
 	jobs        *jobTracker
 	line        line
 	candidates  []candidate // of the latest decision, kept for their memory
-	lateTrials  []string    // batches whose jobs are left out of the line; see findLateTrials
+	lateBatches []string    // whose jobs are left out of the line; see findLateBatches
 	nextDueTime time.Time   // when there may be more next jobs; zero: not known
 	orphans     map[string]*orphanDeletion
+	moreOrphans bool // there may be others
 
 	// What was learnt from the platform's answers.
 	polls          *pollSchedule
@@ -170,7 +171,8 @@ func (l *accountLoop) decideOnce(work context.Context) (wake time.Time, err erro
 	if l.decided != nil {
 		l.decided()
 	}
-	wake = earlier(p.wake, l.nextDueTime)
+	_, late := findLateBatches(l, now) // of the tasks that have just begun, too
+	wake = earlier(earlier(p.wake, l.nextDueTime), late)
 	if l.dailyStarts.usedUp() {
 		wake = earlier(wake, l.dailyStarts.dayEnd())
 	}

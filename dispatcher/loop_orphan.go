@@ -34,6 +34,7 @@ func (l *accountLoop) applyDelete(id string, err error) {
 	}
 	if err == nil {
 		delete(l.orphans, id)
+		readMoreOrphans(l)
 		return
 	}
 	o := l.orphans[id]
@@ -42,4 +43,18 @@ func (l *accountLoop) applyDelete(id string, err error) {
 	l.retries.total[taskDelete]++
 	o.notBefore = now.Add(growingPause(firstSkipPause, o.failures, maxDeletePause))
 	l.log.Info("cannot delete an orphan; it is tried again", "encoding", id, "err", err)
+	readMoreOrphans(l)
+}
+
+// readMoreOrphans has more orphans be read, if there are more, once each of those that were read has been tried.
+func readMoreOrphans(l *accountLoop) {
+	if !l.moreOrphans {
+		return
+	}
+	for _, o := range l.orphans {
+		if o.failures == 0 {
+			return
+		}
+	}
+	l.outdated.orphans = true
 }

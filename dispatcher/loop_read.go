@@ -9,7 +9,7 @@ import (
 	"github.com/stokerd/stoker/job"
 )
 
-// maxOrphansRead is how many orphans the loop reads at once.
+// maxOrphansRead is how many orphans the loop reads at once, beside those that it knows.
 const maxOrphansRead = 100
 
 // refreshInterval is how often the line and the settings are read although nobody says that they have
@@ -102,8 +102,8 @@ func (l *accountLoop) read(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	if late := findLateTrials(l, now); !slices.Equal(late, l.lateTrials) {
-		l.lateTrials, l.outdated.nextJobs = late, true
+	if late, _ := findLateBatches(l, now); !slices.Equal(late, l.lateBatches) {
+		l.lateBatches, l.outdated.nextJobs = late, true
 	}
 	if l.outdated.nextJobs || l.line.isOutdated(l.lineNeeded(l.limit.wanted, now), now) || (!l.nextDueTime.IsZero() && !l.nextDueTime.After(now)) {
 		return l.readNextJobs(ctx, now)
@@ -185,7 +185,7 @@ func (l *accountLoop) readNextJobs(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range l.lateTrials {
+	for _, id := range l.lateBatches {
 		b, err := read(id)
 		switch {
 		case errors.Is(err, job.ErrNotFound): // deleted meanwhile
@@ -261,7 +261,8 @@ func readLine(ctx context.Context, l *accountLoop, skipped skippedBatches, limit
 
 // readOrphans reads the orphans.
 func (l *accountLoop) readOrphans(ctx context.Context, now time.Time) error {
-	orphans, err := l.store.Orphans(ctx, l.accountID, maxOrphansRead)
+	limit := maxOrphansRead + len(l.orphans) // the platform may not delete those, and others are behind them
+	orphans, err := l.store.Orphans(ctx, l.accountID, limit)
 	if err != nil {
 		return err
 	}
@@ -270,6 +271,6 @@ func (l *accountLoop) readOrphans(ctx context.Context, now time.Time) error {
 			l.orphans[o.EncodingID] = &orphanDeletion{notBefore: now}
 		}
 	}
-	l.outdated.orphans = false
+	l.outdated.orphans, l.moreOrphans = false, len(orphans) == limit
 	return nil
 }

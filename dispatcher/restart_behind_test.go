@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	"github.com/stokerd/stoker/internal/provision"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -46,4 +47,68 @@ func TestRestoredBackupBehindNewBatch(t *testing.T) {
 		}
 		w.audit(old.ID, young.ID)
 	})
+}
+
+// Since the backup, a job has failed in one region and gone on in another with a new encoding. The platform does not say
+// how the old encoding stands, for a while or for ever. The new one is adopted all the same, and not paid for again, and
+// the other jobs go on.
+func TestRestoredBackupMovedOnUnseen(t *testing.T) {
+	for n, tt := range []struct {
+		name   string
+		of     string // whose status is not told: the old encoding's or the new one's
+		status says
+		span   time.Duration // 0: it is never told again
+	}{
+		{"not found for a moment", "old", hasNot, time.Second},
+		{"not found any more", "old", hasNot, 0},
+		{"no answer for a moment", "old", fails, time.Second},
+		{"no answer any more", "old", fails, 0},
+		{"the new one is not found for a moment", "new", hasNot, 2 * time.Second},
+	} {
+		if !inSample(n, 3) {
+			continue // a sample of them, under the race detector
+		}
+		t.Run(tt.name, func(t *testing.T) {
+			sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, TakeAnyStart: true}
+			sim.Outcome = func(e simulator.Encoding, _ int) simulator.Outcome {
+				if e.CloudRegion == "AWS_EU_WEST_1" {
+					return broken(simulator.RetryInDifferentRegion)
+				}
+				return simulator.Outcome{}
+			}
+			inWorld(t, sim, func(w *world) {
+				platform := &contradiction{status: tt.status, list: has, search: has, way: w.sim.Client().Transport}
+				w.network = platform.RoundTrip
+				w.run()
+				b := w.submit(9, func(b *job.Batch) {
+					b.Recipe.Region, b.Recipe.FallbackRegions = "AWS_EU_WEST_1", []string{"AWS_US_EAST_1"}
+				})
+				time.Sleep(40 * time.Second)
+				backup := w.backup()
+				w.awaitEnd(b.ID, time.Hour)
+				w.reopen(backup)
+				jobs := w.jobs(b.ID)
+				old := jobs[slices.IndexFunc(jobs, func(j job.Job) bool { return j.State == job.Running })]
+				unseen := old.EncodingID
+				if tt.of == "new" {
+					for _, e := range w.sim.Encodings() {
+						if id, _, _ := provision.ParseName(e.Name); id == old.ID && e.CloudRegion == "AWS_US_EAST_1" {
+							unseen = e.ID
+						}
+					}
+				}
+				platform.encoding.Store(unseen)
+				w.run()
+				if tt.span > 0 {
+					time.Sleep(tt.span)
+					platform.encoding.Store("none")
+				}
+				b = w.awaitEnd(b.ID, time.Hour)
+				if starts := w.sim.ReadStats().Starts; b.State != job.BatchSucceeded || starts != 18 {
+					w.t.Errorf("batch is %s after %d starts, want two for each of 9 jobs", b.State, starts)
+				}
+				w.audit(b.ID)
+			})
+		})
+	}
 }

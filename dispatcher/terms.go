@@ -83,6 +83,10 @@ func (d *Dispatcher) campaign(ctx context.Context, accounts []string) {
 	}
 }
 
+// handOverTime is how long a process that stops waits for the calls under way before it gives its term back. What comes of
+// calls that take longer is found by the next driver.
+const handOverTime = time.Second
+
 // drive drives accounts until their term or ctx ends, and gives the term back. The loops are made anew: nothing is kept
 // of an earlier term.
 func (d *Dispatcher) drive(ctx context.Context, accounts []string, term Term) {
@@ -90,6 +94,11 @@ func (d *Dispatcher) drive(ctx context.Context, accounts []string, term Term) {
 	defer stop(nil)
 	defer context.AfterFunc(term.Context(), func() { stop(errTermOver) })()
 	defer term.Release()
+	defer context.AfterFunc(ctx, func() {
+		if d.config.Clock.Sleep(term.Context(), handOverTime) == nil {
+			term.Release()
+		}
+	})()
 	var loops sync.WaitGroup
 	for _, id := range accounts {
 		loops.Go(func() {

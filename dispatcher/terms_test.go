@@ -3,7 +3,9 @@ package dispatcher
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -324,5 +326,48 @@ func TestLoopsOfOthersStandStill(t *testing.T) {
 		if got := w.jobs(b.ID); got[0].Version != 1 {
 			t.Errorf("job %+v", got[0])
 		}
+	})
+}
+
+// A process stops while the platform leaves a call of it without an answer. The other one does not wait for that call.
+func TestReleasedTermWithCallUnderWay(t *testing.T) {
+	sim, edit := crashRecipe()
+	inWorld(t, sim, func(w *world) {
+		w.court, w.mortal = &court{}, newMortal(0)
+		var hangs atomic.Bool
+		hanging := make(chan struct{}, 1000)
+		w.network = func(r *http.Request) (*http.Response, error) {
+			if hangs.Load() && r.Method == http.MethodGet {
+				hanging <- struct{}{}
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}
+			return sim.Client().Transport.RoundTrip(r)
+		}
+		w.run()
+		network := w.network
+		w.network = nil
+		second := w.standBy()
+		defer second.halt()
+		w.network = network
+		b := w.submit(7, edit)
+		w.await(b.ID, time.Hour, "a start", func(b job.Batch) bool { return b.Counts.Queued+b.Counts.Running > 0 })
+		hangs.Store(true)
+		<-hanging
+		stopped := time.Now()
+		halted := make(chan struct{})
+		go func() {
+			defer close(halted)
+			w.halt()
+		}()
+		for w.court.gained() < 2 {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if gap := time.Since(stopped); gap > 2*time.Second {
+			t.Errorf("nobody drove the account for %v", gap)
+		}
+		<-halted
+		w.awaitEnd(b.ID, time.Hour)
+		w.audit(b.ID)
 	})
 }

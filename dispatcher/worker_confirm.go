@@ -38,7 +38,7 @@ func (w *worker) confirmNotStarted(ctx context.Context, t trackedJob, name strin
 		unknown, err = w.selectUnknown(ctx, others)
 	}
 	if err == nil {
-		err = w.reconcileAll(ctx, unknown)
+		err = w.reconcileAll(ctx, unknown, 1)
 	}
 	if err != nil {
 		o.callErr = err

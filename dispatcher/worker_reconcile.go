@@ -51,7 +51,7 @@ func (w *worker) reconcile(ctx context.Context, prepared map[string]job.ID, try 
 	if err != nil {
 		return err
 	}
-	if err := w.reconcileAll(ctx, unknown); err != nil {
+	if err := w.reconcileAll(ctx, unknown, try); err != nil {
 		return err
 	}
 	for _, id := range unanswered {
@@ -191,9 +191,9 @@ func withoutJob(encodings []bitmovin.Encoding, jobs map[string]job.ID) (list []b
 }
 
 // reconcileAll decides about encodings of ours that belong to no job, one after the other.
-func (w *worker) reconcileAll(ctx context.Context, unknown []bitmovin.Encoding) error {
+func (w *worker) reconcileAll(ctx context.Context, unknown []bitmovin.Encoding, try int) error {
 	for _, e := range unknown {
-		if err := w.reconcileUnknown(ctx, e); err != nil {
+		if err := w.reconcileUnknown(ctx, e, try); err != nil {
 			return err
 		}
 	}
@@ -202,13 +202,13 @@ func (w *worker) reconcileAll(ctx context.Context, unknown []bitmovin.Encoding) 
 
 // reconcileUnknown decides about an encoding of ours that belongs to no job. The job after which
 // it was named adopts it if the encoding was started; if it never was, it becomes an orphan.
-func (w *worker) reconcileUnknown(ctx context.Context, e bitmovin.Encoding) error {
+func (w *worker) reconcileUnknown(ctx context.Context, e bitmovin.Encoding, try int) error {
 	id, attempt, ok := provision.ParseName(e.Name)
 	if other, err := w.ownedElsewhere(ctx, id); err != nil || other {
 		return err
 	}
 	if attempt > 0 {
-		if adopted, err := w.adoptTemplateEncoding(ctx, e, id, attempt); err != nil || adopted {
+		if adopted, err := w.adoptTemplateEncoding(ctx, e, id, attempt, try); err != nil || adopted {
 			return err
 		}
 		if duplicate, err := (duplicateSearch{w}).stop(ctx, e, id, attempt); err != nil || duplicate {
@@ -240,14 +240,12 @@ func (w *worker) reconcileUnknown(ctx context.Context, e bitmovin.Encoding) erro
 	if err != nil {
 		return err
 	}
-	if _, err := w.refreshJob(ctx, j); err != nil {
+	if _, err := w.refreshJob(ctx, j, try); err != nil {
 		return err
 	}
 	task, err := w.account.Client.ReadStatus(ctx, e.ID)
 	switch {
-	case bitmovin.NotFound(err):
-		return nil
-	case tellsNoStatus(err):
+	case tellsNoStatus(err): // not even if it is said not to exist: it is in the list
 		task = bitmovin.Task{Status: e.Status, QueuedAt: e.QueuedAt} // as listed; its job goes on polling
 	case err != nil:
 		return err
@@ -293,13 +291,13 @@ func (w *worker) adoptStarted(ctx context.Context, id job.ID, seen job.Observati
 // adoptTemplateEncoding makes a job go on with an encoding of ours that was made from a template
 // and belongs to no job. The job after which it was named adopts it if the job waits for an
 // answer, or does not know of that attempt because the job table is a restored backup.
-func (w *worker) adoptTemplateEncoding(ctx context.Context, e bitmovin.Encoding, id job.ID, attempt int) (adopted bool, err error) {
+func (w *worker) adoptTemplateEncoding(ctx context.Context, e bitmovin.Encoding, id job.ID, attempt, try int) (adopted bool, err error) {
 	j, err := w.store.Job(ctx, id)
 	if errors.Is(err, job.ErrNotFound) {
 		return false, nil
 	}
 	if err == nil && j.Attempt < attempt {
-		j, err = w.refreshJob(ctx, j)
+		j, err = w.refreshJob(ctx, j, try)
 	}
 	if err != nil {
 		return false, err
@@ -312,8 +310,10 @@ func (w *worker) adoptTemplateEncoding(ctx context.Context, e bitmovin.Encoding,
 	return true, nil
 }
 
-// refreshJob records how a job's encoding has ended, before the job can go on with a later one.
-func (w *worker) refreshJob(ctx context.Context, j job.Job) (job.Job, error) {
+// refreshJob records how a job's encoding has ended, before the job can go on with a later one. As long as the platform
+// does not say how the encoding stands, the later one could not be adopted, and would be paid for again: so the next try
+// asks once more. From the third try on the encoding counts as gone. The later one was started, so the job was done with it.
+func (w *worker) refreshJob(ctx context.Context, j job.Job, try int) (job.Job, error) {
 	if !j.State.OnPlatform() || j.EncodingID == "" {
 		return j, nil
 	}
@@ -322,13 +322,15 @@ func (w *worker) refreshJob(ctx context.Context, j job.Job) (job.Job, error) {
 		return j, err
 	}
 	task, err := w.account.Client.ReadStatus(ctx, bitmovin.EncodingID(j.EncodingID))
-	if err != nil {
-		if bitmovin.NotFound(err) {
-			return j, nil // a single 404 proves nothing; see confirmMissing
-		}
+	seen := taskObservation(j.EncodingID, task)
+	switch {
+	case err == nil:
+	case try >= triesToGiveUpPoll && tellsNoStatus(err):
+		seen = job.Observation{EncodingID: j.EncodingID, Status: job.RemoteGone}
+	default:
 		return j, err
 	}
-	return w.recordObservation(ctx, trackedJob{job: j, batch: &batch{read}}, taskObservation(j.EncodingID, task))
+	return w.recordObservation(ctx, trackedJob{job: j, batch: &batch{read}}, seen)
 }
 
 // tellsNoStatus reports whether err leaves open no more than how one encoding stands: the call

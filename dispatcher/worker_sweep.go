@@ -43,7 +43,7 @@ func (w *worker) sweep(ctx context.Context, from, before time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := w.reconcileAll(ctx, unknown); err != nil || !w.takenOver {
+	if err := w.reconcileAll(ctx, unknown, 1); err != nil || !w.takenOver {
 		return err
 	}
 	return duplicateSearch{w}.sweep(ctx, from)

@@ -256,15 +256,18 @@ func (u *Update) failAttempt(f *Failure, mark string, r Rules, now time.Time) er
 	f = u.keepFailure(f)
 	j.Failures++
 	u.endAttempt(Failed, f, now)
+	moves := f.Hint == HintDifferentRegion && j.FallbackRegionIndex < r.FallbackRegionCount
+	if moves {
+		j.FallbackRegionIndex++
+	}
 	if !r.Retry.allows(f, j.Failures) {
 		j.StaleMark = mark
-		return u.moveTo(Failed, f.String(), now)
+		return u.moveTo(Failed, f.String(), now) // somebody may ask for a retry
 	}
 	idle := mark != "" && mark == j.StaleMark // the latest start did not lead to a new run
 	j.StaleMark = mark
 	switch {
-	case f.Hint == HintDifferentRegion && j.FallbackRegionIndex < r.FallbackRegionCount:
-		j.FallbackRegionIndex++
+	case moves:
 		u.dropEncoding()
 	case r.Template:
 		u.dropEncoding() // each attempt has an encoding of its own
@@ -370,8 +373,8 @@ func (u *Update) Retry(now time.Time) error {
 	if j.State != Failed && j.State != Cancelled {
 		return &StateError{Resource: "job", ID: j.ID.String(), State: string(j.State), Problem: "only FAILED and CANCELLED jobs can be retried"}
 	}
-	// An encoding that ended in ERROR, or whose start was refused, can be started again.
-	reusable := j.State == Failed && j.Failure != nil && (j.Failure.Kind == FailedEncoding || j.Failure.Kind == FailedStart)
+	// An encoding that ended in ERROR, or whose start was refused, can be started again, unless it is in the wrong region.
+	reusable := j.State == Failed && j.Failure != nil && (j.Failure.Kind == FailedEncoding || j.Failure.Kind == FailedStart) && j.Failure.Hint != HintDifferentRegion
 	if !reusable {
 		u.dropEncoding()
 	}

@@ -40,11 +40,11 @@ func (s *submissionService) CheckList(ctx context.Context, req *stokerv1.CheckLi
 		return nil, err
 	}
 	resp := &stokerv1.CheckListResponse{}
-	err = list.takeJobs(submission)
+	err = list.takeJobs(ctx, submission)
 	if wrong, ok := errors.AsType[*joblist.Error](err); ok {
 		resp.Mistakes, resp.MistakeCount = listMistakes(wrong), int64(len(wrong.Mistakes)+wrong.More)
 		resp.Remedy = listRemedy(wrong.Remedy)
-		resp.Lines, err = list.excerpt(resp)
+		resp.Lines, err = list.excerpt(ctx, resp)
 		return resp, err
 	}
 	if err != nil {
@@ -83,7 +83,7 @@ func (s *submissionService) CheckList(ctx context.Context, req *stokerv1.CheckLi
 			return nil, err
 		}
 	}
-	resp.Lines, err = list.excerpt(resp)
+	resp.Lines, err = list.excerpt(ctx, resp)
 	return resp, err
 }
 
@@ -141,7 +141,7 @@ func (l *submittedList) sample(jobs []*stokerv1.JobSpec, req *stokerv1.CheckList
 }
 
 // excerpt returns the lines about which there is a mistake or a warning.
-func (l *submittedList) excerpt(resp *stokerv1.CheckListResponse) ([]*stokerv1.ListLine, error) {
+func (l *submittedList) excerpt(ctx context.Context, resp *stokerv1.CheckListResponse) ([]*stokerv1.ListLine, error) {
 	numbers := map[int]bool{}
 	var lines []*stokerv1.ListLine
 	for _, findings := range [][]*stokerv1.ListFinding{resp.GetMistakes(), resp.GetWarnings()} {
@@ -152,7 +152,7 @@ func (l *submittedList) excerpt(resp *stokerv1.CheckListResponse) ([]*stokerv1.L
 			}
 		}
 	}
-	texts, err := joblist.ReadLines(l.reader(), l.options.Charset, numbers, maxListText)
+	texts, err := joblist.ReadLines(l.reader(ctx), l.options.Charset, numbers, maxListText)
 	if err != nil {
 		return nil, err
 	}

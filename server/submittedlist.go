@@ -52,7 +52,7 @@ func takeList(ctx context.Context, r *room, req *stokerv1.SubmitBatchRequest) (l
 	if free, err = l.makeRoom(ctx, r); err != nil {
 		return nil, free, err
 	}
-	err = l.takeJobs(req)
+	err = l.takeJobs(ctx, req)
 	if wrong, ok := errors.AsType[*joblist.Error](err); ok {
 		err = listError(wrong)
 	}
@@ -142,18 +142,31 @@ func listFormat(f stokerv1.ListFormat) joblist.Format {
 	return joblist.Auto
 }
 
-// reader reads the content of the list.
-func (l *submittedList) reader() io.Reader {
+// reader reads the content of the list, until the call of ctx ends.
+func (l *submittedList) reader(ctx context.Context) io.Reader {
 	if text := l.message.GetText(); text != "" {
-		return strings.NewReader(text)
+		return callReader{ctx, strings.NewReader(text)}
 	}
-	return bytes.NewReader(l.message.GetData())
+	return callReader{ctx, bytes.NewReader(l.message.GetData())}
+}
+
+// callReader reads for a call: nobody waits for what is read when that has ended.
+type callReader struct {
+	ctx context.Context //nolint:containedctx // a reader is given none
+	io.Reader
+}
+
+func (r callReader) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.Reader.Read(p)
 }
 
 // takeJobs reads the list, and replaces it in req by its jobs. The error of a list with mistakes is a
 // [*joblist.Error].
-func (l *submittedList) takeJobs(req *stokerv1.SubmitBatchRequest) error {
-	list, err := joblist.Read(l.reader(), l.options)
+func (l *submittedList) takeJobs(ctx context.Context, req *stokerv1.SubmitBatchRequest) error {
+	list, err := joblist.Read(l.reader(ctx), l.options)
 	if err != nil {
 		return err
 	}

@@ -46,3 +46,18 @@ func TestListsShareRoom(t *testing.T) {
 		free()
 	})
 }
+
+// A list whose caller has gone is not read any further.
+func TestListOfACallThatHasEnded(t *testing.T) {
+	gone := errors.New("the caller has gone")
+	ctx, end := context.WithCancelCause(t.Context())
+	req := &stokerv1.SubmitBatchRequest{List: &stokerv1.JobList{Content: &stokerv1.JobList_Text{Text: "a.mp4\n"}}}
+	l, err := openList(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end(gone)
+	if err := l.takeJobs(ctx, req); !errors.Is(err, gone) {
+		t.Errorf("took %d jobs, %v, want %v", len(req.GetJobs()), err, gone)
+	}
+}

@@ -14,10 +14,6 @@ import (
 // first one wait without saving much more.
 const groupLimit = 256
 
-// largeInsert is how many jobs a write inserts that other writes do not wait for, if the database takes several
-// transactions at once, and maxLargeInserts how many such writes there are side by side.
-const largeInsert, maxLargeInserts = 1000, 2
-
 // writer runs all writes, one group after the other, in its own goroutine. Large ones run beside them, see
 // [writer.doLarge].
 type writer struct {
@@ -30,8 +26,9 @@ type writer struct {
 	others atomic.Int64
 
 	ops     chan *op
-	large   chan struct{} // has an element for each large write under way
+	large   *largeInserts
 	closing chan struct{} // closed: take no more
+	drained chan struct{} // closed: nothing is handed in any more but what is in ops
 	closed  chan struct{} // closed: the goroutine has ended
 }
 
@@ -50,6 +47,7 @@ type op struct {
 	inserts    int            // jobs that run inserts at most
 	record     *access.Record // of the call that writes; nil if there is none
 	fence      Lease          // without which nothing is written; nil: it is not needed
+	deferred   bool           // it was deferred once; see largeInserts
 
 	run  func(*unit) error
 	err  error
@@ -59,7 +57,7 @@ type op struct {
 func startWriter(ctx context.Context, t *table, onCommit func(Commit)) *writer {
 	w := &writer{
 		table: t, onCommit: onCommit, outputs: newOutputIndex(),
-		ops: make(chan *op, groupLimit), large: make(chan struct{}, maxLargeInserts), closing: make(chan struct{}), closed: make(chan struct{}),
+		ops: make(chan *op, groupLimit), large: newLargeInserts(), closing: make(chan struct{}), drained: make(chan struct{}), closed: make(chan struct{}),
 	}
 	w.groups = newCommitter(w, t.engine.Begin)
 	// A context that ends in the middle of a statement takes the whole transaction down, with
@@ -71,9 +69,8 @@ func startWriter(ctx context.Context, t *table, onCommit func(Commit)) *writer {
 // close takes no more writes and returns when those that were handed in are done.
 func (w *writer) close() {
 	close(w.closing)
-	for range maxLargeInserts { // the places stay taken
-		w.large <- struct{}{}
-	}
+	w.large.await()
+	close(w.drained)
 	<-w.closed
 }
 
@@ -135,39 +132,17 @@ func (w *writer) do(ctx context.Context, o *op) error {
 	}
 }
 
-// doLarge runs o beside the groups, in a transaction and on a connection of its own: it takes so long that changes of
-// other batches must not wait for it.
-func (w *writer) doLarge(ctx context.Context, o *op) error {
-	select {
-	case w.large <- struct{}{}:
-	case <-w.closing:
-		return errClosed
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	go func() {
-		defer func() { <-w.large }()
-		newCommitter(w, w.shared.BeginBeside).commit(context.WithoutCancel(ctx), []*op{o})
-	}()
-	select {
-	case err := <-o.done:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
 func (w *writer) loop(ctx context.Context) {
 	defer close(w.closed)
 	for {
 		select {
 		case o := <-w.ops:
-			w.groups.commit(ctx, w.gather(o))
-		case <-w.closing:
+			w.commitGroup(ctx, o)
+		case <-w.drained:
 			for {
 				select {
 				case o := <-w.ops:
-					w.groups.commit(ctx, w.gather(o))
+					w.commitGroup(ctx, o)
 				default:
 					return
 				}
@@ -176,18 +151,33 @@ func (w *writer) loop(ctx context.Context) {
 	}
 }
 
-// gather collects the writes that are waiting already.
-func (w *writer) gather(first *op) []*op {
-	group := []*op{first}
-	for len(group) < groupLimit {
-		select {
-		case o := <-w.ops:
+// commitGroup commits a write together with those that are waiting already.
+func (w *writer) commitGroup(ctx context.Context, first *op) {
+	if group := w.gather(first); len(group) > 0 {
+		w.groups.commit(ctx, group)
+	}
+}
+
+// gather collects the writes that are waiting already, and defers those that would wait for a large one.
+func (w *writer) gather(first *op) (group []*op) {
+	for o := first; ; o = <-w.ops {
+		if !w.deferOnce(o) {
 			group = append(group, o)
-		default:
+		}
+		if len(group) == groupLimit || len(w.ops) == 0 { // nobody else takes writes from there
 			return group
 		}
 	}
-	return group
+}
+
+// deferOnce has a write be handed in again when a large one of its batch has ended, and reports whether there is one. It
+// does so once: where one large write follows the other, it would never be made.
+func (w *writer) deferOnce(o *op) bool {
+	if o.deferred {
+		return false
+	}
+	o.deferred = w.large.deferChange(o.batch, func() { w.ops <- o })
+	return o.deferred
 }
 
 // awaken gives a channel of capacity 1 a value, unless it has one.

@@ -208,6 +208,77 @@ type someTokens struct {
 
 func (s someTokens) Tokens(context.Context, int64) ([]access.Token, error) { return s.list, nil }
 
+// tokenRows are the tokens of a job table, by their changes.
+type tokenRows struct {
+	noTokens
+	rows []access.Token
+}
+
+func (r *tokenRows) Tokens(_ context.Context, after int64) (list []access.Token, err error) {
+	for _, token := range r.rows {
+		if token.Change > after {
+			list = append(list, token)
+		}
+	}
+	return list, nil
+}
+
+// A database may fail over to a standby that lacks the latest changes of tokens, and number others alike. What is made and
+// revoked from then on counts all the same, and a token that was lost does not.
+func TestTokensAfterFailover(t *testing.T) {
+	table := &tokenRows{}
+	secrets := map[string]string{}
+	add := func(name string, change int64) {
+		t.Helper()
+		token, secret, err := access.NewToken(name, access.Operator, nil, 0, "local", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		token.Change = change
+		table.rows, secrets[name] = append(table.rows, token), secret
+	}
+	add("kept", 1)
+	add("lost", 2)
+	add("also-lost", 3)
+	id, err := identity.New(t.Context(), identity.Config{Required: true}, table, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(when string, want map[string]bool) {
+		t.Helper()
+		if err := id.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for name, counts := range want {
+			_, err := id.Identify(t.Context(), identity.Caller{Authorization: []string{"Bearer " + secrets[name]}})
+			if (err == nil) != counts {
+				t.Errorf("%s: token %q counts: %t, want %t (%s)", when, name, err == nil, counts, why(err))
+			}
+		}
+	}
+	check("before", map[string]bool{"kept": true, "lost": true, "also-lost": true})
+	ended := make(chan struct{})
+	lost, err := id.Identify(t.Context(), identity.Caller{Authorization: []string{"Bearer " + secrets["lost"]}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer id.Hold(lost, func() { close(ended) })()
+	table.rows = table.rows[:1]
+	add("made", 2)
+	check("after the failover", map[string]bool{"kept": true, "lost": false, "also-lost": false, "made": true})
+	select {
+	case <-ended:
+	default:
+		t.Error("what the lost token holds goes on")
+	}
+	revoked := table.rows[0]
+	revoked.Change, revoked.RevokeTime = 3, time.Now()
+	table.rows = append(table.rows[1:], revoked)
+	check("after a revocation", map[string]bool{"kept": false, "made": true})
+	table.rows = nil
+	check("after all is lost", map[string]bool{"kept": false, "made": false})
+}
+
 func TestNobodyIsAsked(t *testing.T) {
 	id, err := identity.New(t.Context(), identity.Config{}, noTokens{}, slog.New(slog.DiscardHandler))
 	if err != nil {

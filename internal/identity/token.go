@@ -18,8 +18,8 @@ type tokenTable struct {
 	byHash  atomic.Pointer[map[[sha256.Size]byte]*knownToken] // never written to
 	revoked atomic.Pointer[map[string]bool]                   // ids; never written to
 
-	mu     sync.Mutex // held while the table is read anew
-	change int64      // up to which tokens were read
+	mu     sync.Mutex   // held while the table is read anew
+	latest access.Token // of those that were read, the one that was changed last
 }
 
 type knownToken struct {
@@ -68,15 +68,19 @@ var noToken knownToken
 func (t *tokenTable) refresh(ctx context.Context) (revoked []string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	list, err := t.source.Tokens(ctx, t.change)
-	if err != nil || len(list) == 0 {
+	list, whole, err := t.readChanges(ctx)
+	if err != nil || len(list) == 0 && !whole {
 		return nil, err
 	}
-	table, gone := maps.Clone(*t.byHash.Load()), maps.Clone(*t.revoked.Load())
+	before := *t.byHash.Load()
+	table, gone := maps.Clone(before), maps.Clone(*t.revoked.Load())
+	if whole {
+		table, gone, t.latest = map[[sha256.Size]byte]*knownToken{}, map[string]bool{}, access.Token{}
+	}
 	for _, token := range list {
 		known := &knownToken{Token: token, principal: token.Prove(), usedHour: new(atomic.Int64), keptHour: new(atomic.Int64)}
-		if before, ok := table[token.Hash]; ok {
-			known.usedHour, known.keptHour = before.usedHour, before.keptHour
+		if same, ok := before[token.Hash]; ok {
+			known.usedHour, known.keptHour = same.usedHour, same.keptHour
 		} else if !token.LastUseTime.IsZero() {
 			known.usedHour.Store(token.LastUseTime.Unix() / 3600)
 			known.keptHour.Store(token.LastUseTime.Unix() / 3600)
@@ -86,11 +90,34 @@ func (t *tokenTable) refresh(ctx context.Context) (revoked []string, err error) 
 			revoked = append(revoked, token.ID)
 			gone[token.ID] = true
 		}
-		t.change = max(t.change, token.Change)
+		if token.Change > t.latest.Change {
+			t.latest = token
+		}
+	}
+	for hash, known := range before {
+		if table[hash] == nil { // it was lost
+			revoked = append(revoked, known.ID)
+			gone[known.ID] = true
+		}
 	}
 	t.byHash.Store(&table)
 	t.revoked.Store(&gone)
 	return revoked, nil
+}
+
+// readChanges reads the tokens that were changed since the latest change that is known. If that change is not there any
+// more, it reads the whole table: another change may have its number, after a failover of the database to a standby that
+// lacked the latest ones.
+func (t *tokenTable) readChanges(ctx context.Context) (list []access.Token, whole bool, err error) {
+	list, err = t.source.Tokens(ctx, t.latest.Change-1)
+	switch {
+	case err != nil, t.latest.Change == 0:
+		return list, false, err
+	case len(list) > 0 && list[0].Change == t.latest.Change && list[0].ID == t.latest.ID && list[0].RevokeTime.Equal(t.latest.RevokeTime):
+		return list[1:], false, nil
+	}
+	list, err = t.source.Tokens(ctx, 0)
+	return list, true, err
 }
 
 // anyValid reports whether a token counts.

@@ -93,7 +93,7 @@ UPDATE leases SET epoch = epoch + 1, holder = $2, address = $3, since = clock_ti
 	var why []string
 	conn.unsynced.Store(false)
 	began := time.Now()
-	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	err := pgx.BeginTxFunc(ctx, conn, readCommitted, func(tx pgx.Tx) error {
 		const limits = `SELECT set_config('lock_timeout', '500ms', true), set_config('idle_in_transaction_session_timeout', $1, true)`
 		if _, err := tx.Exec(ctx, limits, idleLimit); err != nil {
 			return err

@@ -160,7 +160,12 @@ func (c *connector) connect(ctx context.Context) (*session, error) {
 
 // check refuses a server that is a standby, or that acknowledges commits before they are durable, and notices if it has
 // been one until now: see [history].
+//
+// It takes no longer than connecting may: a server that stands still while it is asked must not keep this process from
+// going on with another one.
 func (c *connector) check(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, c.config.ConnConfig.ConnectTimeout)
+	defer cancel()
 	const query = `
 SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on', current_setting('synchronous_commit')`
 	var readOnly bool

@@ -24,10 +24,11 @@ type history struct {
 	length   time.Duration     // of a lease
 	onChange func(word string) // nil until the table is open
 
-	mu       sync.Mutex
-	word     string
-	timeline string // empty: the server does not say
-	silent   bool   // that was logged
+	asking sync.Mutex // held by the connection that finds out
+	silent bool       // that the server does not say its timeline was logged
+
+	mu   sync.Mutex
+	word string
 }
 
 // read returns the word.
@@ -40,8 +41,8 @@ func (h *history) read() string {
 // check finds out on a new connection whether the database goes on from another history. The first process that
 // notices ends all terms and has every account be compared with the platform, in one transaction.
 func (h *history) check(ctx context.Context, conn *pgx.Conn) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.asking.Lock()
+	defer h.asking.Unlock()
 	timeline, err := readTimeline(ctx, conn)
 	if err != nil {
 		if !h.silent {
@@ -60,8 +61,10 @@ SELECT coalesce((SELECT value FROM meta WHERE name = 'timeline'), ''), coalesce(
 			return fmt.Errorf("note that the database goes on from another history: %w", interpret(err))
 		}
 	}
+	h.mu.Lock()
 	before := h.word
-	h.word, h.timeline = word, timeline
+	h.word = word
+	h.mu.Unlock()
 	if before != "" && before != word {
 		h.log.WarnContext(ctx, "the database goes on from another history; all accounts are compared with the platform")
 		if h.onChange != nil {
@@ -74,7 +77,7 @@ SELECT coalesce((SELECT value FROM meta WHERE name = 'timeline'), ''), coalesce(
 // begin begins a history, unless another process has done so, and returns its word. Who drove an account until now may
 // not hear of it, and trusts itself for as long as a lease lasts: nobody takes the account over before.
 func (h *history) begin(ctx context.Context, conn *pgx.Conn, timeline string) (word string, err error) {
-	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	err = pgx.BeginTxFunc(ctx, conn, readCommitted, func(tx pgx.Tx) error {
 		const limits = `SELECT set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`
 		if _, err := tx.Exec(ctx, limits, lockLimit, idleLimit); err != nil {
 			return err

@@ -119,6 +119,54 @@ func TestLargeSubmissionHoldsNobodyUp(t *testing.T) {
 	}
 }
 
+// A change of a batch to which many jobs are being added waits for that, and holds up no change of another batch.
+func TestChangeOfAGrowingBatchHoldsNobodyUp(t *testing.T) {
+	database := migrated(t)
+	s := mustOpen(t, database)
+	b := submit(t, s, 1)
+	open, _, err := s.Submit(t.Context(), job.Submission{Batch: job.Batch{AccountID: "default", Open: true}}, testTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pgserver.Exec(t, database, `
+CREATE TABLE go_on (now boolean);
+CREATE FUNCTION await_go_on() RETURNS trigger LANGUAGE plpgsql AS
+'BEGIN WHILE NOT EXISTS (SELECT FROM go_on) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN NEW; END';
+CREATE TRIGGER await_go_on BEFORE INSERT ON job_texts FOR EACH ROW EXECUTE FUNCTION await_go_on()`)
+	added, renamed := make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, _, _, err := s.AddJobs(t.Context(), open.ID, titles(2000), testTime)
+		added <- err
+	}()
+	pgserver.Await(t, database, `SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'`)
+	go func() {
+		_, err := s.UpdateBatch(t.Context(), open.ID, testTime, func(b *job.Batch) error {
+			b.DisplayName = "renamed"
+			return nil
+		})
+		renamed <- err
+	}()
+	for range 50 { // the change of the batch is among them
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		_, err := s.UpdateJob(ctx, job.ID{Batch: b.ID, Number: 1}, testTime, cancelOrRetry)
+		cancel()
+		if err != nil {
+			t.Errorf("a change of another batch: %v", err)
+			break
+		}
+	}
+	pgserver.Exec(t, database, `INSERT INTO go_on VALUES (true)`)
+	if err := <-added; err != nil {
+		t.Error(err)
+	}
+	if err := <-renamed; err != nil {
+		t.Error(err)
+	}
+	if got, err := s.Batch(t.Context(), open.ID); err != nil || got.DisplayName != "renamed" || got.Counts.Waiting != 2000 {
+		t.Errorf("%q with %+v, %v", got.DisplayName, got.Counts, err)
+	}
+}
+
 // cancelOrRetry moves a job to CANCELLED, or back.
 func cancelOrRetry(u *job.Update) error {
 	if u.Job.State.Terminal() {

@@ -118,14 +118,18 @@ func checkServer(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
+// ofNoExtension leaves out the tables and views of extensions, which administrators make in every database to watch it.
+const ofNoExtension = `
+   AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`
+
 // readVersion reads the number of the newest migration that the database has had; 0 for an empty one. It refuses
 // the tables of another application.
 func readVersion(ctx context.Context, conn *pgx.Conn) (version int64, err error) {
 	var schema *string
 	var tables []string
 	const list = `
-SELECT current_schema(), array(SELECT relname::text FROM pg_class
-                                WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f') AND relname NOT LIKE 'goose\_%' ORDER BY 1)`
+SELECT current_schema(), array(SELECT relname::text FROM pg_class AS c
+                                WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f') AND relname NOT LIKE 'goose\_%'` + ofNoExtension + ` ORDER BY 1)`
 	if err := conn.QueryRow(ctx, list).Scan(&schema, &tables); err != nil {
 		return 0, fmt.Errorf("list the tables: %w", interpret(err))
 	}
@@ -183,7 +187,7 @@ func checkRights(ctx context.Context, conn *pgx.Conn) error {
 	const query = `
 SELECT c.relname::text, p.privilege, current_user::text
   FROM pg_class AS c CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p(privilege)
- WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND c.relname NOT LIKE 'goose\_%' AND NOT has_table_privilege(c.oid, p.privilege)
+ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND c.relname NOT LIKE 'goose\_%' AND NOT has_table_privilege(c.oid, p.privilege)` + ofNoExtension + `
  ORDER BY 1, 2 LIMIT 1`
 	var table, privilege, role string
 	err := conn.QueryRow(ctx, query).Scan(&table, &privilege, &role)

@@ -145,7 +145,7 @@ func (db *database) inspect(ctx context.Context, c *connector, leaseLength time.
 // noteOpened notes when each account was last changed, before this process changes anything: the database may have been
 // restored from a copy. If somebody drives an account it was not restored just now.
 func noteOpened(ctx context.Context, conn *session) error {
-	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	return pgx.BeginTxFunc(ctx, conn, readCommitted, func(tx pgx.Tx) error {
 		var driven bool
 		if err := tx.QueryRow(ctx, `SELECT count(*) > 0 FROM leases WHERE expires >= clock_timestamp()`).Scan(&driven); err != nil || driven {
 			return err

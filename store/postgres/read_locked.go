@@ -41,7 +41,7 @@ func (t *transaction) BatchByRequestID(ctx context.Context, key job.RequestKey) 
 
 // Token reads a token.
 func (t *transaction) Token(ctx context.Context, id string) (access.Token, error) {
-	if err := t.lock(ctx, `SELECT 1 FROM tokens WHERE id = $1 FOR UPDATE`, id); err != nil {
+	if err := t.lock(ctx, `SELECT 1 FROM tokens WHERE id = $1 FOR UPDATE`, storable(id)); err != nil {
 		return access.Token{}, err
 	}
 	return t.queries.Token(ctx, id)

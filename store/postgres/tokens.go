@@ -81,6 +81,6 @@ func (t *TokenTable) Tokens(ctx context.Context) ([]access.Token, error) {
 func (t *TokenTable) save(ctx context.Context, rows *store.Rows) error {
 	w := &writes{statements: &statements{}}
 	writeAccess(w, rows)
-	err := pgx.BeginFunc(ctx, t.conn, func(tx pgx.Tx) error { return tx.SendBatch(ctx, &w.batch).Close() })
+	err := pgx.BeginTxFunc(ctx, t.conn, readCommitted, func(tx pgx.Tx) error { return tx.SendBatch(ctx, &w.batch).Close() })
 	return interpret(err)
 }

@@ -24,6 +24,9 @@ const (
 	lockLimit = "5s"
 )
 
+// readCommitted is the isolation of all transactions that write, see the package comment, whatever it is by default.
+var readCommitted = pgx.TxOptions{IsoLevel: pgx.ReadCommitted}
+
 // writer is a connection that writes. One that may have been broken by an error is dropped, and the next
 // transaction opens another.
 type writer struct {
@@ -150,7 +153,7 @@ func (t *transaction) newStatements() *statements {
 	if t.begun {
 		return s
 	}
-	s.add(`BEGIN`)
+	s.add(`BEGIN ISOLATION LEVEL READ COMMITTED`)
 	s.add(`SELECT set_config('idle_in_transaction_session_timeout', $1, true), set_config('lock_timeout', $2, true),
        set_config('plan_cache_mode', 'force_generic_plan', true)`, idleLimit, lockLimit)
 	if len(t.fences) > 0 {

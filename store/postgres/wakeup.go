@@ -280,5 +280,5 @@ func (w *wakeups) receive(text string, hear func(store.Wakeups)) {
 	hear(m.Wakeups)
 }
 
-// channelOf is the name of the channel of a schema; names are cut off at 63 bytes.
-func channelOf(schema string) string { return "stoker_" + schema[:min(len(schema), 50)] }
+// channelOf is the name of the channel of a schema. Names have 63 bytes at most, and no half of a character.
+func channelOf(schema string) string { return "stoker_" + storable(schema[:min(len(schema), 50)]) }

@@ -2,9 +2,11 @@ package postgres
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/store"
@@ -53,5 +55,21 @@ func TestMessagesFit(t *testing.T) {
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// A schema with a long name has a channel that the server takes.
+func TestChannelOfALongSchema(t *testing.T) {
+	database := migrated(t)
+	schema := "s" + strings.Repeat("é", 30)
+	listener := connectTo(t, database)
+	if _, err := listener.Exec(t.Context(), "LISTEN "+pgx.Identifier{channelOf(schema)}.Sanitize()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := connectTo(t, database).Exec(t.Context(), `SELECT pg_notify($1, 'x')`, channelOf(schema)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := listener.WaitForNotification(t.Context()); err != nil || n.Payload != "x" {
+		t.Errorf("heard %+v, %v", n, err)
 	}
 }

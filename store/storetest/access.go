@@ -89,8 +89,10 @@ func tokensAreKept(f *fixture) {
 	f.ok(err)
 	f.same("tokens changed since", len(list), 1)
 	f.same("the token changed since", list[0].ID, made[0].ID)
-	if _, err := table.RevokeToken(f.Context(), "none", later); !errors.Is(err, job.ErrNotFound) {
-		f.Errorf("a token that does not exist: %v, want %v", err, job.ErrNotFound)
+	for _, id := range []string{"none", "a\x00b", "\xff"} {
+		if _, err := table.RevokeToken(f.Context(), id, later); !errors.Is(err, job.ErrNotFound) {
+			f.Errorf("token %q, which does not exist: %v, want %v", id, err, job.ErrNotFound)
+		}
 	}
 
 	f.ok(table.NoteTokenUses(f.Context(), map[string]time.Time{made[1].ID: later}))
