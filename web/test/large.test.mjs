@@ -30,3 +30,23 @@ test("100,000 jobs: all known, filtered at once, at most 25 rows in the document
   await call("BatchService/CancelJobs", { batch_id: batch.id, key_prefix: "title-42421", reason: "not this one" });
   await page.getByRole("row", { name: /title-42421/ }).getByText("“not this one”").waitFor();
 });
+
+test("more than 150,000 jobs: the server's list, page by page, for the keyboard too, and as it is now", async (t) => {
+  const batch = await makeLarge(t, 100_000, { keep_open: true });
+  const jobs = Array.from({ length: 50_001 }, (_, i) => ({ key: `more-${i + 1}`, input_path: `long/more/${i + 1}.mov` }));
+  await call("BatchService/AddJobs", { batch_id: batch.id, jobs });
+  await call("BatchService/PauseBatch", { batch_id: batch.id });
+  const page = await open(t, `#/batches/${batch.number}`);
+  page.setDefaultTimeout(60_000);
+  await page.getByRole("row", { name: /title-1 / }).waitFor();
+  await isLive(page);
+  for (const key of ["j", "j", "j", "j"]) await page.keyboard.press(key);
+  assert.match(page.url(), /job=4$/);
+  await page.getByRole("row", { name: /title-4 / }).and(page.locator("[aria-current=true]")).waitFor();
+
+  await page.getByRole("radio", { name: /^Waiting/ }).click();
+  await page.getByRole("row", { name: /title-2 / }).waitFor();
+  await call("BatchService/CancelJob", { job_id: `${batch.number}/2` });
+  await page.getByRole("row", { name: /title-2 / }).waitFor({ state: "detached" });
+  await page.getByRole("row", { name: /title-3 / }).waitFor();
+});

@@ -3,6 +3,7 @@
 import { Role } from "../gen/stoker/v1/access_pb";
 import { PrincipalKind } from "../gen/stoker/v1/access_service_pb";
 import { access, base, explain } from "./api";
+import { asking } from "./ask.svelte";
 
 const words: Record<Role, string> = {
   [Role.UNSPECIFIED]: "",
@@ -73,8 +74,9 @@ class Session {
   }
 
   async signOut() {
-    await post("logout", {});
-    this.needed = true;
+    const answer = await asking.does("Not signed out", () => post("logout", {}));
+    if (answer?.ok) this.needed = true;
+    else if (answer) asking.complain(`Not signed out: the server answered ${answer.status}`);
   }
 }
 
