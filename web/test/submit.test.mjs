@@ -202,6 +202,10 @@ test("the name follows the list until somebody chooses one, and an empty priorit
   await drop(page, "second_list.csv", "key,input_path\na,ok/p.mov\n");
   await seen(page, "second_list.csv");
   assert.equal(await name.inputValue(), "second list");
+  await name.fill("");
+  await drop(page, `${"a-long-".repeat(35)}name.csv`, "key,input_path\na,ok/p.mov\n");
+  await page.getByRole("button", { name: "Submit 1 job" }).and(page.locator(":enabled")).waitFor();
+  assert.equal((await name.inputValue()).length, 200);
   await name.fill("by hand");
   await drop(page, "third.csv", "key,input_path\na,ok/p.mov\n");
   await seen(page, "third.csv");

@@ -115,7 +115,7 @@ export class Submission {
     this.file = { name, bytes };
     this.reading = {};
     this.checked = undefined;
-    const suggested = name.replace(/\.(gz)$/i, "").replace(/\.[^.]+$/, "").replace(/[-_]+/g, " ").trim();
+    const suggested = cut(name.replace(/\.(gz)$/i, "").replace(/\.[^.]+$/, "").replace(/[-_]+/g, " ").trim());
     if (!this.name || this.name === this.#suggested) this.name = suggested;
     this.#suggested = suggested;
   }
@@ -143,7 +143,7 @@ export class Submission {
       variables: Object.fromEntries(this.given),
       labels: Object.fromEntries(words(this.labels).map((l) => l.split(/=(.*)/s, 2) as [string, string])),
       skipSucceeded: this.skipSucceeded,
-      list: create(JobListSchema, { ...this.reading, name: file.name, content: { case: "data", value: file.bytes } }),
+      list: create(JobListSchema, { ...this.reading, name: cut(file.name), content: { case: "data", value: file.bytes } }),
     };
   }
 
@@ -192,6 +192,11 @@ export class Submission {
       this.submitting = false;
     }
   }
+}
+
+/** cut is a name in the length that a batch and a list may have. */
+function cut(name: string): string {
+  return [...name].slice(0, 200).join("");
 }
 
 function words(text: string): string[] {
