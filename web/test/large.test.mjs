@@ -36,7 +36,7 @@ test("more than 150,000 jobs: the server's list, page by page, for the keyboard 
   const jobs = Array.from({ length: 50_001 }, (_, i) => ({ key: `more-${i + 1}`, input_path: `long/more/${i + 1}.mov` }));
   await call("BatchService/AddJobs", { batch_id: batch.id, jobs });
   await call("BatchService/PauseBatch", { batch_id: batch.id });
-  const page = await open(t, `#/batches/${batch.number}`);
+  const page = await open(t, `#/batches/${batch.number}`, { lost: true });
   page.setDefaultTimeout(60_000);
   await page.getByRole("row", { name: /title-1 / }).waitFor();
   await isLive(page);
@@ -47,6 +47,15 @@ test("more than 150,000 jobs: the server's list, page by page, for the keyboard 
   assert.ok(asked < 4, "the list is loaded anew for each row that the keyboard goes to");
   assert.match(page.url(), /job=4$/);
   await page.getByRole("row", { name: /title-4 / }).and(page.locator("[aria-current=true]")).waitFor();
+
+  // A page that could not be had is asked for again.
+  const url = "**/stoker.v1.BatchService/ListJobs";
+  await page.route(url, (route) => route.abort());
+  const failed = page.waitForEvent("requestfailed", (r) => r.url().endsWith("/ListJobs"));
+  await page.getByRole("region", { name: "List of jobs" }).evaluate((e) => (e.scrollTop = e.scrollHeight));
+  await failed;
+  await page.unroute(url);
+  await page.locator("table[aria-rowcount='401']").waitFor();
 
   await page.getByRole("radio", { name: /^Waiting/ }).click();
   await page.getByRole("row", { name: /title-12 / }).waitFor();

@@ -86,6 +86,12 @@ test("everything goes by the keyboard alone", async (t) => {
   await page.keyboard.press("s");
   await page.getByRole("heading", { level: 1, name: "Submit a list" }).waitFor();
   assert.equal(await focused(), "Submit a list", "a new page is read out");
+  for (const [hash, title] of [[`#/batches/${batch.number}`, /^by keyboard/], [`#/batches/${batch.number}/jobs/1`, /^broken\/1/], ["#/accounts/archive", /^archive/]]) {
+    await page.goto(page.url().replace(/#.*/, hash));
+    await page.getByRole("heading", { level: 1, name: title }).waitFor();
+    await page.waitForFunction(() => document.activeElement.tagName === "H1", null, { timeout: 5_000 });
+    assert.match(await focused(), title, "its own heading is read out");
+  }
 });
 
 test("times are local, with UTC beside them", async (t) => {

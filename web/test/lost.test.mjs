@@ -17,6 +17,8 @@ test("a server that cannot be reached, and comes back", async (t) => {
   t.after(() => act("open"));
   await page.getByRole("alert").getByText(/The server cannot be reached since/).waitFor();
   await page.getByRole("status").getByText("Reconnecting").waitFor();
+  await seen(page, /Next try in \d s/);
+  assert.equal(await page.getByRole("alert").getByText(/Next try/).count(), 0, "each second is read out");
   await page.getByRole("row", { name: /long\/g1/ }).waitFor();
   assert.ok(await page.getByRole("button", { name: "Cancel…", exact: true }).isDisabled(), "actions wait while nobody answers");
   await call("BatchService/CancelBatch", { batch_id: batch.id });
@@ -260,4 +262,17 @@ test("a page that is held for long keeps the latest of each job, and nothing els
     returnByValue: true,
   });
   assert.ok(kept.value <= 4, `${kept.value} messages of the batch are kept`);
+});
+
+test("what a job’s page asks beside the job is asked again", async (t) => {
+  const batch = await submit(t, "asked once", ["long/j1.mov"]);
+  const page = await open(t, "#/nowhere", { lost: true });
+  await page.clock.install();
+  const url = "**/stoker.v1.BatchService/GetBatch";
+  await page.route(url, (route) => route.abort(), { times: 1 });
+  const failed = page.waitForEvent("requestfailed", (r) => r.url().endsWith("/GetBatch"));
+  await goTo(page, `#/batches/${batch.number}/jobs/1`);
+  await failed;
+  await page.clock.fastForward(30_000);
+  await page.locator("dt", { hasText: "Account" }).waitFor();
 });
