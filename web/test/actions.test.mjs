@@ -1,5 +1,5 @@
 // Each action does what its button says, after the dialog has said what it would do.
-import { assert, call, ended, isLive, open, seen, submit, test, until } from "./harness.mjs";
+import { assert, call, ended, goTo, isLive, open, seen, submit, test, until } from "./harness.mjs";
 
 const dialog = (page) => page.getByRole("dialog");
 
@@ -212,4 +212,18 @@ test("the next failed job is found beyond the first page of them", async (t) => 
   await at(5);
   await page.keyboard.press("j");
   await seen(page, "This is the last failed job");
+});
+
+test("X marks up to the row where it is, and not from a row that the filter hides", async (t) => {
+  const batch = await submit(t, "marked apart", ["a1", "a2", "a3", "b1", "a4"].map((name) => `long/${name}.mov`));
+  const page = await open(t, `#/batches/${batch.number}`);
+  await page.getByRole("checkbox", { name: "Mark job 4" }).check();
+  await goTo(page, `#/batches/${batch.number}?text=long/a`);
+  await seen(page, "4 jobs match");
+  await page.getByRole("checkbox", { name: "Mark job 4" }).waitFor({ state: "detached" });
+  for (const key of ["j", "j", "j", "X"]) await page.keyboard.press(key);
+  await seen(page, "2 marked");
+  await page.keyboard.press("k");
+  await page.keyboard.press("X");
+  await seen(page, "3 marked");
 });
