@@ -18,7 +18,7 @@ import (
 // stream borrows one for what is large and sends what is small as it is; both are blocks of one gzip file.
 func withPacking(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") || isOnThisMachine(r) {
+		if !takesGzip(r) || isOnThisMachine(r) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -26,6 +26,18 @@ func withPacking(next http.Handler) http.Handler {
 		next.ServeHTTP(packed, r)
 		packed.close()
 	})
+}
+
+// takesGzip reports whether a client takes what is packed by gzip.
+func takesGzip(r *http.Request) bool {
+	for coding := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		name, weight, _ := strings.Cut(coding, ";")
+		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
+			_, q, weighted := strings.Cut(weight, "=")
+			return !weighted || strings.Trim(q, " 0.") != "" // q=0 means: anything but this
+		}
+	}
+	return false
 }
 
 // isOnThisMachine reports whether the client is on this machine, where packing takes longer than it saves. A proxy says

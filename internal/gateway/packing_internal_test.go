@@ -119,3 +119,16 @@ func TestNotPacked(t *testing.T) {
 		}
 	}
 }
+
+// What a client takes is what its header says, weights included.
+func TestTakesGzip(t *testing.T) {
+	for header, want := range map[string]bool{
+		"": false, "identity": false, "br, x-gzip": false, "gzip;q=0": false, "br, gzip; q=0.000": false, "*": false,
+		"gzip": true, "deflate, GZIP;q=0.5, br": true, "gzip;q=1": true,
+	} {
+		r := &http.Request{Header: http.Header{"Accept-Encoding": {header}}}
+		if got := takesGzip(r); got != want {
+			t.Errorf("%q: got %t, want %t", header, got, want)
+		}
+	}
+}

@@ -82,7 +82,7 @@ func (h pageHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header, content, tag := w.Header(), file.content, file.digest
 	header.Set("Content-Type", file.contentType)
 	header.Set("Vary", "Accept-Encoding")
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if takesGzip(r) {
 		header.Set("Content-Encoding", "gzip")
 		content, tag = file.packed, tag+"-gzip"
 	}

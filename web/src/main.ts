@@ -7,7 +7,7 @@ import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/parts.css";
 
-onRefused(() => (session.needed = true));
+onRefused(() => session.end());
 // Who looks at the page decides what it offers.
 const done = live.keep(
   async (signal, alive) => {

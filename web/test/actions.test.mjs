@@ -1,5 +1,5 @@
 // Each action does what its button says, after the dialog has said what it would do.
-import { assert, call, ended, isLive, open, seen, submit, test, until } from "./harness.mjs";
+import { assert, call, ended, goTo, isLive, open, seen, submit, test, until } from "./harness.mjs";
 
 const dialog = (page) => page.getByRole("dialog");
 
@@ -90,7 +90,9 @@ test("the failure limit pauses a batch, and the page says so and offers the way 
   await dialog(page).getByRole("button", { name: "Leave it paused" }).click();
   await row.getByRole("link", { name: "limited" }).click();
   await page.getByRole("button", { name: "Change the limit…" }).click();
-  await dialog(page).getByLabel("Failed jobs").fill("1000");
+  await dialog(page).getByLabel("Failed jobs").fill("1e21");
+  await dialog(page).getByRole("button", { name: "Set limit" }).click();
+  await dialog(page).getByLabel("Failed jobs").fill("1000"); // the browser did not let that number through
   await dialog(page).getByRole("button", { name: "Set limit" }).click();
   await seen(page, "Its failure limit is 1,000");
 });
@@ -159,4 +161,69 @@ test("what the server refuses is said, and stays", async (t) => {
   await page.getByRole("alert").waitFor({ state: "detached" });
   await page.keyboard.press("Space");
   await page.getByRole("heading", { level: 1, name: /cancelled/ }).waitFor();
+});
+
+test("an answer that comes after the watch has gone on changes nothing any more", async (t) => {
+  const batch = await submit(t, "late answer", ["long/late.mov"]);
+  await until(batch, (b) => b.counts?.running === "1");
+  const page = await open(t, `#/batches/${batch.number}`);
+  const over = page.getByRole("heading", { level: 1, name: /cancelled/ });
+  await page.route("**/stoker.v1.BatchService/CancelBatch", async (route) => {
+    const answer = await route.fetch({ headers: { ...route.request().headers(), "sec-fetch-site": "same-origin" } });
+    await over.waitFor();
+    await route.fulfill({ response: answer });
+  });
+  await page.getByRole("button", { name: "Cancel…", exact: true }).click();
+  await dialog(page).getByRole("button", { name: "Cancel 1 job" }).click();
+  await seen(page, /^“late answer” is cancelled$/);
+  await page.evaluate(() => new Promise(requestAnimationFrame));
+  assert.equal(await over.count(), 1, "the page shows what was before");
+});
+
+test("without a clipboard the page does not say that it has copied", async (t) => {
+  const batch = await submit(t, "not copied", ["ok/n.mov"]);
+  await ended(batch);
+  const page = await open(t, `#/batches/${batch.number}/jobs/1`);
+  await page.getByRole("button", { name: "Copy the job id" }).waitFor();
+  await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: undefined }));
+  await page.getByRole("button", { name: "Copy the job id" }).click();
+  await page.getByRole("alert").getByText(/^Not copied: the browser keeps the clipboard from this page/).waitFor();
+  await page.keyboard.press("y");
+  assert.equal(await page.getByText("Copied the job id").count(), 0);
+});
+
+test("the next failed job is found beyond the first page of them", async (t) => {
+  const batch = await submit(t, "many failures", Array.from({ length: 5 }, (_, i) => `broken/n${i + 1}.mov`));
+  await ended(batch);
+  const page = await open(t, `#/batches/${batch.number}/jobs/3`);
+  // Pages of two instead of a thousand: field 4 is the size.
+  await page.route("**/stoker.v1.BatchService/ListJobs", (route) =>
+    route.continue({ postData: Buffer.from(route.request().postDataBuffer().toString("latin1").replace("\x20\xe8\x07", "\x20\x02"), "latin1") }),
+  );
+  const at = (n) => page.getByRole("heading", { level: 1, name: new RegExp(`broken/n${n}`) }).waitFor();
+  await at(3);
+  await page.keyboard.press("j");
+  await at(4);
+  await page.keyboard.press("j");
+  await at(5);
+  await page.keyboard.press("k");
+  await at(4);
+  await page.keyboard.press("j");
+  await at(5);
+  await page.keyboard.press("j");
+  await seen(page, "This is the last failed job");
+});
+
+test("X marks up to the row where it is, and not from a row that the filter hides", async (t) => {
+  const batch = await submit(t, "marked apart", ["a1", "a2", "a3", "b1", "a4"].map((name) => `long/${name}.mov`));
+  const page = await open(t, `#/batches/${batch.number}`);
+  await page.getByRole("checkbox", { name: "Mark job 4" }).check();
+  await goTo(page, `#/batches/${batch.number}?text=long/a`);
+  await seen(page, "4 jobs match");
+  await page.getByRole("checkbox", { name: "Mark job 4" }).waitFor({ state: "detached" });
+  for (const key of ["j", "j", "j", "X"]) await page.keyboard.press(key);
+  await seen(page, "2 marked");
+  await page.keyboard.press("k");
+  await page.keyboard.press("X");
+  await seen(page, "3 marked");
 });

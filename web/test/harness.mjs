@@ -122,11 +122,12 @@ export async function visit(t, url, hash, heard = () => {}) {
 
 /** open opens the page in a browser of its own. What it complains of fails the test, but for calls that a lost server
  * fails or that are refused, and for what the policy has to block. */
-export async function open(t, hash = "", { size = "wide", dark = false, lost = false, blocked = false, context } = {}) {
+export async function open(t, hash = "", { size = "wide", dark = false, lost = false, blocked = false, zone, context } = {}) {
   const own = !context;
   context ??= await newContext({
     viewport: sizes[size],
     colorScheme: dark ? "dark" : "light",
+    ...(zone ? { timezoneId: zone } : {}),
     permissions: ["clipboard-read", "clipboard-write"],
   });
   const page = await context.newPage();
@@ -158,6 +159,11 @@ export async function seen(page, text, options) {
 /** isLive waits until the page says that it is live. */
 export async function isLive(page) {
   await page.getByRole("status").getByText("Live", { exact: true }).waitFor();
+}
+
+/** goTo goes to another page of the page. */
+export async function goTo(page, hash) {
+  await page.goto(page.url().replace(/#.*/, hash));
 }
 
 /** fits says that nothing scrolls sideways. */

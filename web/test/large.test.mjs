@@ -30,3 +30,36 @@ test("100,000 jobs: all known, filtered at once, at most 25 rows in the document
   await call("BatchService/CancelJobs", { batch_id: batch.id, key_prefix: "title-42421", reason: "not this one" });
   await page.getByRole("row", { name: /title-42421/ }).getByText("“not this one”").waitFor();
 });
+
+test("more than 150,000 jobs: the server's list, page by page, for the keyboard too, and as it is now", async (t) => {
+  const batch = await makeLarge(t, 100_000, { keep_open: true });
+  const jobs = Array.from({ length: 50_001 }, (_, i) => ({ key: `more-${i + 1}`, input_path: `long/more/${i + 1}.mov` }));
+  await call("BatchService/AddJobs", { batch_id: batch.id, jobs });
+  await call("BatchService/PauseBatch", { batch_id: batch.id });
+  const page = await open(t, `#/batches/${batch.number}`, { lost: true });
+  page.setDefaultTimeout(60_000);
+  await page.getByRole("row", { name: /title-1 / }).waitFor();
+  await isLive(page);
+  let asked = 0;
+  page.on("request", (r) => (asked += r.url().endsWith("/ListJobs")));
+  for (const key of ["j", "j", "j", "j"]) await page.keyboard.press(key);
+  await page.evaluate(() => fetch("stoker.svg"));
+  assert.ok(asked < 4, "the list is loaded anew for each row that the keyboard goes to");
+  assert.match(page.url(), /job=4$/);
+  await page.getByRole("row", { name: /title-4 / }).and(page.locator("[aria-current=true]")).waitFor();
+
+  // A page that could not be had is asked for again.
+  const url = "**/stoker.v1.BatchService/ListJobs";
+  await page.route(url, (route) => route.abort());
+  const failed = page.waitForEvent("requestfailed", (r) => r.url().endsWith("/ListJobs"));
+  await page.getByRole("region", { name: "List of jobs" }).evaluate((e) => (e.scrollTop = e.scrollHeight));
+  await failed;
+  await page.unroute(url);
+  await page.locator("table[aria-rowcount='401']").waitFor();
+
+  await page.getByRole("radio", { name: /^Waiting/ }).click();
+  await page.getByRole("row", { name: /title-12 / }).waitFor();
+  await call("BatchService/CancelJob", { job_id: `${batch.number}/12` });
+  await page.getByRole("row", { name: /title-12 / }).waitFor({ state: "detached" });
+  await page.getByRole("row", { name: /title-13 / }).waitFor();
+});

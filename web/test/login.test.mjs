@@ -48,3 +48,13 @@ test("a viewer and an operator log in with real tokens", async (t) => {
   await viewer.reload();
   await viewer.getByLabel("Token").waitFor();
 });
+
+test("a server that cannot be reached signs nobody out, and the page says so", async (t) => {
+  const service = await guarded();
+  const page = await logIn(t, service, service.operator, `#/batches/${service.batch}`);
+  await page.route("**/logout", (route) => route.abort(), { times: 1 });
+  await page.getByRole("button", { name: "operator" }).click();
+  await page.getByRole("alert").getByText("Not signed out: The server cannot be reached.").waitFor();
+  await page.getByRole("button", { name: "operator" }).click();
+  await page.getByLabel("Token").waitFor();
+});

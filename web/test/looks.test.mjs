@@ -16,7 +16,7 @@ async function accessible(page, where) {
 
 for (const [size, dark] of [["wide", false], ["wide", true], ["narrow", false], ["narrow", true]]) {
   test(`each page, ${size}, ${dark ? "dark" : "light"}: readable, and nothing scrolls sideways`, async (t) => {
-    const bad = await submit(t, "a batch with a name that is rather long, as people write them when they are in no hurry", ["missing/a-very-long-directory-name/and-another-one/title-of-some-length.mov", "broken/b.mov", "ok/c.mov"], { labels: { team: "vod", run: "nightly" } });
+    const bad = await submit(t, `a batch with a name that is rather long, as people write them when they are in no hurry${"-".repeat(99)}x`, ["missing/a-very-long-directory-name/and-another-one/title-of-some-length.mov", "broken/b.mov", "ok/c.mov"], { labels: { team: "vod", run: "nightly", note: "n".repeat(255) } });
     await ended(bad);
     const batch = await submit(t, `under way ${size} ${dark}`, ["long/1.mov", "long/2.mov", "long/3.mov", "long/4.mov", "long/5.mov", "long/6.mov", "long/7.mov", "long/8.mov", "long/9.mov"]);
     await until(batch, (b) => b.counts?.running === "4" && b.counts?.queued === "3");
@@ -86,6 +86,12 @@ test("everything goes by the keyboard alone", async (t) => {
   await page.keyboard.press("s");
   await page.getByRole("heading", { level: 1, name: "Submit a list" }).waitFor();
   assert.equal(await focused(), "Submit a list", "a new page is read out");
+  for (const [hash, title] of [[`#/batches/${batch.number}`, /^by keyboard/], [`#/batches/${batch.number}/jobs/1`, /^broken\/1/], ["#/accounts/archive", /^archive/]]) {
+    await page.goto(page.url().replace(/#.*/, hash));
+    await page.getByRole("heading", { level: 1, name: title }).waitFor();
+    await page.waitForFunction(() => document.activeElement.tagName === "H1", null, { timeout: 5_000 });
+    assert.match(await focused(), title, "its own heading is read out");
+  }
 });
 
 test("times are local, with UTC beside them", async (t) => {

@@ -1,5 +1,5 @@
 // The server goes away and comes back; the page says so, keeps what it has, and goes on by itself.
-import { act, assert, call, home, isLive, open, seen, submit, test, until } from "./harness.mjs";
+import { act, assert, call, goTo, home, isLive, open, seen, submit, test, until } from "./harness.mjs";
 
 /** setHidden hides a tab, or shows it: a browser without windows shows all of them. */
 const setHidden = (page, hidden) =>
@@ -17,6 +17,8 @@ test("a server that cannot be reached, and comes back", async (t) => {
   t.after(() => act("open"));
   await page.getByRole("alert").getByText(/The server cannot be reached since/).waitFor();
   await page.getByRole("status").getByText("Reconnecting").waitFor();
+  await seen(page, /Next try in \d s/);
+  assert.equal(await page.getByRole("alert").getByText(/Next try/).count(), 0, "each second is read out");
   await page.getByRole("row", { name: /long\/g1/ }).waitFor();
   assert.ok(await page.getByRole("button", { name: "Cancel…", exact: true }).isDisabled(), "actions wait while nobody answers");
   await call("BatchService/CancelBatch", { batch_id: batch.id });
@@ -130,4 +132,147 @@ test("of many tabs only the one that is seen has a stream, so that the next one 
     await setHidden(tab, true);
     before = tab;
   }
+});
+
+test("a tab that is shown again is not live before the server is heard", async (t) => {
+  const batch = await submit(t, "asleep", ["long/a1.mov"]);
+  await until(batch, (b) => b.counts?.running === "1");
+  const page = await open(t, `#/batches/${batch.number}`, { lost: true });
+  await isLive(page);
+  await setHidden(page, true);
+  t.after(() => act("release"));
+  await act("hold");
+  await setHidden(page, false);
+  await seen(page, "The server has not answered for 5 s.");
+  await act("release");
+  await isLive(page);
+});
+
+test("what the server says of itself is shown, and not that it cannot be reached", async (t) => {
+  const batch = await submit(t, "without a table", ["long/t1.mov"]);
+  const page = await open(t, "#/accounts/default", { lost: true });
+  await isLive(page);
+  // google.rpc.ErrorInfo: field 1 is the reason.
+  const unavailable = (reason, message) => (route) =>
+    route.fulfill({
+      status: 503,
+      contentType: "application/json",
+      body: JSON.stringify({ code: "unavailable", message, details: [{ type: "google.rpc.ErrorInfo", value: Buffer.from(`\x0a${String.fromCharCode(reason.length)}${reason}`).toString("base64") }] }),
+    });
+  await page.route("**/stoker.v1.AccountService/GetAccount", unavailable("JOB_TABLE_UNAVAILABLE", "the job table cannot be reached; try again"));
+  await page.getByRole("alert").getByText("The job table cannot be reached; try again.").waitFor();
+  assert.equal(await page.getByText(/The server (is stopping|cannot be reached)/).count(), 0);
+  await page.unroute("**/stoker.v1.AccountService/GetAccount");
+  await isLive(page);
+
+  await goTo(page, `#/batches/${batch.number}`);
+  await page.route("**/stoker.v1.BatchService/PauseBatch", unavailable("OUTCOME_UNKNOWN", "the change may have been made; look before you try again"));
+  await page.getByRole("button", { name: "Pause", exact: true }).click();
+  await page.getByRole("alert").getByText("Not paused: The change may have been made; look before you try again.").waitFor();
+});
+
+test("a watch that was refused for the moment is opened again", async (t) => {
+  const batch = await submit(t, "read slowly", ["long/s1.mov"]);
+  const page = await open(t, "#/batches", { lost: true });
+  await isLive(page);
+  const end = Buffer.from('{"error":{"code":"resource_exhausted","message":"the reader is too slow; reconnect with the latest cursor"}}');
+  const body = Buffer.concat([Buffer.from([2, 0, 0, 0, end.length]), end]);
+  await page.route("**/stoker.v1.BatchService/WatchBatch", (route) => route.fulfill({ status: 200, contentType: "application/connect+proto", body }), { times: 1 });
+  await goTo(page, `#/batches/${batch.number}`);
+  await page.getByRole("row", { name: /long\/s1/ }).waitFor();
+  await isLive(page);
+});
+
+test("what stands beside the stream is asked for again after a call without an answer", async (t) => {
+  const page = await open(t, "#/nowhere", { lost: true });
+  await page.clock.install();
+  await goTo(page, "#/batches");
+  await page.getByRole("list", { name: "Accounts" }).waitFor();
+  await isLive(page);
+  const url = "**/stoker.v1.AccountService/ListAccounts";
+  await page.route(url, () => {}, { times: 1 }); // never answered
+  const unanswered = page.waitForRequest(url);
+  await page.clock.fastForward(3_000);
+  await unanswered;
+  await page.clock.fastForward(41_000);
+  await isLive(page);
+  const again = page.waitForResponse(url);
+  await page.clock.fastForward(3_000);
+  await again;
+});
+
+test("a page that is held stays so while the server restarts, and asks for nothing beside", async (t) => {
+  const batch = await submit(t, "held still", ["long/k1.mov", "long/k2.mov"]);
+  await until(batch, (b) => b.counts?.running === "2");
+  const page = await open(t, `#/batches/${batch.number}`, { lost: true });
+  const row = page.getByRole("row", { name: /long\/k1/ });
+  await row.getByText("running").waitFor();
+  await page.keyboard.press("Space");
+  const held = page.getByRole("status").getByText("Held");
+  await held.waitFor();
+  t.after(() => act("start"));
+  await act("stop");
+  await page.getByRole("alert").waitFor();
+  await act("start");
+  await page.getByRole("alert").waitFor({ state: "detached" });
+  await call("BatchService/CancelJob", { job_id: `${batch.number}/1` });
+  await until(batch, (b) => b.counts?.cancelled === "1");
+  await seen(page, /· \d+ changes?$/);
+  await held.waitFor();
+  await row.getByText("running").waitFor();
+  await page.keyboard.press("Space");
+  await row.getByText("cancelled", { exact: true }).waitFor();
+
+  await goTo(page, "#/nowhere");
+  await page.clock.install();
+  await goTo(page, "#/batches");
+  await page.getByRole("row", { name: /held still/ }).waitFor();
+  await isLive(page);
+  await page.keyboard.press("Space");
+  await held.waitFor();
+  const asked = [];
+  page.on("request", (r) => asked.push(r.url().replace(/.*\//, "")));
+  await page.clock.fastForward(11_000);
+  await page.evaluate(() => fetch("stoker.svg"));
+  assert.ok(asked.includes("stoker.svg"));
+  assert.deepEqual(asked.filter((method) => /ListAccounts|ListBatches/.test(method)), []);
+});
+
+test("a page that is held for long keeps the latest of each job, and nothing else", async (t) => {
+  const batch = await submit(t, "held for long", ["long/l1.mov", "long/l2.mov"], { account: "archive" });
+  const page = await open(t, `#/batches/${batch.number}`, { lost: true });
+  await page.getByRole("row", { name: /long\/l1/ }).waitFor();
+  await isLive(page);
+  await call("BatchService/PauseBatch", { batch_id: batch.id });
+  await page.getByRole("heading", { level: 1, name: /paused/ }).waitFor();
+  await page.keyboard.press("Space");
+  await page.getByRole("status").getByText("Held").waitFor();
+  let changes = 0;
+  for (const reason of ["a", "b", "c", "d", "e", "f", "g", "h"]) {
+    await call("BatchService/UpdateBatch", { batch: { id: batch.id, labels: { reason } }, update_mask: "labels" });
+    await page.waitForFunction((before) => Number(/· (\d+) change/.exec(document.body.innerText)?.[1] ?? 0) > before, changes);
+    changes = Number(/· (\d+) change/.exec(await page.locator("body").innerText())[1]);
+  }
+  const session = await page.context().newCDPSession(page);
+  const { result } = await session.send("Runtime.evaluate", { expression: "Object.prototype" });
+  const { objects } = await session.send("Runtime.queryObjects", { prototypeObjectId: result.objectId });
+  const { result: kept } = await session.send("Runtime.callFunctionOn", {
+    objectId: objects.objectId,
+    functionDeclaration: "function () { return this.filter((o) => Object.getOwnPropertyDescriptor(o, '$typeName')?.value === 'stoker.v1.Batch').length; }",
+    returnByValue: true,
+  });
+  assert.ok(kept.value <= 4, `${kept.value} messages of the batch are kept`);
+});
+
+test("what a job’s page asks beside the job is asked again", async (t) => {
+  const batch = await submit(t, "asked once", ["long/j1.mov"]);
+  const page = await open(t, "#/nowhere", { lost: true });
+  await page.clock.install();
+  const url = "**/stoker.v1.BatchService/GetBatch";
+  await page.route(url, (route) => route.abort(), { times: 1 });
+  const failed = page.waitForEvent("requestfailed", (r) => r.url().endsWith("/GetBatch"));
+  await goTo(page, `#/batches/${batch.number}/jobs/1`);
+  await failed;
+  await page.clock.fastForward(30_000);
+  await page.locator("dt", { hasText: "Account" }).waitFor();
 });

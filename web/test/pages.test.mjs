@@ -1,5 +1,5 @@
 // Each page says what its reader came for.
-import { ended, assert, call, open, seen, submit, test, until } from "./harness.mjs";
+import { ended, assert, call, goTo, isLive, open, seen, submit, test, until } from "./harness.mjs";
 
 test("the list shows what runs, what failed and of what, and why the rest waits", async (t) => {
   const failed = await submit(t, "has failures", ["markup/a.mov", "markup/b.mov", "broken/c.mov", "ok/d.mov"]);
@@ -131,4 +131,137 @@ test("what does not exist is said in a sentence", async (t) => {
   await seen(page, "There is no account “nobody”");
   await page.goto(page.url().replace(/#.*/, "#/nowhere"));
   await seen(page, "There is no such page");
+});
+
+test("what is typed into a search stays as it is typed, and counts on its own page only", async (t) => {
+  const batch = await submit(t, "night run of one", ["ok/night.mov"]);
+  await ended(batch);
+  const page = await open(t, "#/nowhere");
+  await page.clock.install();
+  await goTo(page, "#/batches");
+  const search = page.getByRole("searchbox");
+  await page.getByRole("row", { name: /night run of one/ }).waitFor();
+  await page.clock.pauseAt(Date.now() + 5_000);
+  await search.pressSequentially("night ");
+  await page.clock.runFor(300);
+  assert.match(page.url(), /text=night$/);
+  await search.pressSequentially("run");
+  assert.equal(await search.inputValue(), "night run");
+  await page.clock.runFor(300);
+  assert.match(page.url(), /text=night\+run$/);
+  await search.pressSequentially(" of");
+  await page.getByRole("link", { name: "night run of one" }).click();
+  await page.getByRole("heading", { level: 1, name: /night run of one/ }).waitFor();
+  await page.clock.runFor(1000);
+  assert.doesNotMatch(page.url(), /text=/);
+  // A link that was typed by hand.
+  await goTo(page, `#/batches/${batch.number}?text=what?`);
+  await page.getByText("has “what?”").waitFor();
+});
+
+test("a short text is not looked for in the ids of encodings, a long one is", async (t) => {
+  const batch = await submit(t, "short text", ["ok/q.mov"]);
+  await ended(batch);
+  const { job } = await call("BatchService/GetJob", { job_id: `${batch.number}/1` });
+  const page = await open(t, `#/batches/${batch.number}?text=${job.encoding_id.slice(0, 2)}`);
+  await seen(page, "None of 1 job matches");
+  await page.getByRole("searchbox").fill(job.encoding_id);
+  await page.getByRole("row", { name: /ok\/q/ }).waitFor();
+});
+
+test("batches that end all at once are shown with their end, and none is lost", async (t) => {
+  const made = [];
+  for (let i = 0; i < 23; i++) made.push(await submit(t, `at once ${i}`, ["long/o.mov"], { priority: 0, keep_open: true }));
+  const page = await open(t, "#/batches?text=at once", { lost: true });
+  const rows = page.getByRole("row", { name: /at once/ });
+  await rows.nth(22).waitFor();
+  await page.evaluate(() => {
+    Object.defineProperty(document, "hidden", { value: true, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
+  await Promise.all(made.map((b) => call("BatchService/CancelBatch", { batch_id: b.id })));
+  await Promise.all(made.map((b) => ended(b)));
+  await page.evaluate(() => {
+    delete document.hidden;
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
+  await seen(page, "23 batches are new or have ended.");
+  assert.equal(await rows.getByText("cancelled", { exact: true }).count(), 23);
+  assert.equal(await rows.count(), 23, "a batch stands twice");
+  await page.getByRole("button", { name: "Show them" }).click();
+  await seen(page, "23, latest first");
+  assert.equal(await rows.count(), 23);
+});
+
+test("a batch that is retried leaves the finished ones, and one that is resumed the paused ones", async (t) => {
+  const batch = await submit(t, "there and back", ["broken/r.mov"]);
+  await ended(batch);
+  const paused = await submit(t, "resumed elsewhere", ["long/r.mov"]);
+  await call("BatchService/PauseBatch", { batch_id: paused.id });
+  const page = await open(t, "#/batches?text=there and back");
+  const rows = page.getByRole("row", { name: /there and back/ });
+  await rows.getByText("failed", { exact: true }).first().waitFor();
+  const list = await open(t, "#/batches?show=paused&text=resumed elsewhere");
+  await list.getByRole("row", { name: /resumed elsewhere/ }).waitFor();
+  await call("AccountService/PauseAccount", { account_id: "default" });
+  t.after(() => call("AccountService/ResumeAccount", { account_id: "default" }));
+  await call("BatchService/RetryJobs", { batch_id: batch.id });
+  await page.locator("tr.group", { hasText: "Unfinished" }).waitFor();
+  await call("BatchService/ResumeBatch", { batch_id: paused.id });
+  await seen(list, "1 batch is new or goes on.");
+  await list.getByRole("button", { name: "Show it" }).click();
+  await seen(list, /^(None of .*|No batch) matches$/);
+  assert.equal(await rows.count(), 1, "the batch stands twice");
+});
+
+test("more of a list that cannot be had leaves what is there", async (t) => {
+  const made = [];
+  for (let i = 0; i < 51; i++) made.push((await call("BatchService/SubmitBatch", { display_name: `of fifty ${i}`, keep_open: true })).batch);
+  await Promise.all(made.map((b) => call("BatchService/CancelBatch", { batch_id: b.id })));
+  const page = await open(t, "#/batches?text=of fifty", { lost: true });
+  const rows = page.getByRole("row", { name: /of fifty/ });
+  await rows.nth(49).waitFor();
+  await isLive(page);
+  await page.route("**/stoker.v1.BatchService/ListBatches", (route) => route.abort(), { times: 1 });
+  await page.getByRole("button", { name: "Show 50 more" }).click();
+  await page.getByRole("alert").getByText(/^Not shown: /).waitFor();
+  assert.equal(await rows.count(), 50);
+  await page.getByRole("button", { name: "Show 50 more" }).click();
+  await rows.nth(50).waitFor();
+});
+
+test("an audit filter that is refused is left by another one", async (t) => {
+  const page = await open(t, `#/audit?target=${"x".repeat(301)}`, { lost: true });
+  await seen(page, "The audit log cannot be shown");
+  await page.getByRole("searchbox", { name: /^Id/ }).fill("");
+  await seen(page, /latest first$/);
+});
+
+test("where the clocks change, the days of a chart keep their names", async (t) => {
+  const batch = await submit(t, "half a year", ["long/y.mov"]);
+  const zone = "Australia/Sydney";
+  const offset = (at) => Number(/GMT\+(\d+)/.exec(new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeZoneName: "shortOffset" }).format(at))[1]);
+  const day = 86_400_000;
+  let change = new Date(batch.create_time).getTime();
+  while (offset(change + day) >= offset(change)) change += day;
+  const page = await open(t, "#/nowhere", { zone });
+  await page.clock.install({ time: change + 100 * day });
+  await goTo(page, `#/batches/${batch.number}`);
+  await page.reload();
+  await page.locator("svg.chart").first().waitFor();
+  const days = (await page.locator("svg.chart text").allTextContents()).map((s) => /^(\w{3}) \d+$/.exec(s.trim())?.[1]).filter(Boolean);
+  const numbers = days.map((d) => ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].indexOf(d));
+  const steps = new Set(numbers.slice(1).map((n, i) => (n - numbers[i] + 7) % 7));
+  assert.ok(days.length > 2);
+  assert.equal(steps.size, 1, `the marks are ${days}`);
+});
+
+test("of more unfinished batches than a list shows, all are counted", async (t) => {
+  const made = [];
+  t.after(() => Promise.all(made.map((b) => call("BatchService/CancelBatch", { batch_id: b.id }))));
+  for (let i = 0; i < 202; i++) made.push((await call("BatchService/SubmitBatch", { display_name: `stays open ${i}`, keep_open: true })).batch);
+  const page = await open(t, "#/batches?text=stays open");
+  await page.getByRole("row", { name: /stays open/ }).nth(199).waitFor();
+  await page.locator("tr.group", { hasText: "Unfinished202" }).waitFor();
+  await seen(page, "200 of 202 batches");
 });

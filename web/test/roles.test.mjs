@@ -87,3 +87,24 @@ test("the audit log says who did what", async (t) => {
   await page.getByRole("radio", { name: "Refused" }).click();
   await seen(page, "No entry matches");
 });
+
+test("what was about to be submitted is still there after another login", async (t) => {
+  const page = await open(t, "#/submit", { lost: true });
+  await page.getByLabel("List of jobs").setInputFiles({ name: "half done.csv", mimeType: "text/csv", buffer: Buffer.from("key,input_path\na,in/a.mov\n") });
+  await page.getByLabel("Labels").fill("team=vod");
+  await page.getByRole("button", { name: "Submit 1 job" }).and(page.locator(":enabled")).waitFor();
+  const refuse = (r) => r.fulfill({ status: 401, contentType: "application/json", body: '{"code":"unauthenticated","message":"who are you?"}' });
+  await page.route("**/stoker.v1.SubmissionService/CheckList", refuse, { times: 1 });
+  await page.getByLabel("Priority").fill("70");
+  await page.getByLabel("Token").waitFor();
+  await page.route("**/login", (r) => r.fulfill({ status: 200, contentType: "application/json", body: "{}" }));
+  // A browser that does not keep the token, and then one that does.
+  await page.route(whoAmI, refuse, { times: 1 });
+  await page.getByLabel("Token").fill("a-known-one");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("alert").getByText(/^The token is valid, but the browser does not keep it/).waitFor();
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await seen(page, "half done.csv");
+  await page.getByRole("button", { name: "Submit 1 job" }).and(page.locator(":enabled")).waitFor();
+  assert.deepEqual(await Promise.all(["Name", "Priority", "Labels"].map((label) => page.getByLabel(label).inputValue())), ["half done", "70", "team=vod"]);
+});

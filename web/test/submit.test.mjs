@@ -1,5 +1,5 @@
 // A list is checked by the server's own rules, and its mistakes stand at their lines.
-import { assert, call, ended, open, seen, submit, test, until } from "./harness.mjs";
+import { act, assert, call, ended, open, seen, submit, test, until } from "./harness.mjs";
 
 const drop = (page, name, text) =>
   page.getByLabel("List of jobs").setInputFiles({ name, mimeType: "text/plain", buffer: Buffer.from(text) });
@@ -145,4 +145,98 @@ test("a list with more jobs than a submission takes is answered with the way tha
   await page.getByRole("button", { name: "Read it so" }).click();
   await seen(page, /the list has more than 100,?000 jobs: send the jobs in parts with AddJobs, as stoker submit does/);
   assert.ok(await page.getByRole("button", { name: /^Submit/ }).isDisabled());
+});
+
+test("a list that could not be checked is checked once the server is back", async (t) => {
+  const page = await open(t, "#/submit", { lost: true });
+  await seen(page, "Drop a list here");
+  t.after(() => act("open"));
+  await act("shut");
+  await drop(page, "early.csv", "key,input_path\na,in/a.mov\n");
+  await seen(page, /^The server cannot be reached\.$/);
+  await act("open");
+  await seen(page, "no mistakes");
+  await page.getByRole("button", { name: "Submit 1 job" }).and(page.locator(":enabled")).waitFor();
+});
+
+test("a submission without an answer is not called off, and repeating it makes no second batch", async (t) => {
+  const page = await open(t, "#/submit", { lost: true });
+  await drop(page, "unheard of.csv", "key,input_path\na,ok/u.mov\n");
+  await page.route("**/stoker.v1.BatchService/SubmitBatch", async (route) => {
+    await route.fetch({ headers: { ...route.request().headers(), "sec-fetch-site": "same-origin" } });
+    await route.abort();
+  }, { times: 1 });
+  await page.getByRole("button", { name: "Submit 1 job" }).click();
+  await page.getByRole("alert").getByText(/It may have taken the list all the same: submit it once more, unchanged/).waitFor();
+  assert.equal(await page.getByText(/Not submitted/).count(), 0);
+  await page.getByRole("button", { name: "Submit 1 job" }).click();
+  await page.getByRole("heading", { level: 1, name: /unheard of/ }).waitFor();
+  const { batches } = await call("BatchService/ListBatches", { text: "unheard of" });
+  assert.equal(batches.length, 1);
+  await ended(batches[0]);
+});
+
+test("what cannot be read is said, and nothing of an earlier list is left to submit", async (t) => {
+  const page = await open(t, "#/submit");
+  const unread = async (size) => {
+    await drop(page, "good.csv", "key,input_path\na,in/a.mov\n");
+    await page.getByRole("button", { name: "Submit 1 job" }).and(page.locator(":enabled")).waitFor();
+    await page.evaluate((size) => {
+      window.read = Blob.prototype.arrayBuffer;
+      window.size = Object.getOwnPropertyDescriptor(Blob.prototype, "size");
+      Blob.prototype.arrayBuffer = () => Promise.reject(new DOMException("it is a folder", "NotFoundError"));
+      if (size) Object.defineProperty(Blob.prototype, "size", { ...window.size, get: () => size });
+    }, size);
+    await drop(page, "other", "what is in it cannot be read");
+  };
+  const restore = () =>
+    page.evaluate(() => {
+      Blob.prototype.arrayBuffer = window.read;
+      Object.defineProperty(Blob.prototype, "size", window.size);
+    });
+  await unread();
+  await seen(page, "other cannot be read");
+  assert.ok(await page.getByRole("button", { name: /^Submit/ }).isDisabled());
+  await restore();
+  await unread(5e9); // a film
+  await seen(page, "other is too large for the page");
+  assert.ok(await page.getByRole("button", { name: /^Submit/ }).isDisabled());
+  assert.equal(await page.getByText("no mistakes").count(), 0);
+  await restore();
+});
+
+test("the name follows the list until somebody chooses one, and an empty priority is the usual one", async (t) => {
+  const page = await open(t, "#/submit");
+  const name = page.getByLabel("Name");
+  await drop(page, "first.csv", "key,input_path\na,in/a.mov\n");
+  await seen(page, "no mistakes");
+  await drop(page, "second_list.csv", "key,input_path\na,ok/p.mov\n");
+  await seen(page, "second_list.csv");
+  assert.equal(await name.inputValue(), "second list");
+  await name.fill("");
+  await drop(page, `${"a-long-".repeat(35)}name.csv`, "key,input_path\na,ok/p.mov\n");
+  await page.getByRole("button", { name: "Submit 1 job" }).and(page.locator(":enabled")).waitFor();
+  assert.equal((await name.inputValue()).length, 200);
+  await name.fill("by hand");
+  await drop(page, "third.csv", "key,input_path\na,ok/p.mov\n");
+  await seen(page, "third.csv");
+  assert.equal(await name.inputValue(), "by hand");
+  await page.getByLabel("Priority").fill("");
+  await page.getByRole("button", { name: "Submit 1 job" }).and(page.locator(":enabled")).click();
+  await page.getByRole("heading", { level: 1, name: /by hand/ }).waitFor();
+  const { batches } = await call("BatchService/ListBatches", { text: "by hand" });
+  assert.equal(batches[0].priority, 50);
+  await ended(batches[0]);
+});
+
+test("a list of JSON on one line shows each of its jobs", async (t) => {
+  const page = await open(t, "#/submit");
+  const list = (...paths) => JSON.stringify(paths.map((input_path) => ({ input_path })));
+  const shown = () => page.locator("section", { hasText: "Rows" }).locator("tbody tr td:nth-child(3)").allTextContents();
+  await drop(page, "one.json", list("in/a.mov", "in/b.mov", "in/c.mov"));
+  await seen(page, "in/c.mov");
+  assert.deepEqual(await shown(), ["in/a.mov", "in/b.mov", "in/c.mov"]);
+  await drop(page, "two.json", list("in/d.mov", "in/e.mov"));
+  await seen(page, "in/e.mov");
+  assert.deepEqual(await shown(), ["in/d.mov", "in/e.mov"]);
 });

@@ -209,7 +209,7 @@ export async function changeLimit(b: Batch): Promise<Batch | undefined> {
   const text = await asking.ask({
     title: `Failure limit of “${titleOf(b)}”`,
     text: "It pauses itself when so many of its jobs have failed. 0: never.",
-    input: { label: "Failed jobs", value: String(old), type: "number", min: 0, needed: true },
+    input: { label: "Failed jobs", value: String(old), type: "number", min: 0, max: Number.MAX_SAFE_INTEGER, needed: true },
     act: "Set limit",
     leave: "Leave it",
   });

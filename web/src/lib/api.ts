@@ -53,21 +53,25 @@ export function codeOf(err: unknown): Code {
   return ConnectError.from(err).code;
 }
 
-/** unreachable says whether a call failed because no server answered, or because the server is stopping. */
+/** unreachable says whether a call failed because no server answered, or because the server cannot answer at present. */
 export function unreachable(err: unknown): boolean {
   const e = ConnectError.from(err);
   return e.code === Code.Unavailable || e.cause instanceof TypeError || err instanceof TypeError;
 }
 
+/** unheard says whether a call failed without a word of the server: what a proxy says has no details. */
+export function unheard(err: unknown): boolean {
+  return unreachable(err) && ConnectError.from(err).details.length === 0;
+}
+
 /** stopping says whether the server itself said that it stops. */
 export function stopping(err: unknown): boolean {
-  const e = ConnectError.from(err);
-  return e.code === Code.Unavailable && !(e.cause instanceof TypeError) && e.details.length > 0;
+  return ConnectError.from(err).details.some((d) => "value" in d && new TextDecoder().decode(d.value as Uint8Array).includes("SHUTTING_DOWN"));
 }
 
 /** explain puts an error of a call into a sentence. */
 export function explain(err: unknown): string {
-  const e = ConnectError.from(err);
-  if (unreachable(err)) return "The server cannot be reached.";
-  return sentence(e.rawMessage || "The server gave no reason");
+  if (unheard(err)) return "The server cannot be reached.";
+  if (stopping(err)) return "The server is stopping.";
+  return sentence(ConnectError.from(err).rawMessage || "The server gave no reason");
 }

@@ -74,6 +74,17 @@ class Asking {
       return undefined;
     }
   }
+
+  /** copies puts a text on the clipboard, and says so. Browsers have none for a page that came over a network without TLS. */
+  async copies(text: string, what: string) {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      this.complain(`Not copied: the browser keeps the clipboard from this page. Mark ${what} and copy it by hand`);
+      return;
+    }
+    this.say(`Copied ${what}`);
+  }
 }
 
 export const asking = new Asking();

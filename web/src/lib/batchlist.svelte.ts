@@ -4,7 +4,7 @@
 import { BatchState, type Batch } from "../gen/stoker/v1/batch_pb";
 import { batches } from "./api";
 import { live, longStream } from "./live.svelte";
-import { batchEnded, failureLine } from "./words";
+import { failureLine } from "./words";
 import { count } from "./format";
 
 export const unfinishedStates = [BatchState.OPEN, BatchState.ACTIVE, BatchState.PAUSED, BatchState.CANCELLING];
@@ -28,6 +28,8 @@ export const shows: Record<string, { word: string; states: BatchState[] }> = {
 
 const pageSize = 50;
 const mostUnfinished = 200;
+/** atOnce is how many batches are asked for side by side. */
+const atOnce = 20;
 /** restlessness is how often the causes of a batch are asked for while its jobs fail, in milliseconds. */
 const restlessness = 5000;
 
@@ -42,7 +44,7 @@ export class BatchList {
   /** How many batches match, finished or not. */
   matching = $state({ unfinished: 0, ended: 0 });
   more = $state("");
-  /** How many batches are new, or have ended and still stand among the unfinished. */
+  /** How many batches are new, or are unfinished no more and still stand among those that are. */
   waiting = $state(0);
   /** Why each batch failed, by its id. */
   causes = $state.raw<Record<string, string>>({});
@@ -50,6 +52,8 @@ export class BatchList {
   #choice: Choice;
   /** The unfinished batches as they are now. */
   #latest = new Map<string, Batch>();
+  /** How many unfinished batches there are beside those. */
+  #older = 0;
   /** Those that ended while they were shown. */
   #gone = new Map<string, Batch>();
   /** Of which batches the causes were asked for: how many jobs had failed, and when. */
@@ -75,10 +79,10 @@ export class BatchList {
    * returns after a while. */
   async follow(signal: AbortSignal, alive: () => void) {
     const done = await this.#list(finishedStates, pageSize, "", signal);
-    if (this.loading || this.ended.length <= pageSize) {
-      this.ended = done.batches;
+    if (this.loading || (!live.held && this.ended.length <= pageSize)) {
+      this.ended = done.batches.filter((b) => !this.unfinished.some((u) => u.id === b.id)); // one that has ended keeps its place
       this.more = done.next;
-      this.matching.ended = done.total;
+      this.matching.ended = done.total - (done.batches.length - this.ended.length);
     }
     const filter = this.#filter(unfinishedStates);
     if (filter.states.length === 0) {
@@ -96,6 +100,7 @@ export class BatchList {
         const now = new Set(message.batches.map((b) => b.id));
         await this.#leave([...this.#latest.keys()].filter((id) => !now.has(id)), signal);
         this.#latest.clear();
+        await this.#countOlder(message.batches.length, signal);
       }
       for (const b of message.batches) this.#latest.set(b.id, b);
       await this.#leave(message.removedBatchIds, signal);
@@ -108,30 +113,41 @@ export class BatchList {
     }
   }
 
+  /** Counts the unfinished batches that are older than those of the watch, which has the newest ones. */
+  async #countOlder(watched: number, signal: AbortSignal) {
+    this.#older = watched < mostUnfinished ? 0 : (await this.#list(unfinishedStates, 1, "", signal)).total - watched;
+  }
+
   /** Asks how batches that are unfinished no more have ended. */
   async #leave(ids: string[], signal: AbortSignal) {
     for (const id of ids) this.#latest.delete(id);
-    const shown = ids.filter((id) => this.unfinished.some((b) => b.id === id)).slice(0, 20);
-    const ended = await Promise.all(shown.map((id) => batches.getBatch({ batchId: id }, { signal }).catch(() => undefined)));
-    for (const e of ended) if (e?.batch) this.#gone.set(e.batch.id, e.batch);
+    const shown = ids.filter((id) => this.unfinished.some((b) => b.id === id));
+    while (shown.length > 0) {
+      const some = shown.splice(0, atOnce);
+      const ended = await Promise.all(some.map((id) => batches.getBatch({ batchId: id }, { signal }).catch(() => undefined)));
+      for (const e of ended) if (e?.batch) this.#gone.set(e.batch.id, e.batch);
+    }
   }
 
   /** Takes in what has changed, without moving rows. */
   apply() {
-    this.matching.unfinished = this.#latest.size;
+    this.matching.unfinished = this.#latest.size + this.#older;
     this.unfinished = this.unfinished.map((b) => this.#latest.get(b.id) ?? this.#gone.get(b.id) ?? b);
     const shown = new Set(this.unfinished.map((b) => b.id));
     const fresh = [...this.#latest.keys()].filter((id) => !shown.has(id)).length;
-    this.waiting = fresh + this.unfinished.filter((b) => batchEnded(b.state)).length;
+    this.waiting = fresh + this.unfinished.filter((b) => !this.#latest.has(b.id)).length;
     if (this.unfinished.length === 0 && fresh > 0) this.show();
     this.#explain();
   }
 
   /** Shows what is new, and moves what has ended. */
   show() {
-    const moved = this.unfinished.filter((b) => batchEnded(b.state));
-    this.ended = [...moved, ...this.ended.filter((b) => !moved.some((m) => m.id === b.id))];
-    this.matching = { unfinished: this.#latest.size, ended: Math.max(this.matching.ended + moved.length, this.ended.length) };
+    const { states } = this.#filter(finishedStates);
+    const moved = this.unfinished.filter((b) => states.includes(b.state));
+    const others = this.ended.filter((b) => !this.#latest.has(b.id) && !moved.some((m) => m.id === b.id)); // one may have been retried
+    const ended = this.matching.ended + moved.length - (this.ended.length - others.length);
+    this.ended = [...moved, ...others];
+    this.matching = { unfinished: this.#latest.size + this.#older, ended: Math.max(ended, this.ended.length) };
     this.unfinished = [...this.#latest.values()].sort((a, b) => need(b) - need(a) || (a.id < b.id ? 1 : -1));
     this.#gone.clear();
     this.waiting = 0;
@@ -162,6 +178,7 @@ export class BatchList {
       }),
     );
     this.totals = Object.fromEntries(totals);
+    await this.#countOlder(this.#latest.size, signal);
   }
 
   /** Asks why jobs of the batches failed, for some batches at a time. */

@@ -1,11 +1,11 @@
 // One batch as its page keeps it: live by a watch that goes on from its cursor, with the jobs if they are not too many.
 
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import type { Batch } from "../gen/stoker/v1/batch_pb";
+import type { Batch, Job } from "../gen/stoker/v1/batch_pb";
 import type { FailureCause, WatchBatchResponse } from "../gen/stoker/v1/batch_service_pb";
 import { batches } from "./api";
 import { ms } from "./format";
-import { JobTable } from "./jobtable.svelte";
+import { JobTable, numberOf } from "./jobtable.svelte";
 import { beside, live, longStream } from "./live.svelte";
 
 /** mostLive is how many jobs a page keeps; of a larger batch it asks the server for what is looked at. */
@@ -25,7 +25,8 @@ export class BatchView {
 
   #id: string;
   #cursor = "";
-  #held: WatchBatchResponse[] = [];
+  /** What came while the page was held: the latest of each job, however long that lasts. */
+  #held: { snapshot: boolean; batch?: Batch; jobs: Map<number, Job> } | undefined;
   #failed = -1n;
 
   constructor(id: string) {
@@ -68,12 +69,15 @@ export class BatchView {
           this.#cursor = message.cursor || this.#cursor;
           if (message.heartbeat) continue;
           if (live.held) {
-            this.#held.push(message);
             live.changes += Math.max(1, message.jobs.length);
+            this.#keep(message);
           } else {
             this.release();
             this.#apply(message);
           }
+          // The stream holds on to its messages until it ends; this leaves it their shells.
+          message.jobs = [];
+          message.batch = undefined;
           askForCauses();
           if (++messages === longStream) return 0;
         }
@@ -90,12 +94,25 @@ export class BatchView {
     };
   }
 
-  /** Applies what came while the page was held. */
-  release() {
-    for (const message of this.#held.splice(0)) this.#apply(message);
+  /** Takes what an action answered, unless the watch was faster and has brought something newer. */
+  answered(batch: Batch) {
+    if (ms(batch.updateTime) >= ms(this.batch?.updateTime)) this.#take(batch);
   }
 
-  #apply(message: WatchBatchResponse) {
+  /** Applies what came while the page was held. */
+  release() {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held) this.#apply({ snapshot: held.snapshot, batch: held.batch, jobs: [...held.jobs.values()] });
+  }
+
+  #keep(message: WatchBatchResponse) {
+    if (message.snapshot || !this.#held) this.#held = { snapshot: message.snapshot, jobs: new Map() };
+    this.#held.batch = message.batch ?? this.#held.batch;
+    for (const job of message.jobs) this.#held.jobs.set(numberOf(job), job);
+  }
+
+  #apply(message: Pick<WatchBatchResponse, "snapshot" | "batch" | "jobs">) {
     if (message.snapshot) {
       this.jobs.clear();
       this.complete = false;
@@ -103,9 +120,6 @@ export class BatchView {
     if (message.batch) this.#take(message.batch);
     this.jobs.take(message.jobs);
     if (this.jobs.rows.length >= Number(this.batch?.jobCount ?? 0n)) this.complete = true;
-    // The stream holds on to its messages until it ends; this leaves it their shells.
-    message.jobs = [];
-    message.batch = undefined;
   }
 
   #take(batch: Batch) {

@@ -2,10 +2,10 @@
 // shown, and repeated with growing pauses when the server is lost.
 
 import { Code } from "@connectrpc/connect";
-import { codeOf, explain, noticeRefusal, stopping, unreachable } from "./api";
+import { codeOf, explain, noticeRefusal, stopping, unheard, unreachable } from "./api";
 
 /** Freshness says whether what is shown is what is so. */
-export type Freshness = "connecting" | "live" | "held" | "reconnecting" | "stopping" | "silent";
+export type Freshness = "connecting" | "live" | "reconnecting" | "stopping" | "silent";
 
 /** patience is how long a first message may take before the page says that it is not live. */
 const patience = 5000;
@@ -14,11 +14,19 @@ const silence = 40_000;
 const longestPause = 5_000;
 /** longStream is after how many messages a stream is opened anew: connect holds on to each until the stream ends. */
 export const longStream = 2000;
+/** passing are the errors after which a call is made again: another one may succeed. */
+const passing = [Code.Unknown, Code.Internal, Code.DeadlineExceeded, Code.Canceled, Code.ResourceExhausted];
 
 class Live {
   state = $state<Freshness>("connecting");
-  /** Since when the server is lost, or since when the page is held. */
+  /** Since when the server is lost. */
   since = $state(0);
+  /** Why the server cannot answer, if it says so itself. */
+  trouble = $state("");
+  /** What is shown stands still, even while the server goes away and comes back. */
+  held = $state(false);
+  /** Since when the page is held. */
+  heldSince = $state(0);
   /** When the next try is made. */
   nextTry = $state(0);
   /** How many changes wait while the page is held. */
@@ -33,18 +41,14 @@ class Live {
     return this.state === "reconnecting" || this.state === "stopping";
   }
 
-  get held(): boolean {
-    return this.state === "held";
-  }
-
   /** hold keeps what is shown still, or lets it go on. */
   hold(on: boolean) {
     if (on && this.state === "live") {
-      this.state = "held";
-      this.since = Date.now();
+      this.held = true;
+      this.heldSince = Date.now();
       this.changes = 0;
-    } else if (!on && this.state === "held") {
-      this.state = "live";
+    } else if (!on && this.held) {
+      this.held = false;
       this.#wake?.();
     }
   }
@@ -61,8 +65,10 @@ class Live {
     let call = new AbortController();
     let pause = 0;
     let broken = false;
+    let hidden = false;
     let quiet: ReturnType<typeof setTimeout> | undefined;
     this.state = "connecting";
+    this.held = false;
     this.changes = 0;
 
     // A connection that is gone without a word shows only by the silence.
@@ -77,7 +83,7 @@ class Live {
       listen();
       pause = 0;
       if (this.lost) void this.#checkVersion();
-      if (this.state !== "held") this.state = "live";
+      this.state = "live";
     };
     const sleep = (delay: number) =>
       new Promise<void>((resolve) => {
@@ -98,8 +104,10 @@ class Live {
         document.addEventListener("visibilitychange", shown);
       });
     const hide = () => {
-      if (document.hidden) call.abort();
-      else this.#wake?.();
+      if (document.hidden) {
+        hidden = true;
+        call.abort();
+      } else this.#wake?.();
     };
     document.addEventListener("visibilitychange", hide);
 
@@ -107,6 +115,9 @@ class Live {
       while (!stopped) {
         await visible();
         if (stopped) return;
+        // What is shown is from before the tab was hidden, until the server is heard again.
+        if (hidden && !this.lost) this.state = "connecting";
+        hidden = false;
         call = new AbortController();
         broken = false;
         listen();
@@ -129,13 +140,14 @@ class Live {
           clearTimeout(quiet); // not while it sleeps
           if (call.signal.aborted && !broken) continue;
           noticeRefusal(err);
-          if (!broken && !unreachable(err) && ![Code.Unknown, Code.Internal, Code.DeadlineExceeded, Code.Canceled].includes(codeOf(err))) {
+          if (!broken && !unreachable(err) && !passing.includes(codeOf(err))) {
             this.state = "live";
             fail(explain(err), codeOf(err));
             return;
           }
           if (!this.lost) this.since = Date.now();
           this.state = stopping(err) ? "stopping" : "reconnecting";
+          this.trouble = broken || unheard(err) ? "" : explain(err);
           pause = Math.min(longestPause, pause ? pause * 2 : 500);
           this.nextTry = Date.now() + pause;
           await sleep(pause);
@@ -168,24 +180,30 @@ class Live {
 
 export const live = new Live();
 
-/** beside calls fetch now and every so often, while the tab is shown and the server is there. Its failures are not
- * shown: the page's own stream says that the server is lost. The returned function ends it. */
+/** beside calls fetch now and every so often, while the tab is shown, the server is there and the page is not held. Its
+ * failures are not shown: the page's own stream says that the server is lost. The returned function ends it. */
 export function beside(every: number, fetch: (signal: AbortSignal) => Promise<void>): { stop: () => void; now: () => void } {
   const call = new AbortController();
   let busy = false;
   let again = false;
+  let shown = false;
   const run = async () => {
-    if (document.hidden || live.lost || call.signal.aborted) return;
+    if (document.hidden || live.lost || call.signal.aborted || (live.held && shown)) return;
     if (busy) {
       again = true;
       return;
     }
     busy = true;
+    // A connection that is gone without a word would keep it busy for ever.
+    const slow = new AbortController();
+    const limit = setTimeout(() => slow.abort(), silence);
     try {
-      await fetch(call.signal);
+      await fetch(AbortSignal.any([call.signal, slow.signal]));
+      shown = true;
     } catch {
       // Asked again in time.
     }
+    clearTimeout(limit);
     busy = false;
     if (again) {
       again = false;

@@ -16,7 +16,8 @@ export class PagedJobs extends RowMaker {
 
   #batchId: string;
   #filter: Filter;
-  #tokens: string[] = [""];
+  /** The pages that are known, each with the number from which on its jobs are. */
+  #pages: { token: string; from: number }[] = [{ token: "", from: 1 }];
   #loading = false;
 
   constructor(batchId: string, begin: number, filter: Filter) {
@@ -31,11 +32,12 @@ export class PagedJobs extends RowMaker {
     if (this.#loading || !this.more) return;
     this.#loading = true;
     try {
-      const page = await this.#page(this.#tokens.length - 1, signal);
-      this.rows = [...this.rows, ...page.rows];
-      if (this.#tokens.length === 1) this.total = page.total;
+      const { token, from } = this.#pages.at(-1)!;
+      const page = await this.#page(token, signal);
+      this.rows = [...this.rows.filter((row) => row.number < from), ...page.rows];
+      if (this.#pages.length === 1) this.total = page.total;
       this.more = page.next !== "";
-      if (this.more) this.#tokens.push(page.next);
+      if (this.more) this.#pages.push({ token: page.next, from: (page.rows.at(-1)?.number ?? from - 1) + 1 });
     } finally {
       this.#loading = false;
     }
@@ -43,16 +45,17 @@ export class PagedJobs extends RowMaker {
     if (this.more && this.rows.length < pageSize / 4) await this.loadMore(signal);
   }
 
-  /** Loads the page around a row anew. */
+  /** Loads the page around a row anew. What matches no more leaves the list, and what has come to match is in its place. */
   async refresh(at: number, signal: AbortSignal) {
     const first = this.rows[at]?.number;
     if (first === undefined || this.#loading) return;
-    const fresh = await this.#page(Math.min(Math.floor(at / pageSize), this.#tokens.length - 1), signal);
-    const now = new Map(fresh.rows.map((row) => [row.number, row]));
-    this.rows = this.rows.map((row) => now.get(row.number) ?? row);
+    const { token, from } = this.#pages.findLast((page) => page.from <= first)!;
+    const fresh = await this.#page(token, signal);
+    const end = fresh.next ? (fresh.rows.at(-1)?.number ?? from - 1) : Infinity;
+    this.rows = [...this.rows.filter((row) => row.number < from), ...fresh.rows, ...this.rows.filter((row) => row.number > end)];
   }
 
-  async #page(index: number, signal?: AbortSignal) {
+  async #page(token: string, signal?: AbortSignal) {
     const f = this.#filter;
     const answer = await batches.listJobs(
       {
@@ -62,7 +65,7 @@ export class PagedJobs extends RowMaker {
         keyPrefix: f.prefix,
         causes: f.cause ? [f.cause] : [],
         pageSize,
-        pageToken: this.#tokens[index],
+        pageToken: token,
       },
       { signal },
     );

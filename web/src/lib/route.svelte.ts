@@ -15,7 +15,7 @@ class Route {
   }
 
   #read() {
-    const [path = "", query = ""] = location.hash.replace(/^#\/?/, "").split("?", 2);
+    const [, path = "", query = ""] = /^#?\/?([^?]*)\??(.*)$/s.exec(location.hash)!;
     const parts = path.split("/").filter(Boolean).map(decode);
     if (parts.join("/") !== this.path.join("/")) this.path = parts;
     const next = new URLSearchParams(query);

@@ -1,8 +1,10 @@
 // Who looks at the page, and what they may do.
 
+import { Code } from "@connectrpc/connect";
 import { Role } from "../gen/stoker/v1/access_pb";
 import { PrincipalKind } from "../gen/stoker/v1/access_service_pb";
-import { access, base, explain } from "./api";
+import { access, base, codeOf, explain } from "./api";
+import { asking } from "./ask.svelte";
 
 const words: Record<Role, string> = {
   [Role.UNSPECIFIED]: "",
@@ -15,6 +17,8 @@ const words: Record<Role, string> = {
 class Session {
   /** The server asks for a token. */
   needed = $state(false);
+  /** The server asks since a login has ended. It is no state: a page that is taken away for it would read what was before. */
+  ended = false;
   /** The server has said who looks at the page. */
   known = $state(false);
   /** Why the server does not say it. */
@@ -58,6 +62,13 @@ class Session {
     this.#kind = principal?.kind ?? PrincipalKind.UNSPECIFIED;
     this.known = true;
     this.needed = false;
+    this.ended = false;
+  }
+
+  /** Asks for a token. */
+  end() {
+    this.ended = true;
+    this.needed = true;
   }
 
   /** Signs in with a token, which the browser keeps where no script can read it. It returns what is wrong. */
@@ -65,16 +76,22 @@ class Session {
     try {
       const answer = await post("login", { token });
       if (!answer.ok) return answer.status === 401 ? "This token is not known here." : ((await answer.json()) as { message: string }).message;
+    } catch (err) {
+      return explain(err);
+    }
+    try {
       await this.load();
       return "";
     } catch (err) {
-      return explain(err);
+      if (codeOf(err) !== Code.Unauthenticated) return explain(err);
+      return "The token is valid, but the browser does not keep it: the page has to come over TLS, or from this machine.";
     }
   }
 
   async signOut() {
-    await post("logout", {});
-    this.needed = true;
+    const answer = await asking.does("Not signed out", () => post("logout", {}));
+    if (answer?.ok) this.needed = true;
+    else if (answer) asking.complain(`Not signed out: the server answered ${answer.status}`);
   }
 }
 

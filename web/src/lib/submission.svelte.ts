@@ -5,9 +5,10 @@ import type { SubmitBatchRequestSchema } from "../gen/stoker/v1/batch_service_pb
 import type { EncodingTemplate, Profile, Storage } from "../gen/stoker/v1/catalog_service_pb";
 import { JobListSchema, ListFormat, type JobList } from "../gen/stoker/v1/job_list_pb";
 import type { CheckListResponse, PlanBatchResponse } from "../gen/stoker/v1/submission_service_pb";
-import { batches, catalog, explain, submissions } from "./api";
+import { batches, catalog, explain, submissions, unreachable } from "./api";
 import { sentence } from "./format";
 
+const spreadsheet = /\.(xlsx?|ods|numbers)$/i;
 /** mostBytes is the largest list that a call takes; stoker submit takes more, in parts. */
 const mostBytes = 24 * 1024 * 1024;
 
@@ -19,14 +20,15 @@ export interface ListFile {
 export class Submission {
   file = $state.raw<ListFile | undefined>();
   /** Why a file was not taken. */
-  refused = $state.raw<{ title: string; kind: "spreadsheet" | "large" | "other" } | undefined>();
+  refused = $state.raw<{ title: string; kind: "spreadsheet" | "large" | "unread" | "empty" } | undefined>();
 
   name = $state("");
   how = $state<"profile" | "template">("profile");
   profile = $state("default");
   template = $state("");
   account = $state("");
-  priority = $state(50);
+  /** null while the field is empty: then it is the server's default. */
+  priority = $state<number | null>(50);
   input = $state("");
   output = $state("");
   /** The folder into which all jobs write. */
@@ -45,6 +47,8 @@ export class Submission {
   /** What is wrong with something else than the list, and which field of the submission that is, if it is one. */
   problem = $state.raw({ text: "", field: "" });
   submitting = $state(false);
+  /** The server could not be asked about the list. */
+  unanswered = false;
 
   profiles = $state.raw<Profile[]>([]);
   templates = $state.raw<EncodingTemplate[]>([]);
@@ -52,6 +56,9 @@ export class Submission {
 
   #requestId = newId();
   #call: AbortController | undefined;
+  #taken = 0;
+  /** The name that the latest list suggested. */
+  #suggested = "";
 
   /** The template that is chosen, if one is. */
   get chosenTemplate(): EncodingTemplate | undefined {
@@ -87,21 +94,39 @@ export class Submission {
     if (p.profiles.length === 0 && t.templates.length > 0) this.how = "template";
   }
 
+  /** Takes a file, unless another one is chosen before it is read. */
   async take(file: File) {
-    this.takeBytes(file.name, new Uint8Array(await file.arrayBuffer()));
+    const turn = ++this.#taken;
+    if (spreadsheet.test(file.name)) return this.#refuse(file.name, "spreadsheet");
+    if (file.size > mostBytes) return this.#refuse(file.name, "large"); // a film that was dropped here fits in no memory
+    const bytes = await file.arrayBuffer().catch(() => undefined);
+    if (turn !== this.#taken) return;
+    if (bytes) this.takeBytes(file.name, new Uint8Array(bytes));
+    else this.#refuse(file.name, "unread");
   }
 
   takeBytes(name: string, bytes: Uint8Array<ArrayBuffer>) {
-    this.refused = undefined;
+    this.#taken++;
     const packed = bytes[0] === 0x50 && bytes[1] === 0x4b;
-    if (/\.(xlsx?|ods|numbers)$/i.test(name) || packed) this.refused = { title: name, kind: "spreadsheet" };
-    else if (bytes.length > mostBytes) this.refused = { title: name, kind: "large" };
-    else if (bytes.length === 0) this.refused = { title: name, kind: "other" };
-    if (this.refused) return;
+    if (packed) return this.#refuse(name, "spreadsheet");
+    if (bytes.length > mostBytes) return this.#refuse(name, "large");
+    if (bytes.length === 0) return this.#refuse(name, "empty");
+    this.refused = undefined;
     this.file = { name, bytes };
     this.reading = {};
     this.checked = undefined;
-    if (!this.name) this.name = name.replace(/\.(gz)$/i, "").replace(/\.[^.]+$/, "").replace(/[-_]+/g, " ").trim();
+    const suggested = cut(name.replace(/\.(gz)$/i, "").replace(/\.[^.]+$/, "").replace(/[-_]+/g, " ").trim());
+    if (!this.name || this.name === this.#suggested) this.name = suggested;
+    this.#suggested = suggested;
+  }
+
+  /** Leaves nothing of an earlier list: what can be submitted is what was chosen last. */
+  #refuse(title: string, kind: "spreadsheet" | "large" | "unread" | "empty") {
+    this.#call?.abort();
+    this.refused = { title, kind };
+    this.file = this.checked = this.plan = undefined;
+    this.checking = false;
+    this.complain("");
   }
 
   #request(): MessageInitShape<typeof SubmitBatchRequestSchema> {
@@ -110,7 +135,7 @@ export class Submission {
     return {
       displayName: this.name.trim(),
       account: this.account,
-      priority: Number(this.priority),
+      priority: this.priority ?? undefined,
       encodeWith: this.how === "template" ? { case: "template", value: this.template } : { case: "profile", value: this.profile },
       input: t && !t.usesInput ? "" : this.input,
       output: t && !t.usesOutput ? "" : this.output,
@@ -118,7 +143,7 @@ export class Submission {
       variables: Object.fromEntries(this.given),
       labels: Object.fromEntries(words(this.labels).map((l) => l.split(/=(.*)/s, 2) as [string, string])),
       skipSucceeded: this.skipSucceeded,
-      list: create(JobListSchema, { ...this.reading, name: file.name, content: { case: "data", value: file.bytes } }),
+      list: create(JobListSchema, { ...this.reading, name: cut(file.name), content: { case: "data", value: file.bytes } }),
     };
   }
 
@@ -128,6 +153,7 @@ export class Submission {
     this.checking = !!this.file && !this.wrongLabel;
     if (!this.checking) return;
     const call = (this.#call = new AbortController());
+    this.unanswered = false;
     const began = performance.now();
     try {
       const answer = await submissions.checkList({ submission: this.#request(), sampleSize: 100 }, { signal: call.signal });
@@ -142,7 +168,10 @@ export class Submission {
         this.plan = await submissions.planBatch({ account, priority, jobCount: jobs, encodeWith: encodeWith as never }, { signal: call.signal });
       }
     } catch (err) {
-      if (!call.signal.aborted) this.complain(explain(err));
+      if (!call.signal.aborted) {
+        this.unanswered = unreachable(err);
+        this.complain(explain(err));
+      }
     }
     if (this.#call === call) this.checking = false;
   }
@@ -163,6 +192,11 @@ export class Submission {
       this.submitting = false;
     }
   }
+}
+
+/** cut is a name in the length that a batch and a list may have. */
+function cut(name: string): string {
+  return [...name].slice(0, 200).join("");
 }
 
 function words(text: string): string[] {
