@@ -186,8 +186,15 @@ func (c *boundedConn) Close() error {
 	return err
 }
 
-// RemoteAddr returns the address of the other end, as a [Peer].
-func (c *boundedConn) RemoteAddr() net.Addr { return Peer{c.Conn.RemoteAddr(), c} }
+// RemoteAddr returns the address of the other end, as a [Peer]. The other end of a Unix socket may have any name, also
+// one that looks like an IP address: it counts as none.
+func (c *boundedConn) RemoteAddr() net.Addr {
+	address := c.Conn.RemoteAddr()
+	if address.Network() == "unix" {
+		address = &net.UnixAddr{Net: "unix"}
+	}
+	return Peer{address, c}
+}
 
 // Peer is the address of the other end of a connection, and can end the connection.
 type Peer struct {

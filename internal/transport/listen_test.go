@@ -59,6 +59,30 @@ func TestUnixSocket(t *testing.T) {
 	}
 }
 
+// Who connects to a Unix socket may give its own end any name. None of them counts as an IP address.
+func TestNamesOfUnixSockets(t *testing.T) {
+	t.Chdir(t.TempDir())
+	l := mustListen(t, "unix://stoker.sock", transport.Limits{}, nil)
+	for _, name := range []string{"", "10.1.2.3:80", "@10.1.2.3:80"} {
+		dialer := net.Dialer{}
+		if name != "" {
+			dialer.LocalAddr = &net.UnixAddr{Name: name, Net: "unix"}
+		}
+		other, err := dialer.DialContext(t.Context(), "unix", "stoker.sock")
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := conn.RemoteAddr(); a.Network() != "unix" || a.String() != "" {
+			t.Errorf("%q: the other end is %s %q", name, a.Network(), a)
+		}
+		_, _ = other.Close(), conn.Close() // nothing was said
+	}
+}
+
 // A process that died has left its socket.
 func TestStaleUnixSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "stoker.sock")
