@@ -1,11 +1,13 @@
 package identity_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -91,6 +93,7 @@ func TestCertificates(t *testing.T) {
 			return c
 		}(), ""},
 		"wildcard":              {&x509.Certificate{DNSNames: []string{"*.ci.example.com"}}, ""},
+		"a URI like a DNS name": {&x509.Certificate{URIs: []*url.URL{mustURL(t, "r1.ci.example.com"), mustURL(t, "x:r1.ci.example.com")}}, ""},
 		"a DNS name like a URI": {&x509.Certificate{DNSNames: []string{"spiffe://example.com/encode/ci"}}, ""},
 		"unknown":               {&x509.Certificate{DNSNames: []string{"r1.ci.example.net"}}, ""},
 		"none":                  {nil, ""},
@@ -216,5 +219,74 @@ func TestNobodyIsAsked(t *testing.T) {
 	p, err := id.Identify(t.Context(), identity.Caller{Authorization: []string{"Bearer nonsense"}})
 	if err != nil || p.Name != access.LocalName || p.Role != access.Admin || p.Bound() {
 		t.Errorf("principal %+v, %v", p, err)
+	}
+}
+
+// countedTokens is a service whose tokens have changes.
+type countedTokens struct {
+	noTokens
+	list []access.Token
+}
+
+func (c *countedTokens) Tokens(_ context.Context, after int64) ([]access.Token, error) {
+	var list []access.Token
+	for _, token := range c.list {
+		if token.Change > after {
+			list = append(list, token)
+		}
+	}
+	slices.SortFunc(list, func(a, b access.Token) int { return cmp.Compare(a.Change, b.Change) })
+	return list, nil
+}
+
+// TestTokensOfAnotherHistory has the job table go on from a state without the latest changes of tokens, as after a
+// failover to a standby that had not got them. What counts is what the table has now.
+func TestTokensOfAnotherHistory(t *testing.T) {
+	var table countedTokens
+	secrets := map[string]string{}
+	add := func(name string, change int64) access.Token {
+		token, secret, err := access.NewToken(name, access.Viewer, nil, 0, "test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		token.Change, secrets[name] = change, secret
+		return token
+	}
+	stays, revoked, lost, made := add("stays", 1), add("revoked", 2), add("lost", 3), add("made", 3)
+	table.list = []access.Token{stays, revoked, lost}
+	id, err := identity.New(t.Context(), identity.Config{Required: true}, &table, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan string, 2)
+	for _, name := range []string{"revoked", "lost"} {
+		p, err := show(t, id, secrets[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer id.Hold(p, func() { ended <- name })()
+	}
+
+	revoked.Change, revoked.RevokeTime = 4, time.Now()
+	table.list = []access.Token{stays, revoked, made}
+	refresh := func() {
+		t.Helper()
+		if err := id.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refresh()
+	for name, want := range map[string]bool{"stays": true, "revoked": false, "lost": false, "made": true} {
+		if _, err := show(t, id, secrets[name]); (err == nil) != want {
+			t.Errorf("token %s: %v (%s), known: want %t", name, err, why(err), want)
+		}
+	}
+	if n := len(ended); n != 2 {
+		t.Errorf("%d of what the two tokens held has ended", n)
+	}
+	table.list = append(table.list, add("later", 5))
+	refresh()
+	if _, err := show(t, id, secrets["later"]); err != nil {
+		t.Errorf("a token that was made later: %s", why(err))
 	}
 }

@@ -18,8 +18,8 @@ type tokenTable struct {
 	byHash  atomic.Pointer[map[[sha256.Size]byte]*knownToken] // never written to
 	revoked atomic.Pointer[map[string]bool]                   // ids; never written to
 
-	mu     sync.Mutex // held while the table is read anew
-	change int64      // up to which tokens were read
+	mu   sync.Mutex   // held while the table is read anew
+	last access.Token // of the latest change that was read
 }
 
 type knownToken struct {
@@ -68,15 +68,21 @@ var noToken knownToken
 func (t *tokenTable) refresh(ctx context.Context) (revoked []string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	list, err := t.source.Tokens(ctx, t.change)
-	if err != nil || len(list) == 0 {
+	list, whole, err := t.read(ctx)
+	if err != nil || len(list) == 0 && !whole {
 		return nil, err
 	}
-	table, gone := maps.Clone(*t.byHash.Load()), maps.Clone(*t.revoked.Load())
+	before := *t.byHash.Load()
+	table, gone := maps.Clone(before), maps.Clone(*t.revoked.Load())
+	if whole {
+		clear(table)
+		clear(gone)
+		t.last = access.Token{}
+	}
 	for _, token := range list {
 		known := &knownToken{Token: token, principal: token.Prove(), usedHour: new(atomic.Int64), keptHour: new(atomic.Int64)}
-		if before, ok := table[token.Hash]; ok {
-			known.usedHour, known.keptHour = before.usedHour, before.keptHour
+		if earlier, ok := before[token.Hash]; ok {
+			known.usedHour, known.keptHour = earlier.usedHour, earlier.keptHour
 		} else if !token.LastUseTime.IsZero() {
 			known.usedHour.Store(token.LastUseTime.Unix() / 3600)
 			known.keptHour.Store(token.LastUseTime.Unix() / 3600)
@@ -86,11 +92,31 @@ func (t *tokenTable) refresh(ctx context.Context) (revoked []string, err error) 
 			revoked = append(revoked, token.ID)
 			gone[token.ID] = true
 		}
-		t.change = max(t.change, token.Change)
+		t.last = token
+	}
+	for hash, token := range before {
+		if table[hash] == nil {
+			revoked = append(revoked, token.ID)
+			gone[token.ID] = true
+		}
 	}
 	t.byHash.Store(&table)
 	t.revoked.Store(&gone)
 	return revoked, nil
+}
+
+// read reads the tokens that have changed, or the whole of them if the job table goes on from a state without the latest
+// change that is known: a database may have failed over to a standby that had not got it, and changes are then counted
+// from an earlier one.
+func (t *tokenTable) read(ctx context.Context) (list []access.Token, whole bool, err error) {
+	if t.last.Change > 0 {
+		list, err = t.source.Tokens(ctx, t.last.Change-1)
+		if err != nil || len(list) > 0 && list[0].Change == t.last.Change && list[0].ID == t.last.ID && list[0].RevokeTime.Equal(t.last.RevokeTime) {
+			return list[min(1, len(list)):], false, err
+		}
+	}
+	list, err = t.source.Tokens(ctx, 0)
+	return list, t.last.Change > 0, err
 }
 
 // anyValid reports whether a token counts.
