@@ -23,6 +23,8 @@ import (
 const (
 	// smallBody is the size up to which a body is read of whoever sends it, in bytes.
 	smallBody = 4 << 10
+	// manyArriving is how many bodies may be on their way to smallBody of whoever sends them.
+	manyArriving = 2_000
 	// bodyRoom is what larger bodies may have together, in bytes, and roomTime how long one waits for its turn.
 	bodyRoom, roomTime = 4 * maxMessage, 10 * time.Second
 	// decodingRoom is what requests in JSON may take up together while they are decoded, in bytes, and entryBytes what
@@ -97,7 +99,7 @@ func (h *callHandler) readBody(r *http.Request, media string, take func(room *se
 	if arriving < 0 {
 		arriving = most
 	}
-	text, err := io.ReadAll(io.LimitReader(from, smallBody))
+	text, err := h.readSmall(r, from)
 	if err != nil {
 		return nil, err
 	}
@@ -109,8 +111,8 @@ func (h *callHandler) readBody(r *http.Request, media string, take func(room *se
 	}
 	// Some bytes may unpack to the largest message, and a caller may take its time for the last of them.
 	if len(text) == smallBody || packed && media != jsonType {
-		if answer := whoCalls(h, r); answer.status != http.StatusOK {
-			return nil, &refusedCall{answer}
+		if err := h.checkKnown(r); err != nil {
+			return nil, err
 		}
 		room := arriving
 		if packed {
@@ -139,6 +141,26 @@ func (h *callHandler) readBody(r *http.Request, media string, take func(room *se
 		return text, take(h.decoding, min(int64(countEntries(text))*entryBytes, decodingRoom))
 	}
 	return text, nil
+}
+
+// readSmall reads a body up to smallBody. When many bodies arrive at the same time, it does so for known callers alone:
+// each takes up a stream with some twenty kilobytes for as long as it stalls.
+func (h *callHandler) readSmall(r *http.Request, from io.Reader) ([]byte, error) {
+	defer h.arriving.Add(-1)
+	if h.arriving.Add(1) > manyArriving {
+		if err := h.checkKnown(r); err != nil {
+			return nil, err
+		}
+	}
+	return io.ReadAll(io.LimitReader(from, smallBody))
+}
+
+// checkKnown returns a [refusedCall] if the caller of a request is not known.
+func (h *callHandler) checkKnown(r *http.Request) error {
+	if answer := whoCalls(http.HandlerFunc(h.serveJSON), r); answer.status != http.StatusOK {
+		return &refusedCall{answer}
+	}
+	return nil
 }
 
 // isFramed reports whether the messages of a media type follow a head with their length.

@@ -139,6 +139,36 @@ func TestBodiesOfOtherProtocols(t *testing.T) {
 	}
 }
 
+// When many bodies arrive, those of strangers are not waited for.
+func TestManyBodiesArrive(t *testing.T) {
+	h := newTokenHandler()
+	h.arriving.Store(manyArriving)
+	for by, want := range map[string]int{"stk_valid": http.StatusOK, "stk_other": http.StatusUnauthorized} {
+		var body io.Reader = strings.NewReader("{}")
+		if by == "stk_other" {
+			body = unread{t}
+		}
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, whoAmI, body)
+		r.Header.Set("Content-Type", jsonType)
+		r.Header.Set("Authorization", "Bearer "+by)
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("%s: %d %s", by, w.Code, w.Body)
+		}
+	}
+	if n := h.arriving.Load(); n != manyArriving {
+		t.Errorf("%d bodies arrive in the end, want those of before", n)
+	}
+}
+
+// unread must not be read.
+type unread struct{ t *testing.T }
+
+func (u unread) Read([]byte) (int, error) {
+	u.t.Error("the body of a stranger is read")
+	return 0, io.EOF
+}
+
 // endless never ends.
 type endless struct{}
 

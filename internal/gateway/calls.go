@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"connectrpc.com/connect"
 	"connectrpc.com/vanguard"
@@ -31,6 +32,7 @@ type callHandler struct {
 	packages   []string            // of the services, each as a path begins: /stoker.v1.
 	bodies     *semaphore.Weighted // the room for large bodies, in bytes
 	decoding   *semaphore.Weighted // the room for what is decoded of JSON, in bytes
+	arriving   atomic.Int64        // how many bodies are on their way to smallBody
 	errors     *connect.ErrorWriter
 }
 
@@ -112,13 +114,18 @@ func (h *callHandler) serveCall(w http.ResponseWriter, r *http.Request, media st
 		closeBody()
 		h.transcoder.ServeHTTP(w, r)
 	case media == jsonType:
-		// Without the version, which is for Connect's own clients, the call would not be taken for one.
-		r.Header.Set("Content-Type", jsonType)
-		r.Header.Set("Connect-Protocol-Version", "1")
-		h.transcoder.ServeHTTP(w, r)
+		h.serveJSON(w, r)
 	default:
 		h.transcoder.ServeHTTP(w, r)
 	}
+}
+
+// serveJSON serves a call with one answer whose body, in plain JSON, was read.
+func (h *callHandler) serveJSON(w http.ResponseWriter, r *http.Request) {
+	// Without the version, which is for Connect's own clients, the call would not be taken for one.
+	r.Header.Set("Content-Type", jsonType)
+	r.Header.Set("Connect-Protocol-Version", "1")
+	h.transcoder.ServeHTTP(w, r)
 }
 
 // isTimeout reports whether a text is a time in milliseconds as Connect has it, or nothing.
