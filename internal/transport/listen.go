@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -226,8 +227,11 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 	case info.Mode().Type() != fs.ModeSocket:
 		return nil, fmt.Errorf("%s is there already, and is not a socket", path)
 	default:
-		if conn, err := new(net.Dialer).DialContext(ctx, "unix", path); err == nil {
+		conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
+		if err == nil {
 			_ = conn.Close() // nothing was said on it
+		}
+		if !errors.Is(err, syscall.ECONNREFUSED) { // such as when the other process has too many connections to accept
 			return nil, errInUse
 		}
 	}
