@@ -231,7 +231,7 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 		if err == nil {
 			_ = conn.Close() // nothing was said on it
 		}
-		if !errors.Is(err, syscall.ECONNREFUSED) { // such as when the other process has too many connections to accept
+		if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, fs.ErrNotExist) { // such as when the other process has too many connections to accept
 			return nil, errInUse
 		}
 	}
