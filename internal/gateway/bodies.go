@@ -45,10 +45,10 @@ var (
 	errNotOneMessage = connect.NewError(connect.CodeInvalidArgument, errors.New("the request is not one message of the length that it says"))
 )
 
-// refusedCall is the error of a body of a caller that may not send it.
-type refusedCall struct{ answer *keptAnswer }
+// refusedCallError is the error of a body of a caller that may not send it.
+type refusedCallError struct{ answer *keptAnswer }
 
-func (*refusedCall) Error() string { return "the caller is refused" }
+func (*refusedCallError) Error() string { return "the caller is refused" }
 
 // openBody reads the body of a request, and unpacks one in plain JSON: what is wrong with it, in the middle of a call,
 // would be an error of the server. It answers a request that cannot have such a body, and reports false. closeBody has
@@ -155,10 +155,10 @@ func (h *callHandler) readSmall(r *http.Request, from io.Reader) ([]byte, error)
 	return io.ReadAll(io.LimitReader(from, smallBody))
 }
 
-// checkKnown returns a [refusedCall] if the caller of a request is not known.
+// checkKnown returns a [refusedCallError] if the caller of a request is not known.
 func (h *callHandler) checkKnown(r *http.Request) error {
 	if answer := whoCalls(http.HandlerFunc(h.serveJSON), r); answer.status != http.StatusOK {
-		return &refusedCall{answer}
+		return &refusedCallError{answer}
 	}
 	return nil
 }
@@ -179,7 +179,7 @@ func (h *callHandler) writeBodyError(w http.ResponseWriter, r *http.Request, med
 	if r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close") // else the answer would wait for the rest of the request
 	}
-	refused, isRefused := errors.AsType[*refusedCall](err)
+	refused, isRefused := errors.AsType[*refusedCallError](err)
 	switch {
 	case media != jsonType && isRefused:
 		err = refused.answer.failure()
