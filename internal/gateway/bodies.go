@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -41,6 +42,8 @@ var (
 	errSlow           = connect.NewError(connect.CodeDeadlineExceeded, fmt.Errorf("the request came too slowly: want %d KiB a second", slowest>>10))
 	errNoRoom         = connect.NewError(connect.CodeResourceExhausted, fmt.Errorf(
 		"other requests take up the %d MiB that there are for large requests over HTTP: try again", bodyRoom>>20))
+	errShareTaken = connect.NewError(connect.CodeResourceExhausted, fmt.Errorf(
+		"your other requests take up half of the %d MiB that there are for large requests over HTTP: try again when they have ended", bodyRoom>>20))
 	errNotRead       = errors.New("the request could not be read")
 	errNotOneMessage = connect.NewError(connect.CodeInvalidArgument, errors.New("the request is not one message of the length that it says"))
 )
@@ -60,7 +63,11 @@ func (h *callHandler) openBody(w http.ResponseWriter, r *http.Request, media str
 			free()
 		}
 	})
-	text, err := h.readBody(r, media, func(room *semaphore.Weighted, bytes int64) error {
+	text, err := h.readBody(r, media, func(room *semaphore.Weighted, caller string, bytes int64) error {
+		if !h.shares.take(caller, bytes) {
+			return errShareTaken
+		}
+		taken = append(taken, func() { h.shares.giveBack(caller, bytes) })
 		ctx, cancel := context.WithTimeout(r.Context(), roomTime)
 		defer cancel()
 		if room.Acquire(ctx, bytes) != nil {
@@ -77,8 +84,9 @@ func (h *callHandler) openBody(w http.ResponseWriter, r *http.Request, media str
 	return closeBody, true
 }
 
-// readBody reads a body. take waits until there is room for some bytes.
-func (h *callHandler) readBody(r *http.Request, media string, take func(room *semaphore.Weighted, bytes int64) error) ([]byte, error) {
+// readBody reads a body. take waits until there is room for some bytes; with the name of a caller, they are part of its
+// share.
+func (h *callHandler) readBody(r *http.Request, media string, take func(room *semaphore.Weighted, caller string, bytes int64) error) ([]byte, error) {
 	isJSON, framed, packed, most := strings.HasSuffix(media, "json"), isFramed(media), isPacked(r), int64(maxMessage)
 	if framed {
 		most += frameSize
@@ -111,14 +119,15 @@ func (h *callHandler) readBody(r *http.Request, media string, take func(room *se
 	}
 	// Some bytes may unpack to the largest message, and a caller may take its time for the last of them.
 	if len(text) == smallBody || packed && media != jsonType {
-		if err := h.checkKnown(r); err != nil {
+		caller, err := h.checkKnown(r)
+		if err != nil {
 			return nil, err
 		}
 		room := arriving
 		if packed {
 			room = maxMessage
 		}
-		if err := take(h.bodies, room); err != nil {
+		if err := take(h.bodies, caller, room); err != nil {
 			return nil, err
 		}
 		whole := bytes.NewBuffer(text)
@@ -136,9 +145,9 @@ func (h *callHandler) readBody(r *http.Request, media string, take func(room *se
 	case n > arriving:
 		return nil, errTooLarge
 	case isJSON && framed && packed:
-		return text, take(h.decoding, decodingRoom)
+		return text, take(h.decoding, "", decodingRoom)
 	case isJSON && n > smallBody:
-		return text, take(h.decoding, min(int64(countEntries(text))*entryBytes, decodingRoom))
+		return text, take(h.decoding, "", min(int64(countEntries(text))*entryBytes, decodingRoom))
 	}
 	return text, nil
 }
@@ -148,19 +157,60 @@ func (h *callHandler) readBody(r *http.Request, media string, take func(room *se
 func (h *callHandler) readSmall(r *http.Request, from io.Reader) ([]byte, error) {
 	defer h.arriving.Add(-1)
 	if h.arriving.Add(1) > manyArriving {
-		if err := h.checkKnown(r); err != nil {
+		if _, err := h.checkKnown(r); err != nil {
 			return nil, err
 		}
 	}
 	return io.ReadAll(io.LimitReader(from, smallBody))
 }
 
-// checkKnown returns a [refusedCallError] if the caller of a request is not known.
-func (h *callHandler) checkKnown(r *http.Request) error {
-	if answer := whoCalls(http.HandlerFunc(h.serveJSON), r); answer.status != http.StatusOK {
-		return &refusedCallError{answer}
+// checkKnown returns the name of the caller of a request, or a [refusedCallError] if it is not known. The name is empty if
+// nobody is asked who they are.
+func (h *callHandler) checkKnown(r *http.Request) (name string, err error) {
+	answer := whoCalls(http.HandlerFunc(h.serveJSON), r)
+	if answer.status != http.StatusOK {
+		return "", &refusedCallError{answer}
 	}
-	return nil
+	var who struct{ Principal struct{ Name, Kind string } }
+	if json.Unmarshal(answer.body.Bytes(), &who) != nil || who.Principal.Kind == "PRINCIPAL_KIND_LOCAL" {
+		return "", nil
+	}
+	return who.Principal.Name, nil
+}
+
+// shares are what callers take up of the room for large bodies. None of them gets more than half of it: a body may take
+// twenty minutes to arrive.
+type shares struct {
+	mu   sync.Mutex
+	held map[string]int64 // bytes, by the name of the caller
+}
+
+// take adds bytes to the share of a caller, or reports false. Without a name there is no share.
+func (s *shares) take(caller string, bytes int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if caller == "" {
+		return true
+	}
+	if s.held[caller]+bytes > bodyRoom/2 {
+		return false
+	}
+	if s.held == nil {
+		s.held = map[string]int64{}
+	}
+	s.held[caller] += bytes
+	return true
+}
+
+func (s *shares) giveBack(caller string, bytes int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if caller == "" {
+		return
+	}
+	if s.held[caller] -= bytes; s.held[caller] == 0 {
+		delete(s.held, caller)
+	}
 }
 
 // isFramed reports whether the messages of a media type follow a head with their length.
@@ -186,8 +236,9 @@ func (h *callHandler) writeBodyError(w http.ResponseWriter, r *http.Request, med
 	case isRefused:
 		refused.answer.copyTo(w)
 		return
-	case media == jsonType && errors.Is(err, errNoRoom):
-		writeError(w, http.StatusTooManyRequests, errNoRoom.Code(), errNoRoom.Message())
+	case media == jsonType && (errors.Is(err, errNoRoom) || errors.Is(err, errShareTaken)):
+		failure, _ := errors.AsType[*connect.Error](err) // both are one
+		writeError(w, http.StatusTooManyRequests, failure.Code(), failure.Message())
 		return
 	case media == jsonType:
 		writeFailure(w, err)

@@ -8,7 +8,9 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"connectrpc.com/connect"
@@ -82,6 +84,50 @@ func TestSlowBodies(t *testing.T) {
 		}
 		if took := time.Since(began); took > time.Minute {
 			t.Errorf("it was given up after %s", took)
+		}
+	})
+}
+
+// One caller cannot take up all the room for large bodies, however slowly it sends.
+func TestCallersShareRoom(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		h := newTokenHandler()
+		h.transcoder = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, `{"principal":{"name":"token:`+r.Header.Get("Authorization")+`","kind":"PRINCIPAL_KIND_TOKEN"}}`)
+		})
+		post := func(by string, body io.Reader, length int64) *httptest.ResponseRecorder {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, whoAmI, body)
+			r.ContentLength = length
+			r.Header.Set("Content-Type", jsonType)
+			r.Header.Set("Authorization", by)
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			return w
+		}
+		var ends []*io.PipeWriter
+		var all sync.WaitGroup
+		for range 2 * bodyRoom / maxMessage {
+			body, rest := io.Pipe()
+			ends = append(ends, rest)
+			all.Go(func() { _, _ = rest.Write(make([]byte, smallBody)) }) // ends with the request
+			all.Go(func() {
+				if w := post("slow", body, maxMessage); w.Code == http.StatusOK {
+					t.Error("a body that is cut off was taken")
+				}
+				_ = body.Close() // never fails
+			})
+		}
+		synctest.Wait()
+		began := time.Now()
+		if w := post("other", bytes.NewReader(make([]byte, 1<<20)), 1<<20); w.Code != http.StatusOK || !time.Now().Equal(began) {
+			t.Errorf("another caller, after %v: %d %.200s", time.Since(began), w.Code, w.Body)
+		}
+		for _, rest := range ends {
+			_ = rest.CloseWithError(io.ErrUnexpectedEOF) // never fails
+		}
+		all.Wait()
+		if !h.bodies.TryAcquire(bodyRoom) || len(h.shares.held) > 0 {
+			t.Errorf("not everything was given back: %v", h.shares.held)
 		}
 	})
 }

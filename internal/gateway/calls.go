@@ -32,6 +32,7 @@ type callHandler struct {
 	packages   []string            // of the services, each as a path begins: /stoker.v1.
 	bodies     *semaphore.Weighted // the room for large bodies, in bytes
 	decoding   *semaphore.Weighted // the room for what is decoded of JSON, in bytes
+	shares     shares              // of callers in bodies
 	arriving   atomic.Int64        // how many bodies are on their way to smallBody
 	errors     *connect.ErrorWriter
 }
