@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -24,7 +25,7 @@ import (
 const (
 	// smallBody is the size up to which a body is read of whoever sends it, in bytes.
 	smallBody = 4 << 10
-	// manyArriving is how many bodies may be on their way to smallBody of whoever sends them.
+	// manyArriving is how many bodies may be on their way to smallBody, of whoever sends them, and beyond that of each caller.
 	manyArriving = 2_000
 	// bodyRoom is what larger bodies may have together, in bytes, and roomTime how long one waits for its turn.
 	bodyRoom, roomTime = 4 * maxMessage, 10 * time.Second
@@ -44,6 +45,8 @@ var (
 		"other requests take up the %d MiB that there are for large requests over HTTP: try again", bodyRoom>>20))
 	errShareTaken = connect.NewError(connect.CodeResourceExhausted, fmt.Errorf(
 		"your other requests take up half of the %d MiB that there are for large requests over HTTP: try again when they have ended", bodyRoom>>20))
+	errManyArrive = connect.NewError(connect.CodeResourceExhausted, fmt.Errorf(
+		"%d of your requests have begun and do not arrive: end some of them", manyArriving))
 	errNotRead       = errors.New("the request could not be read")
 	errNotOneMessage = connect.NewError(connect.CodeInvalidArgument, errors.New("the request is not one message of the length that it says"))
 )
@@ -152,14 +155,20 @@ func (h *callHandler) readBody(r *http.Request, media string, take func(room *se
 	return text, nil
 }
 
-// readSmall reads a body up to smallBody. When many bodies arrive at the same time, it does so for known callers alone:
-// each takes up a stream with some twenty kilobytes for as long as it stalls.
+// readSmall reads a body up to smallBody. When many bodies arrive at the same time, it does so for known callers alone,
+// and as many of each: a body takes up a stream with some twenty kilobytes for as long as it stalls.
 func (h *callHandler) readSmall(r *http.Request, from io.Reader) ([]byte, error) {
 	defer h.arriving.Add(-1)
 	if h.arriving.Add(1) > manyArriving {
-		if _, err := h.checkKnown(r); err != nil {
+		name, err := h.checkKnown(r)
+		if err != nil {
 			return nil, err
 		}
+		name = cmp.Or(name, "everybody")
+		if !h.stalling.take(name, 1) {
+			return nil, errManyArrive
+		}
+		defer h.stalling.giveBack(name, 1)
 	}
 	return io.ReadAll(io.LimitReader(from, smallBody))
 }
@@ -178,37 +187,38 @@ func (h *callHandler) checkKnown(r *http.Request) (name string, err error) {
 	return who.Principal.Name, nil
 }
 
-// shares are what callers take up of the room for large bodies. None of them gets more than half of it: a body may take
-// twenty minutes to arrive.
+// shares are what callers take up of something, by the name of the caller.
 type shares struct {
+	most int64 // of one caller
+
 	mu   sync.Mutex
-	held map[string]int64 // bytes, by the name of the caller
+	held map[string]int64
 }
 
-// take adds bytes to the share of a caller, or reports false. Without a name there is no share.
-func (s *shares) take(caller string, bytes int64) bool {
+// take adds n to the share of a caller, or reports false. Without a name there is no share.
+func (s *shares) take(caller string, n int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if caller == "" {
 		return true
 	}
-	if s.held[caller]+bytes > bodyRoom/2 {
+	if s.held[caller]+n > s.most {
 		return false
 	}
 	if s.held == nil {
 		s.held = map[string]int64{}
 	}
-	s.held[caller] += bytes
+	s.held[caller] += n
 	return true
 }
 
-func (s *shares) giveBack(caller string, bytes int64) {
+func (s *shares) giveBack(caller string, n int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if caller == "" {
 		return
 	}
-	if s.held[caller] -= bytes; s.held[caller] == 0 {
+	if s.held[caller] -= n; s.held[caller] == 0 {
 		delete(s.held, caller)
 	}
 }
@@ -236,8 +246,8 @@ func (h *callHandler) writeBodyError(w http.ResponseWriter, r *http.Request, med
 	case isRefused:
 		refused.answer.copyTo(w)
 		return
-	case media == jsonType && (errors.Is(err, errNoRoom) || errors.Is(err, errShareTaken)):
-		failure, _ := errors.AsType[*connect.Error](err) // both are one
+	case media == jsonType && (errors.Is(err, errNoRoom) || errors.Is(err, errShareTaken) || errors.Is(err, errManyArrive)):
+		failure, _ := errors.AsType[*connect.Error](err) // each is one
 		writeError(w, http.StatusTooManyRequests, failure.Code(), failure.Message())
 		return
 	case media == jsonType:

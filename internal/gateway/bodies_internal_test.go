@@ -28,6 +28,7 @@ func newTokenHandler() *callHandler {
 	return &callHandler{
 		transcoder: http.HandlerFunc(tokenCalls), bodies: semaphore.NewWeighted(bodyRoom), decoding: semaphore.NewWeighted(decodingRoom),
 		methods: map[string]protoreflect.MethodDescriptor{whoAmI: service.Methods().ByName("WhoAmI")}, errors: connect.NewErrorWriter(),
+		shares: shares{most: bodyRoom / 2}, stalling: shares{most: manyArriving},
 	}
 }
 
@@ -202,6 +203,10 @@ func TestManyBodiesArrive(t *testing.T) {
 			t.Errorf("%s: %d %s", by, w.Code, w.Body)
 		}
 	}
+	h.stalling.take("everybody", manyArriving)
+	if w := h.post(t, unread{t}); w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), "2000 of your requests have begun") {
+		t.Errorf("one that stalls too often: %d %s", w.Code, w.Body)
+	}
 	if n := h.arriving.Load(); n != manyArriving {
 		t.Errorf("%d bodies arrive in the end, want those of before", n)
 	}
@@ -211,7 +216,7 @@ func TestManyBodiesArrive(t *testing.T) {
 type unread struct{ t *testing.T }
 
 func (u unread) Read([]byte) (int, error) {
-	u.t.Error("the body of a stranger is read")
+	u.t.Error("the body is read")
 	return 0, io.EOF
 }
 
