@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -25,7 +24,7 @@ import (
 const (
 	// smallBody is the size up to which a body is read of whoever sends it, in bytes.
 	smallBody = 4 << 10
-	// manyArriving is how many bodies may be on their way to smallBody, of whoever sends them, and beyond that of each caller.
+	// manyArriving is how many bodies may be on their way to smallBody of whoever sends them, and again of known callers.
 	manyArriving = 2_000
 	// bodyRoom is what larger bodies may have together, in bytes, and roomTime how long one waits for its turn.
 	bodyRoom, roomTime = 4 * maxMessage, 10 * time.Second
@@ -46,7 +45,7 @@ var (
 	errShareTaken = connect.NewError(connect.CodeResourceExhausted, fmt.Errorf(
 		"your other requests take up half of the %d MiB that there are for large requests over HTTP: try again when they have ended", bodyRoom>>20))
 	errManyArrive = connect.NewError(connect.CodeResourceExhausted, fmt.Errorf(
-		"%d of your requests have begun and do not arrive: end some of them", manyArriving))
+		"%d requests have begun and do not arrive: try again", 2*manyArriving))
 	errNotRead       = errors.New("the request could not be read")
 	errNotOneMessage = connect.NewError(connect.CodeInvalidArgument, errors.New("the request is not one message of the length that it says"))
 )
@@ -156,19 +155,16 @@ func (h *callHandler) readBody(r *http.Request, media string, take func(room *se
 }
 
 // readSmall reads a body up to smallBody. When many bodies arrive at the same time, it does so for known callers alone,
-// and as many of each: a body takes up a stream with some twenty kilobytes for as long as it stalls.
+// and for nobody when there are twice as many: each takes up a stream with some twenty kilobytes for as long as it stalls.
 func (h *callHandler) readSmall(r *http.Request, from io.Reader) ([]byte, error) {
 	defer h.arriving.Add(-1)
-	if h.arriving.Add(1) > manyArriving {
-		name, err := h.checkKnown(r)
-		if err != nil {
+	switch n := h.arriving.Add(1); {
+	case n > 2*manyArriving:
+		return nil, errManyArrive
+	case n > manyArriving:
+		if _, err := h.checkKnown(r); err != nil {
 			return nil, err
 		}
-		name = cmp.Or(name, "everybody")
-		if !h.stalling.take(name, 1) {
-			return nil, errManyArrive
-		}
-		defer h.stalling.giveBack(name, 1)
 	}
 	return io.ReadAll(io.LimitReader(from, smallBody))
 }

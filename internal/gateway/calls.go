@@ -33,7 +33,6 @@ type callHandler struct {
 	bodies     *semaphore.Weighted // the room for large bodies, in bytes
 	decoding   *semaphore.Weighted // the room for what is decoded of JSON, in bytes
 	shares     shares              // of callers in bodies: one body may take twenty minutes to arrive
-	stalling   shares              // of callers in arriving, when there are many
 	arriving   atomic.Int64        // how many bodies are on their way to smallBody
 	errors     *connect.ErrorWriter
 }
@@ -43,7 +42,7 @@ func newCallHandler(grpc http.Handler, services []string) (*callHandler, error) 
 	h := &callHandler{
 		methods: map[string]protoreflect.MethodDescriptor{}, errors: connect.NewErrorWriter(),
 		bodies: semaphore.NewWeighted(bodyRoom), decoding: semaphore.NewWeighted(decodingRoom),
-		shares: shares{most: bodyRoom / 2}, stalling: shares{most: manyArriving},
+		shares: shares{most: bodyRoom / 2},
 	}
 	var served []*vanguard.Service
 	for _, name := range services {
