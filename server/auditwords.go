@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -30,30 +31,55 @@ func describeRequest(req any) (target, detail string) {
 	if !ok {
 		return "", ""
 	}
-	words := wordsOf(m.ProtoReflect(), 0)
-	return clip(targetOf(m), access.MaxTarget), clip(strings.Join(words, "; "), access.MaxDetail)
+	var words []byte
+	if r, ok := req.(fieldsUpdater); ok {
+		words = appendUpdate(make([]byte, 0, 256), m.ProtoReflect(), r.GetUpdateMask().GetPaths())
+	} else {
+		words = appendFields(make([]byte, 0, 256), m.ProtoReflect(), "; ", math.MaxInt, 0)
+	}
+	return clip(targetOf(m), access.MaxTarget), clip(string(words), access.MaxDetail)
 }
 
-// wordsOf says what each field of a message has, in the order of the contract, without the one that names the
-// target. Most messages have few of their fields.
-func wordsOf(m protoreflect.Message, depth int) []string {
-	type field struct {
-		fd    protoreflect.FieldDescriptor
-		value protoreflect.Value
-	}
-	fields := make([]field, 0, 4)
-	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		if !namesTarget(fd) {
-			fields = append(fields, field{fd, v})
+// fieldsUpdater is a request with new values, whose mask says which of them count.
+type fieldsUpdater interface {
+	proto.Message
+	GetUpdateMask() *fieldmaskpb.FieldMask
+}
+
+// appendUpdate appends what an update asks for: of its new values those that the paths of its mask name.
+func appendUpdate(b []byte, update protoreflect.Message, paths []string) []byte {
+	next := func() []byte {
+		if len(b) == 0 {
+			return b
 		}
-		return true
-	})
-	slices.SortFunc(fields, func(a, b field) int { return a.fd.Index() - b.fd.Index() })
-	words := make([]string, len(fields))
-	for i, f := range fields {
-		words[i] = fieldWords(f.fd, f.value, depth)
+		return append(b, "; "...)
 	}
-	return words
+	fields := update.Descriptor().Fields()
+	for i := range fields.Len() {
+		fd := fields.Get(i)
+		switch {
+		case !update.Has(fd):
+		case hasNewValues(fd.Name()):
+			values := update.Get(fd).Message()
+			for _, path := range paths {
+				if fd := values.Descriptor().Fields().ByName(protoreflect.Name(path)); fd != nil && len(b) < access.MaxDetail {
+					b = appendField(next(), fd, values.Get(fd), 0)
+				}
+			}
+		case fd.Name() != "update_mask":
+			b = appendField(next(), fd, update.Get(fd), 0)
+		}
+	}
+	return b
+}
+
+// hasNewValues reports whether a field of an update has the new values.
+func hasNewValues(name protoreflect.Name) bool {
+	switch name {
+	case "account", "batch", "endpoint":
+		return true
+	}
+	return false
 }
 
 // targetOf returns the id of the job, batch, account, token or endpoint that a request is about; empty if it names none.
@@ -92,96 +118,148 @@ func namesTarget(fd protoreflect.FieldDescriptor) bool {
 	return false
 }
 
-// fieldWords says what a field has.
-func fieldWords(fd protoreflect.FieldDescriptor, v protoreflect.Value, depth int) string {
-	name := strings.ReplaceAll(string(fd.Name()), "_", " ")
-	switch {
-	case fd.Name() == jobsField:
-		return fmt.Sprintf("%d jobs", v.List().Len())
-	case fd.FullName() == "stoker.v1.InlineTemplate.yaml" || fd.FullName() == "stoker.v1.JobList.text":
-		return fmt.Sprintf("%s of %d bytes", name, len(v.String()))
-	case fd.Kind() == protoreflect.BoolKind && !fd.IsList() && !fd.IsMap() && v.Bool():
-		return name
-	case fd.FullName() == "stoker.v1.NotificationEndpoint.url":
-		return name + " " + strconv.Quote(notification.WithoutPath(v.String()))
-	case fd.IsMap() && fd.Name() == "variables": // a content key may be among the values
-		return name + " " + keyWords(v.Map())
-	case fd.IsMap():
-		return name + " " + mapWords(v.Map())
-	case fd.IsList():
-		return name + " " + listWords(fd, v.List(), depth)
+// appendFields appends what each field of a message has, in the order of the contract, without the one that names the
+// target. Fields behind the first ones, of which limit says how many, are counted.
+func appendFields(b []byte, m protoreflect.Message, separator string, limit, depth int) []byte {
+	fields := m.Descriptor().Fields()
+	n := 0
+	for i := range fields.Len() {
+		fd := fields.Get(i)
+		if !m.Has(fd) || namesTarget(fd) {
+			continue
+		}
+		if n++; n > limit {
+			continue
+		}
+		if n > 1 {
+			b = append(b, separator...)
+		}
+		b = appendField(b, fd, m.Get(fd), depth)
 	}
-	return name + " " + valueWords(fd, v, depth)
+	return appendRest(b, n-limit)
 }
 
-func mapWords(m protoreflect.Map) string {
-	var pairs []string
+// appendField appends what a field has.
+func appendField(b []byte, fd protoreflect.FieldDescriptor, v protoreflect.Value, depth int) []byte {
+	if fd.Name() == jobsField {
+		return append(strconv.AppendInt(b, int64(v.List().Len()), 10), " jobs"...)
+	}
+	b = appendName(b, fd.Name())
+	switch {
+	case fd.IsMap() && fd.Name() == "variables": // a content key may be among the values
+		return appendPairs(append(b, ' '), v.Map(), false)
+	case fd.IsMap():
+		return appendPairs(append(b, ' '), v.Map(), true)
+	case fd.IsList():
+		return appendList(append(b, ' '), fd, v.List(), depth)
+	case fd.Kind() == protoreflect.BoolKind && v.Bool():
+		return b
+	case fd.Kind() == protoreflect.StringKind:
+		switch fd.FullName() {
+		case "stoker.v1.InlineTemplate.yaml", "stoker.v1.JobList.text":
+			return appendBytes(append(b, ' '), len(v.String()))
+		case "stoker.v1.NotificationEndpoint.url":
+			return strconv.AppendQuote(append(b, ' '), notification.WithoutPath(v.String()))
+		}
+	}
+	return appendValue(append(b, ' '), fd, v, depth)
+}
+
+// appendName appends the name of a field in words.
+func appendName(b []byte, name protoreflect.Name) []byte {
+	for i := range len(name) {
+		if c := name[i]; c == '_' {
+			b = append(b, ' ')
+		} else {
+			b = append(b, c)
+		}
+	}
+	return b
+}
+
+// appendPairs appends the keys of a map, with their values or without.
+func appendPairs(b []byte, m protoreflect.Map, values bool) []byte {
+	if m.Len() == 0 {
+		return append(b, "none"...)
+	}
+	pairs := make([]string, 0, m.Len())
 	m.Range(func(key protoreflect.MapKey, value protoreflect.Value) bool {
-		pairs = append(pairs, clip(key.String(), maxWord)+"="+clip(value.String(), maxWord))
+		pair := clip(key.String(), maxWord)
+		if values {
+			pair += "=" + clip(value.String(), maxWord)
+		}
+		pairs = append(pairs, pair)
 		return true
 	})
 	slices.Sort(pairs)
-	return shortened(pairs, len(pairs))
+	return append(b, shortened(pairs)...)
 }
 
-// keyWords lists the keys of a map without their values.
-func keyWords(m protoreflect.Map) string {
-	var keys []string
-	m.Range(func(key protoreflect.MapKey, _ protoreflect.Value) bool {
-		keys = append(keys, clip(key.String(), maxWord))
-		return true
-	})
-	slices.Sort(keys)
-	return shortened(keys, len(keys))
-}
-
-func listWords(fd protoreflect.FieldDescriptor, list protoreflect.List, depth int) string {
-	var words []string
+func appendList(b []byte, fd protoreflect.FieldDescriptor, list protoreflect.List, depth int) []byte {
+	if list.Len() == 0 {
+		return append(b, "none"...)
+	}
 	for i := range min(list.Len(), maxListed) {
-		words = append(words, valueWords(fd, list.Get(i), depth))
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = appendValue(b, fd, list.Get(i), depth)
 	}
-	return shortened(words, list.Len())
+	return appendRest(b, list.Len()-maxListed)
 }
 
-// shortened lists the first words of a list that has a number of them.
-func shortened(words []string, n int) string {
+// appendRest says how many entries of a list are not in the words, if any.
+func appendRest(b []byte, n int) []byte {
+	if n <= 0 {
+		return b
+	}
+	return append(strconv.AppendInt(append(b, " and "...), int64(n), 10), " more"...)
+}
+
+// appendBytes says how long a text is that is not in the words.
+func appendBytes(b []byte, n int) []byte {
+	return append(strconv.AppendInt(append(b, "of "...), int64(n), 10), " bytes"...)
+}
+
+// shortened lists the first words of a list.
+func shortened(words []string) string {
 	text := strings.Join(words[:min(len(words), maxListed)], ", ")
-	if n > maxListed {
-		text += fmt.Sprintf(" and %d more", n-maxListed)
-	}
-	return text
+	return string(appendRest([]byte(text), len(words)-maxListed))
 }
 
-func valueWords(fd protoreflect.FieldDescriptor, v protoreflect.Value, depth int) string {
+func appendValue(b []byte, fd protoreflect.FieldDescriptor, v protoreflect.Value, depth int) []byte {
 	switch fd.Kind() {
 	case protoreflect.StringKind:
-		return strconv.Quote(clip(v.String(), maxWord))
+		return strconv.AppendQuote(b, clip(v.String(), maxWord))
 	case protoreflect.EnumKind:
-		if value := fd.Enum().Values().ByNumber(v.Enum()); value != nil {
-			prefix := string(fd.Enum().Values().Get(0).Name())
-			return strings.TrimPrefix(string(value.Name()), strings.TrimSuffix(prefix, "UNSPECIFIED"))
+		value := fd.Enum().Values().ByNumber(v.Enum())
+		if value == nil {
+			return strconv.AppendInt(b, int64(v.Enum()), 10)
 		}
-		return strconv.Itoa(int(v.Enum()))
+		prefix := string(fd.Enum().Values().Get(0).Name())
+		return append(b, strings.TrimPrefix(string(value.Name()), strings.TrimSuffix(prefix, "UNSPECIFIED"))...)
+	case protoreflect.Int32Kind, protoreflect.Int64Kind:
+		return strconv.AppendInt(b, v.Int(), 10)
 	case protoreflect.MessageKind:
-		return messageWords(v.Message(), depth)
+		return appendMessage(b, v.Message(), depth)
 	case protoreflect.BytesKind:
-		return fmt.Sprintf("of %d bytes", len(v.Bytes()))
+		return appendBytes(b, len(v.Bytes()))
 	}
-	return clip(v.String(), maxWord)
+	return append(b, clip(v.String(), maxWord)...)
 }
 
-func messageWords(m protoreflect.Message, depth int) string {
+func appendMessage(b []byte, m protoreflect.Message, depth int) []byte {
 	switch value := m.Interface().(type) {
 	case *fieldmaskpb.FieldMask:
-		return shortened(value.GetPaths(), len(value.GetPaths()))
+		return append(b, shortened(value.GetPaths())...)
 	case *durationpb.Duration:
-		return value.AsDuration().String()
+		return append(b, value.AsDuration().String()...)
 	}
 	if depth > 1 {
-		return "{…}"
+		return append(b, "{…}"...)
 	}
-	words := wordsOf(m, depth+1)
-	return "{" + shortened(words, len(words)) + "}"
+	b = appendFields(append(b, '{'), m, ", ", maxListed, depth+1)
+	return append(b, '}')
 }
 
 // withResult adds to the words about a request how many jobs or batches were changed, if the answer has that.
@@ -270,5 +348,5 @@ func labelWords(labels map[string]string) string {
 	for _, name := range slices.Sorted(maps.Keys(labels)) {
 		pairs = append(pairs, clip(name, maxWord)+"="+clip(labels[name], maxWord))
 	}
-	return shortened(pairs, len(pairs))
+	return shortened(pairs)
 }

@@ -5,10 +5,37 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/notification"
 )
+
+func TestWordsOfRequests(t *testing.T) {
+	for _, tt := range []struct {
+		request        proto.Message
+		target, detail string
+	}{
+		{&stokerv1.CancelBatchRequest{BatchId: "b", Reason: "wrong \"profile\""}, "b", `reason "wrong \"profile\""`},
+		{&stokerv1.AddJobsRequest{BatchId: "b", Jobs: make([]*stokerv1.JobSpec, 3)}, "b", "3 jobs"},
+		{
+			&stokerv1.SubmitBatchRequest{DisplayName: "night", Labels: map[string]string{"a": "1", "b": "2", "c": "3", "d": "4", "e": "5", "f": "6", "g": "7"}},
+			"", `display name "night"; labels a=1, b=2, c=3, d=4, e=5 and 2 more`,
+		},
+		{&stokerv1.UpdateBatchRequest{
+			Batch:      &stokerv1.Batch{Id: "b", Priority: 70, DisplayName: "does not count"},
+			UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"priority", "labels", "retry_policy", "no_such_field"}},
+		}, "b", "priority 70; labels none; retry policy {}"},
+		{
+			&stokerv1.UpdateBatchRequest{Batch: &stokerv1.Batch{Id: "b"}, SetLabels: map[string]string{"team": "news"}, RemoveLabels: []string{"old"}},
+			"b", `set labels team=news; remove labels "old"`,
+		},
+	} {
+		if target, detail := describeRequest(tt.request); target != tt.target || detail != tt.detail {
+			t.Errorf("%T: %q, %q, want %q, %q", tt.request, target, detail, tt.target, tt.detail)
+		}
+	}
+}
 
 // What a request has that opens something is neither in the audit log nor in the log of the service: values of
 // variables, among which a content key may be, and what follows the host in a URL.

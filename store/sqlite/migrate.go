@@ -18,7 +18,7 @@ import (
 const applicationID = 0x53746f6b
 
 // schemaVersion is the number of the newest migration.
-const schemaVersion = 21
+const schemaVersion = 22
 
 //go:embed migrations/*.sql
 var migrations embed.FS

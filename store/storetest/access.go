@@ -151,6 +151,12 @@ func entriesComeWithTheirChange(f *fixture) {
 	f.same("entries", len(list), 2)
 	f.same("the newest", list[0].Method+" "+list[0].Detail, "CancelJobs 2 jobs")
 
+	for target, want := range map[string]int{b.ID: 2, b.ID[:len(b.ID)-1]: 0, b.ID + "/1": 0} {
+		list, err := table.Entries(f.Context(), access.EntryFilter{Target: target})
+		f.ok(err)
+		f.same("entries about "+target, len(list), want)
+	}
+
 	n, err := table.DeleteEntries(f.Context(), now)
 	f.ok(err)
 	f.same("entries from before now", n, int64(0))
