@@ -231,9 +231,13 @@ func (b *boundary) Submit(ctx context.Context, s job.Submission, now time.Time) 
 	return b.store.Submit(ctx, s, now)
 }
 
-// BatchByRequestID looks among the submissions of the caller.
+// BatchByRequestID looks among the submissions of the caller, and among those from before callers were asked that belong
+// to an account that it may use.
 func (b *boundary) BatchByRequestID(ctx context.Context, key job.RequestKey) (job.Batch, error) {
-	key.CreatedBy = grantOf(ctx).principal.Name
+	p := grantOf(ctx).principal
+	if key.CreatedBy = p.Name; !p.MayUse(key.AccountID) {
+		key.AccountID = ""
+	}
 	batch, err := b.store.BatchByRequestID(ctx, key)
 	if err != nil {
 		return job.Batch{}, err

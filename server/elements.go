@@ -13,7 +13,7 @@ const (
 	// elementBytes is what a message, or an entry of a map, takes in memory besides its texts, in bytes. In a
 	// request it may take as few as two.
 	elementBytes = 200
-	// maxElements is how many messages and entries of maps a request may have.
+	// maxElements is how many messages, and entries of maps and lists, a request may have.
 	maxElements = 1_000_000
 	// maxDepth is how deep messages may be nested. The contract has five levels.
 	maxDepth = 20
@@ -59,7 +59,14 @@ func (c *elementCount) count(body []byte, message protoreflect.MessageDescriptor
 		value := body[:n]
 		body = body[n:]
 		field := fields.ByNumber(number)
-		if field == nil || kind != protowire.BytesType {
+		if field == nil {
+			continue
+		}
+		if field.IsPacked() || field.IsList() && kind != protowire.BytesType {
+			c.elements += numbersIn(value, kind)
+			continue
+		}
+		if kind != protowire.BytesType {
 			continue
 		}
 		switch {
@@ -77,4 +84,19 @@ func (c *elementCount) count(body []byte, message protoreflect.MessageDescriptor
 		}
 	}
 	return true
+}
+
+// numbersIn counts the numbers in a value of a list of numbers, which has one or, packed, many: each takes a byte at
+// least, and several when it is decoded.
+func numbersIn(value []byte, kind protowire.Type) (n int) {
+	if kind != protowire.BytesType {
+		return 1
+	}
+	packed, _ := protowire.ConsumeBytes(value)
+	for _, b := range packed {
+		if b < 0x80 { // the last byte of a number
+			n++
+		}
+	}
+	return n
 }

@@ -15,6 +15,7 @@ import (
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/access"
+	"github.com/stokerd/stoker/internal/identity"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -143,6 +144,10 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	if err := callOf(ctx).refusal; err != nil {
 		s.audit.noteRefused(ctx, info.FullMethod, req, err)
 		return nil, err
+	}
+	// A large request may take minutes to arrive.
+	if p := callOf(ctx).grant.principal; p != nil && s.gate.identifier.Ended(p) {
+		return nil, identity.ErrEnded
 	}
 	return s.audit.unary(ctx, req, info, func(ctx context.Context, req any) (any, error) {
 		if !isOwnMethod(info.FullMethod) {

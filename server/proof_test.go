@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	reflection "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/access"
@@ -192,6 +194,59 @@ func TestRevocationEndsWatches(t *testing.T) {
 	})
 }
 
+// TestProofEndsWhileSending revokes a token, and lets another one expire, while requests with them arrive: they have no
+// effect any more.
+func TestProofEndsWhileSending(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		g := newGuarded(t, nil)
+		batch := g.stored(job.Batch{AccountID: "default", Recipe: new(job.DefaultRecipe()), Profile: "default", Open: true})
+		request, err := proto.Marshal(&stokerv1.CancelBatchRequest{BatchId: batch})
+		if err != nil {
+			t.Fatal(err)
+		}
+		short, secret, err := access.NewToken("short", access.Admin, nil, time.Minute, "test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := g.access.CreateToken(t.Context(), short); err != nil {
+			t.Fatal(err)
+		}
+		revoked := g.token("revoked", access.Admin)
+		time.Sleep(50 * time.Second)
+		for name, tt := range map[string]struct {
+			ctx context.Context
+			end func()
+		}{
+			"expired": {bearer(t.Context(), secret), func() { time.Sleep(15 * time.Second) }},
+			"revoked": {revoked, func() {
+				if _, err := g.access.RevokeToken(t.Context(), g.tokens["revoked"].ID, time.Now()); err != nil {
+					t.Fatal(err)
+				}
+				if err := g.identifier.Refresh(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}},
+		} {
+			call := g.openCall(tt.ctx, stokerv1.BatchService_CancelBatch_FullMethodName)
+			if err := call.SendMsg(request); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait() // the server knows the caller, and waits for the end of the request
+			tt.end()
+			if err := call.CloseSend(); err != nil {
+				t.Fatal(err)
+			}
+			var answer []byte
+			if err := call.RecvMsg(&answer); status.Code(err) != codes.Unauthenticated {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if b, err := g.store.Batch(t.Context(), batch); err != nil || b.State != job.BatchOpen {
+			t.Errorf("the batch is %s, %v", b.State, err)
+		}
+	})
+}
+
 // TestBoundary has callers of different accounts use the same request ids, page tokens, cursors and filters.
 func TestBoundary(t *testing.T) {
 	g := newGuarded(t, func(_ *identity.Config, c *server.Config) { c.AllowInlineTemplates = true })
@@ -321,6 +376,13 @@ func TestRequestIDsOutliveTheChange(t *testing.T) {
 	wantCode(t, err, codes.AlreadyExists)
 	if fresh, err := submit(other, "other", "r", 2); err != nil || fresh == before {
 		t.Errorf("the id in another account: %s, %v", fresh, err)
+	}
+	// Nobody learns which ids there are in an account that is out of reach.
+	_, known := submit(g.token("curious", access.Submitter, "other"), "default", "r", 3)
+	_, unknown := submit(g.token("curious", access.Submitter, "other"), "default", "nothing", 3)
+	wantCode(t, known, codes.InvalidArgument)
+	if status.Convert(known).Message() != status.Convert(unknown).Message() {
+		t.Errorf("an id that there is: %v; one that there is not: %v", known, unknown)
 	}
 	own, err := submit(ci, "default", "s", 2)
 	if err != nil {

@@ -77,7 +77,7 @@ func allocated() uint64 {
 	return m.TotalAlloc
 }
 
-const submitMethod = stokerv1.BatchService_SubmitBatch_FullMethodName
+const submitMethod, listJobsMethod = stokerv1.BatchService_SubmitBatch_FullMethodName, stokerv1.BatchService_ListJobs_FullMethodName
 
 // emptyJobs encodes a request of n jobs without any field.
 func emptyJobs(n int) []byte {
@@ -116,17 +116,21 @@ func TestRequestsWithTooManyElements(t *testing.T) {
 	}
 	jobs := (&stokerv1.SubmitBatchRequest{}).ProtoReflect().Descriptor().Fields().ByName("jobs").Number()
 	variables := (&stokerv1.JobSpec{}).ProtoReflect().Descriptor().Fields().ByName("variables").Number()
+	states := (&stokerv1.ListJobsRequest{}).ProtoReflect().Descriptor().Fields().ByName("states").Number()
 	for name, tt := range map[string]struct {
+		method  string
 		request []byte
 		want    string
 	}{
-		"jobs":                 {emptyJobs(11_000_000), "11000000 jobs in one request: want at most 100000"},
-		"variables of one job": {entry(jobs, bytes.Repeat(entry(variables, nil), 2_000_000)), "2000001 entries: want at most 1000000"},
+		"jobs":                 {submitMethod, emptyJobs(11_000_000), "11000000 jobs in one request: want at most 100000"},
+		"variables of one job": {submitMethod, entry(jobs, bytes.Repeat(entry(variables, nil), 2_000_000)), "2000001 entries: want at most 1000000"},
+		"packed states":        {listJobsMethod, entry(states, bytes.Repeat([]byte{1}, 30<<20)), "31457280 entries: want at most 1000000"},
+		"states one by one":    {listJobsMethod, bytes.Repeat(protowire.AppendVarint(protowire.AppendTag(nil, states, protowire.VarintType), 1), 15<<20), "15728640 entries: want at most 1000000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var before, after uint64
 			before = allocated()
-			err := w.send(submitMethod, tt.request)
+			err := w.send(tt.method, tt.request)
 			after = allocated()
 			wantCode(t, err, codes.InvalidArgument)
 			if !strings.Contains(err.Error(), tt.want) {

@@ -126,7 +126,7 @@ var rules = []rule{
 
 	// The contract and the two ends of it.
 	{
-		pkg: "internal/identity", imports: []string{"internal/access"}, uses: []string{"github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4"},
+		pkg: "internal/identity", imports: []string{"internal/access"}, uses: []string{"github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4", xsync},
 		is: "Finds out who calls, by tokens, certificates, OpenID Connect and named proxies.",
 	},
 	{

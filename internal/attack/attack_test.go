@@ -54,6 +54,7 @@ var attacks = []struct {
 	{"connections that do nothing", idleConnections},
 	{"metrics that nobody reads", deafScrapes},
 	{"HTTP headers that never end", slowHeaders},
+	{"HTTP requests that stall", stalledRequests},
 }
 
 func TestAttacks(t *testing.T) {
@@ -363,4 +364,18 @@ func slowHeaders(ctx context.Context, t *testing.T, s *service) {
 		}
 		_, _ = io.Copy(io.Discard, conn) // whatever it is
 	})
+}
+
+// stalledRequests begins twenty thousand requests to the gateway, and sends no more of them.
+func stalledRequests(ctx context.Context, t *testing.T, s *service) {
+	each(20, func(int) {
+		c := openSession(t, s.web, false)
+		for range 1_000 {
+			stream, err := c.callAt("localhost", get)
+			if err != nil || c.send(stream, append(head(4_000), make([]byte, 3_000)...), false) != nil && ctx.Err() != nil {
+				return
+			}
+		}
+	})
+	<-ctx.Done()
 }

@@ -82,13 +82,18 @@ func (s *session) read() {
 
 // call sends the headers of a call and returns its stream.
 func (s *session) call(method string, more ...hpack.HeaderField) (uint32, error) {
+	return s.callAt("stoker", method, more...)
+}
+
+// callAt is call for a server of a name.
+func (s *session) callAt(name, method string, more ...hpack.HeaderField) (uint32, error) {
 	var block bytes.Buffer
 	e := hpack.NewEncoder(&block)
 	fields := append([]hpack.HeaderField{
 		{Name: ":method", Value: "POST"},
 		{Name: ":scheme", Value: "http"},
 		{Name: ":path", Value: method},
-		{Name: ":authority", Value: "stoker"},
+		{Name: ":authority", Value: name},
 		{Name: "content-type", Value: "application/grpc"},
 		{Name: "te", Value: "trailers"},
 	}, more...)

@@ -23,23 +23,23 @@ import (
 
 // service is a `stoker serve` that is attacked. Its platform does not answer.
 type service struct {
-	grpc, http, admin string
-	log               string // the file
-	pid               int
-	batch             string
+	grpc, http, admin, web string
+	log                    string // the file
+	pid                    int
+	batch                  string
 }
 
 // newService starts a service, and submits a batch of so many jobs.
 func newService(t *testing.T, binary string, jobs int) *service {
 	t.Helper()
 	dir := t.TempDir()
-	at := loopback.Addresses(t, 3)
-	s := &service{grpc: at[0], http: at[1], admin: at[2], log: filepath.Join(dir, "log")}
+	at := loopback.Addresses(t, 4)
+	s := &service{grpc: at[0], http: at[1], admin: at[2], web: at[3], log: filepath.Join(dir, "log")}
 	log, err := os.Create(s.log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), binary, "serve", "--listen", s.grpc, "--http-listen", s.http, "--admin-listen", s.admin, "--db", filepath.Join(dir, "stoker.db"))
+	cmd := exec.CommandContext(t.Context(), binary, "serve", "--listen", s.grpc, "--http-listen", s.http, "--admin-listen", s.admin, "--web-listen", s.web, "--db", filepath.Join(dir, "stoker.db"))
 	cmd.Env = append(platform.Environ("http://127.0.0.1:1/v1"), "HOME="+dir)
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"connectrpc.com/connect"
 	"connectrpc.com/vanguard"
@@ -30,11 +31,19 @@ type callHandler struct {
 	paths      []string
 	packages   []string            // of the services, each as a path begins: /stoker.v1.
 	bodies     *semaphore.Weighted // the room for large bodies, in bytes
+	decoding   *semaphore.Weighted // the room for what is decoded of JSON, in bytes
+	shares     shares              // of callers in bodies: one body may take twenty minutes to arrive
+	arriving   atomic.Int64        // how many bodies are on their way to smallBody
+	errors     *connect.ErrorWriter
 }
 
 // newCallHandler makes a handler that serves services by grpc, the handler of a gRPC server.
 func newCallHandler(grpc http.Handler, services []string) (*callHandler, error) {
-	h := &callHandler{methods: map[string]protoreflect.MethodDescriptor{}, bodies: semaphore.NewWeighted(bodyRoom)}
+	h := &callHandler{
+		methods: map[string]protoreflect.MethodDescriptor{}, errors: connect.NewErrorWriter(),
+		bodies: semaphore.NewWeighted(bodyRoom), decoding: semaphore.NewWeighted(decodingRoom),
+		shares: shares{most: bodyRoom / 2},
+	}
 	var served []*vanguard.Service
 	for _, name := range services {
 		found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
@@ -85,24 +94,36 @@ func (h *callHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusBadRequest, connect.CodeInvalidArgument, "Connect-Timeout-Ms: want a whole number of milliseconds")
 	case media == jsonType && r.ContentLength == 0:
 		writeError(w, http.StatusBadRequest, connect.CodeInvalidArgument, "the request is empty: want JSON, {} at least")
+	case media == jsonType && isPacked(r) && r.Header.Get("Content-Encoding") != "gzip":
+		writeError(w, http.StatusUnsupportedMediaType, connect.CodeInvalidArgument, fmt.Sprintf("Content-Encoding %s: want gzip, or none", r.Header.Get("Content-Encoding")))
+	default:
+		h.serveCall(w, r, media, method.IsStreamingServer())
+	}
+}
+
+// serveCall serves a call whose method there is.
+func (h *callHandler) serveCall(w http.ResponseWriter, r *http.Request, media string, streams bool) {
+	closeBody, ok := h.openBody(w, r, media)
+	defer closeBody()
+	switch {
+	case !ok: // it has answered
+	case streams && r.ContentLength > maxStreamRequest:
+		h.writeBodyError(w, r, media, errStreamTooLarge)
+	case media == jsonType && streams:
+		closeBody() // the stream may last for hours
+		h.serveLines(w, r)
+	case streams:
+		closeBody()
+		h.transcoder.ServeHTTP(w, r)
 	case media == jsonType:
-		h.serveJSON(w, r, method.IsStreamingServer())
+		h.serveJSON(w, r)
 	default:
 		h.transcoder.ServeHTTP(w, r)
 	}
 }
 
-// serveJSON serves a call in plain JSON.
-func (h *callHandler) serveJSON(w http.ResponseWriter, r *http.Request, streams bool) {
-	closeBody, ok := h.openBody(w, r)
-	defer closeBody()
-	if !ok {
-		return // it has answered
-	}
-	if streams {
-		h.serveLines(w, r, closeBody)
-		return
-	}
+// serveJSON serves a call with one answer whose body, in plain JSON, was read.
+func (h *callHandler) serveJSON(w http.ResponseWriter, r *http.Request) {
 	// Without the version, which is for Connect's own clients, the call would not be taken for one.
 	r.Header.Set("Content-Type", jsonType)
 	r.Header.Set("Connect-Protocol-Version", "1")

@@ -3,11 +3,16 @@ package gateway
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 
 	"connectrpc.com/vanguard"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 )
+
+// maxEntries is how many objects, and entries of lists and objects, a request may have. One of a million entries, which
+// is the most that the server takes, has fewer.
+const maxEntries = 2_000_000
 
 // codec is the JSON of messages, with the field names of the contract and without fields that are not set.
 type codec struct{ *vanguard.JSONCodec }
@@ -34,6 +39,9 @@ func (c codec) MarshalAppend(base []byte, m proto.Message) ([]byte, error) {
 // Unmarshal decodes a request. The error is INVALID_ARGUMENT, with the same details as that of a request
 // which breaks a rule of the contract.
 func (c codec) Unmarshal(text []byte, m proto.Message) error {
+	if n := countEntries(text); n > maxEntries {
+		return newDecodingError("request", fmt.Sprintf("has %d entries and fields: want at most %d; send it in parts, such as with AddJobs", n, maxEntries))
+	}
 	text = withPlainMasks(text, m.ProtoReflect().Descriptor())
 	if err := c.JSONCodec.Unmarshal(text, m); err != nil {
 		return decodingError(text, err, m.ProtoReflect().Descriptor())

@@ -1,49 +1,36 @@
 package gateway
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-
-	"connectrpc.com/connect"
 )
 
 const linesType = "application/x-ndjson"
 
 // maxStreamRequest is the size of the largest request of a stream, in bytes.
-const maxStreamRequest = 1 << 20
+const maxStreamRequest = 64 << 10
 
-// A message of a Connect stream follows a frame of five bytes: flags and size.
+// A message of a Connect stream, as of gRPC, follows a frame of five bytes: flags and size.
 const (
-	frameSize = 5
-	frameEnd  = 2 // the flag of the last message, which has the error if there is one
+	frameSize   = 5
+	framePacked = 1 // the flag of a message that is packed
+	frameEnd    = 2 // the flag of the last message of Connect, which has the error if there is one
 )
 
 // serveLines serves a method that streams, with one JSON message on each line. An error is the last line,
 // {"error": ...}, and if it is the only one, the HTTP status is that of the error.
 //
-// The call is made as one of Connect, whose messages are the same but in binary frames. closeBody is called when the
-// request has been read: the stream may last for hours.
-func (h *callHandler) serveLines(w http.ResponseWriter, r *http.Request, closeBody func()) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxStreamRequest))
-	closeBody()
-	if err != nil {
-		if _, large := errors.AsType[*http.MaxBytesError](err); large {
-			writeError(w, http.StatusRequestEntityTooLarge, connect.CodeResourceExhausted, fmt.Sprintf("the request is larger than %d bytes", maxStreamRequest))
-			return
-		}
-		writeFailure(w, err)
-		return
-	}
+// The call is made as one of Connect, whose messages are the same but in binary frames.
+func (h *callHandler) serveLines(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body) // it is in memory
 	framed := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(body)))
 	call := r.Clone(r.Context())
 	call.Header.Set("Content-Type", "application/connect+json")
 	call.Header.Del("Accept-Encoding")
-	call.Body = io.NopCloser(bytes.NewReader(append(framed, body...)))
+	call.Body = io.NopCloser(&readOnce{append(framed, body...)})
 	call.ContentLength = -1
 	h.transcoder.ServeHTTP(&lineWriter{ResponseWriter: w}, call)
 }

@@ -2,13 +2,16 @@ package gateway
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/anypb"
 )
 
 const (
@@ -77,6 +80,11 @@ func logIn(w http.ResponseWriter, r *http.Request, calls http.Handler) {
 func whoCalls(calls http.Handler, r *http.Request) *keptAnswer {
 	call := r.Clone(r.Context())
 	call.URL.Path, call.RequestURI = whoAmI, whoAmI
+	for name := range call.Header {
+		if strings.HasPrefix(name, "Grpc-") || strings.HasPrefix(name, "Connect-") { // how the message of the request is sent
+			call.Header.Del(name)
+		}
+	}
 	call.Header.Set("Content-Type", jsonType)
 	call.Header.Del("Content-Encoding")
 	call.Header.Del("Accept-Encoding")
@@ -134,6 +142,27 @@ func (a *keptAnswer) copyTo(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", a.header.Get("Content-Type"))
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body.Bytes()) // the client may have hung up
+}
+
+// failure is the error of a call that was answered with one.
+func (a *keptAnswer) failure() *connect.Error {
+	var said struct {
+		Code    connect.Code
+		Message string
+		Details []struct{ Type, Value string }
+	}
+	if err := json.Unmarshal(a.body.Bytes(), &said); err != nil || said.Code == 0 {
+		return connect.NewError(connect.CodeUnavailable, errors.New("it was not found out who calls"))
+	}
+	failure := connect.NewError(said.Code, errors.New(said.Message))
+	for _, d := range said.Details {
+		value, err := base64.RawStdEncoding.DecodeString(d.Value)
+		detail, wrong := connect.NewErrorDetail(&anypb.Any{TypeUrl: "type.googleapis.com/" + d.Type, Value: value})
+		if err == nil && wrong == nil {
+			failure.AddDetail(detail)
+		}
+	}
+	return failure
 }
 
 func (a *keptAnswer) Header() http.Header { return a.header }

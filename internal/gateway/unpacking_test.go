@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -143,4 +144,75 @@ func sendPart(t *testing.T, c *http.Client, url, encoding, text string, size int
 	}
 	_, err = io.Copy(io.Discard, resp.Body)
 	return resp.StatusCode, errors.Join(err, resp.Body.Close())
+}
+
+// A message that unpacks to a large one is unpacked for known callers alone, and one that decodes to a large one for
+// nobody, in whichever protocol it comes.
+func TestSmallRequestsStaySmall(t *testing.T) {
+	f := newFaceFor(t, false, identity.Config{Required: true})
+	packed := pack(t, strings.Repeat(" ", 31<<20))
+	message := string(binary.BigEndian.AppendUint32([]byte{1}, uint32(len(packed)))) + packed
+	for media, encoding := range map[string]string{"application/grpc-web+json": "Grpc-Encoding", "application/connect+json": "Connect-Content-Encoding"} {
+		method := "GetBatch"
+		if media == "application/connect+json" {
+			method = "WatchBatch"
+		}
+		before := allocated()
+		got := f.do(http.MethodPost, "/stoker.v1.BatchService/"+method, message, "Content-Type", media, encoding, "gzip")
+		if cost := allocated() - before; cost > 16<<20 {
+			t.Errorf("%s: %d bytes of a stranger cost %d", media, len(message), cost)
+		}
+		if got.Header.Get("Grpc-Status") != "16" && !strings.Contains(got.body, `"code":"unauthenticated"`) {
+			t.Errorf("%s: %s, status %q, %.200s", media, got.Status, got.Header["Grpc-Status"], got.body)
+		}
+	}
+	known := newFace(t, false)
+	const want = "request: has 4000003 entries and fields: want at most 2000000; send it in parts, such as with AddJobs"
+	body := `{"jobs":[` + strings.Repeat("{},", 2_000_000) + `{}]}`
+	before := allocated()
+	got := known.call("BatchService/SubmitBatch", body)
+	if cost := allocated() - before; cost > 30*uint64(len(body)) {
+		t.Errorf("a request of %d bytes cost %d", len(body), cost)
+	}
+	if e := got.failure(t); got.StatusCode != 400 || e.Message != want {
+		t.Errorf("%s %.200s", got.Status, got.body)
+	}
+}
+
+// allocated is how many bytes this process has ever allocated.
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
+}
+
+// A watch lasts for hours, and keeps little of its request.
+func TestWatchesKeepLittle(t *testing.T) {
+	f := newFace(t, false)
+	id := f.submit(`{"input_path": "a.mov"}`)
+	request := `{"batch_id": "` + id + `"}` + strings.Repeat(" ", 64<<10-100)
+	framed := string(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(request)))) + request
+	used := func() uint64 {
+		runtime.GC()
+		runtime.GC() // what a pool had
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for media, body := range map[string]string{"application/json": request, "application/connect+json": framed} {
+		before := used()
+		for range 20 {
+			got := f.open(http.MethodPost, "/stoker.v1.BatchService/WatchBatch", body, "Content-Type", media)
+			if _, err := io.ReadFull(got.Body, make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if after := used(); after > before+8<<20 {
+			t.Errorf("%s: 20 watches hold %d MiB", media, (after-before)>>20)
+		}
+		got := f.do(http.MethodPost, "/stoker.v1.BatchService/WatchBatch", strings.Replace(body, " ", strings.Repeat(" ", 200), 1), "Content-Type", media)
+		if !strings.Contains(got.body, "resource_exhausted") && !strings.Contains(got.body, "invalid_argument") {
+			t.Errorf("%s: a larger one: %s %.200s", media, got.Status, got.body)
+		}
+	}
 }

@@ -9,11 +9,13 @@ import (
 
 // certificateNames lists the names of whoever has a certificate: URIs such as SPIFFE ids, DNS names and
 // e-mail addresses. The common name is no name: nothing says whose it is. A DNS name with a wildcard is that
-// of many.
+// of many. A name that looks like one of another kind is none: a CA may let others choose the names of one kind.
 func certificateNames(c *x509.Certificate) []string {
 	var names []string
 	for _, uri := range c.URIs {
-		names = append(names, uri.String())
+		if name := uri.String(); isURI(name) {
+			names = append(names, name)
+		}
 	}
 	for _, name := range c.DNSNames {
 		if !strings.Contains(name, "*") && !isURI(name) && !strings.Contains(name, "@") {

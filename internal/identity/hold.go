@@ -39,6 +39,12 @@ func (i *Identifier) Hold(p *access.Principal, end func()) (release func()) {
 	}
 }
 
+// Ended reports whether the proof of p was revoked, or has expired, since p was identified.
+func (i *Identifier) Ended(p *access.Principal) bool {
+	expired := !p.ExpireTime.IsZero() && !time.Now().Before(p.ExpireTime)
+	return expired || p.CredentialID != "" && i.isRevoked(p)
+}
+
 // isRevoked reports whether a token was revoked, as far as is known.
 func (t *tokenTable) isRevoked(id string) bool {
 	return (*t.revoked.Load())[id]

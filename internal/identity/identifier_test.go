@@ -91,6 +91,7 @@ func TestCertificates(t *testing.T) {
 			return c
 		}(), ""},
 		"wildcard":              {&x509.Certificate{DNSNames: []string{"*.ci.example.com"}}, ""},
+		"a URI like a DNS name": {&x509.Certificate{URIs: []*url.URL{mustURL(t, "r1.ci.example.com"), mustURL(t, "x:r1.ci.example.com")}}, ""},
 		"a DNS name like a URI": {&x509.Certificate{DNSNames: []string{"spiffe://example.com/encode/ci"}}, ""},
 		"unknown":               {&x509.Certificate{DNSNames: []string{"r1.ci.example.net"}}, ""},
 		"none":                  {nil, ""},

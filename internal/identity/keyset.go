@@ -17,6 +17,7 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/sync/singleflight"
 )
 
 const (
@@ -50,7 +51,7 @@ type keySet struct {
 	client *http.Client
 	log    *slog.Logger
 
-	fetching sync.Mutex // held while the issuer is asked
+	looks singleflight.Group // one at a time, which all who need it share
 
 	// onWithdrawn is told the names of keys that are not used any more.
 	onWithdrawn func(names []string)
@@ -59,7 +60,8 @@ type keySet struct {
 	keys       []signingKey
 	generation int       // grows when a key is withdrawn
 	fetched    time.Time // the last look that succeeded
-	tried      time.Time // the last look
+	tried      time.Time // the end of the last look
+	failure    error     // of the last look
 }
 
 // signingKey is a key of the issuer, with a name that no other key has.
@@ -169,8 +171,7 @@ func (k *keySet) VerifySignature(ctx context.Context, raw string) ([]byte, error
 	if k.has(jws.Signatures[0].Header.KeyID) {
 		return nil, errors.New("the signature is not that of the key")
 	}
-	// A caller that hangs up must not waste the one look.
-	if err := k.fetch(context.WithoutCancel(ctx), keyMinInterval); err != nil {
+	if err := k.fetch(ctx, keyMinInterval); err != nil {
 		return nil, fmt.Errorf("unknown key, and the issuer is away: %w", err)
 	}
 	if payload, ok := k.verify(ctx, jws); ok {
@@ -247,29 +248,37 @@ func (k *keySet) verify(ctx context.Context, jws *jose.JSONWebSignature) ([]byte
 	return nil, false
 }
 
-// fetch asks the issuer for its keys, unless it was asked less than minInterval ago.
+// fetch asks the issuer for its keys, unless it was asked less than minInterval ago, and returns how the last look has
+// ended. It waits for a look of others. A look goes on when ctx ends: a caller that hangs up must not waste it.
 func (k *keySet) fetch(ctx context.Context, minInterval time.Duration) error {
-	k.fetching.Lock()
-	defer k.fetching.Unlock()
-	k.mu.Lock()
-	recent := minInterval > 0 && !k.tried.IsZero() && time.Since(k.tried) < minInterval
-	if !recent {
-		k.tried = time.Now()
+	looked := k.looks.DoChan("", func() (any, error) {
+		k.mu.Lock()
+		recent, failure := minInterval > 0 && !k.tried.IsZero() && time.Since(k.tried) < minInterval, k.failure
+		k.mu.Unlock()
+		if recent {
+			return nil, failure
+		}
+		return nil, k.look(context.WithoutCancel(ctx))
+	})
+	select {
+	case result := <-looked:
+		return result.Err
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
-	k.mu.Unlock()
-	if recent {
-		return nil
-	}
+}
+
+// look asks the issuer for its keys.
+func (k *keySet) look(ctx context.Context) error {
 	keys, err := k.read(ctx)
-	if err != nil {
-		return err
-	}
 	k.mu.Lock()
-	withdrawn := k.replace(keys)
-	k.fetched = time.Now()
+	var withdrawn []string
+	if k.tried, k.failure = time.Now(), err; err == nil {
+		withdrawn, k.fetched = k.replace(keys), k.tried
+	}
 	k.mu.Unlock()
 	k.onWithdrawn(withdrawn)
-	return nil
+	return err
 }
 
 // read reads where the issuer has its keys, and then the keys.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -30,7 +31,8 @@ type issuer struct {
 	mu   sync.Mutex
 	keys []jose.JSONWebKey // private
 	away bool
-	asks int // how many times the keys were asked for
+	mute bool // it takes requests, and does not answer
+	asks int  // how many times the keys were asked for
 }
 
 // newIssuer makes an issuer with one key. Nothing of it uses the network, so that it works in simulated time.
@@ -44,6 +46,13 @@ func newIssuer(t *testing.T) *issuer {
 func (i *issuer) client() *http.Client { return &http.Client{Transport: i} }
 
 func (i *issuer) RoundTrip(r *http.Request) (*http.Response, error) {
+	i.mu.Lock()
+	mute := i.mute
+	i.mu.Unlock()
+	if mute {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.away {
@@ -314,6 +323,50 @@ func TestKeysRotate(t *testing.T) {
 		if n := i.asked() - before; n > 2 {
 			t.Errorf("the issuer was asked for its keys %d times", n)
 		}
+	})
+}
+
+// TestSilentIssuer has many callers show tokens with keys that are not known, while the issuer takes requests and does
+// not answer: they wait for one look at the keys together, and nobody waits who has hung up.
+func TestSilentIssuer(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		i := newIssuer(t)
+		id := newIdentifier(t, i)
+		if _, err := show(t, id, i.sign(nil)); err != nil {
+			t.Fatal(err)
+		}
+		i.rotate("k2")
+		i.mu.Lock()
+		i.mute = true
+		i.mu.Unlock()
+		time.Sleep(time.Minute)
+		token, began := i.sign(nil), time.Now()
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				if _, err := show(t, id, token); err == nil {
+					t.Error("a token with a key that nobody knows counts")
+				}
+				if took := time.Since(began); took > 15*time.Second {
+					t.Errorf("a caller waited for %v", took)
+				}
+			})
+		}
+		all.Wait()
+		time.Sleep(time.Minute)
+		ctx, hangUp := context.WithCancelCause(t.Context())
+		refused := make(chan error)
+		go func() {
+			_, err := id.Identify(ctx, identity.Caller{Authorization: []string{"Bearer " + token}})
+			refused <- err
+		}()
+		synctest.Wait()
+		began = time.Now()
+		hangUp(nil)
+		if err := <-refused; err == nil || !time.Now().Equal(began) {
+			t.Errorf("a caller that has hung up: %v after %v", err, time.Since(began))
+		}
+		time.Sleep(time.Minute) // until the look has ended
 	})
 }
 

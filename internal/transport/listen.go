@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -186,8 +187,15 @@ func (c *boundedConn) Close() error {
 	return err
 }
 
-// RemoteAddr returns the address of the other end, as a [Peer].
-func (c *boundedConn) RemoteAddr() net.Addr { return Peer{c.Conn.RemoteAddr(), c} }
+// RemoteAddr returns the address of the other end, as a [Peer]. The other end of a Unix socket may have any name, also
+// one that looks like an IP address: it counts as none.
+func (c *boundedConn) RemoteAddr() net.Addr {
+	address := c.Conn.RemoteAddr()
+	if address.Network() == "unix" {
+		address = &net.UnixAddr{Net: "unix"}
+	}
+	return Peer{address, c}
+}
 
 // Peer is the address of the other end of a connection, and can end the connection.
 type Peer struct {
@@ -219,8 +227,11 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 	case info.Mode().Type() != fs.ModeSocket:
 		return nil, fmt.Errorf("%s is there already, and is not a socket", path)
 	default:
-		if conn, err := new(net.Dialer).DialContext(ctx, "unix", path); err == nil {
+		conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
+		if err == nil {
 			_ = conn.Close() // nothing was said on it
+		}
+		if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, fs.ErrNotExist) { // such as when the other process has too many connections to accept
 			return nil, errInUse
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stokerd/stoker/internal/transport"
@@ -59,6 +60,30 @@ func TestUnixSocket(t *testing.T) {
 	}
 }
 
+// Who connects to a Unix socket may give its own end any name. None of them counts as an IP address.
+func TestNamesOfUnixSockets(t *testing.T) {
+	t.Chdir(t.TempDir())
+	l := mustListen(t, "unix://stoker.sock", transport.Limits{}, nil)
+	for _, name := range []string{"", "10.1.2.3:80", "@10.1.2.3:80"} {
+		dialer := net.Dialer{}
+		if name != "" {
+			dialer.LocalAddr = &net.UnixAddr{Name: name, Net: "unix"}
+		}
+		other, err := dialer.DialContext(t.Context(), "unix", "stoker.sock")
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := conn.RemoteAddr(); a.Network() != "unix" || a.String() != "" {
+			t.Errorf("%q: the other end is %s %q", name, a.Network(), a)
+		}
+		_, _ = other.Close(), conn.Close() // nothing was said
+	}
+}
+
 // A process that died has left its socket.
 func TestStaleUnixSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "stoker.sock")
@@ -78,6 +103,27 @@ func TestStaleUnixSocket(t *testing.T) {
 	}
 	if _, err := transport.Listen(t.Context(), "unix://"+file, transport.Limits{}, nil); err == nil {
 		t.Error("a file that is no socket was replaced")
+	}
+}
+
+// A process that has more connections to accept than fit its queue is alive, and keeps its socket.
+func TestBusyUnixSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "stoker.sock")
+	busy, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Close(busy) }() // nothing was said
+	if err := errors.Join(syscall.Bind(busy, &syscall.SockaddrUnix{Name: path}), syscall.Listen(busy, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 { // the queue has room for one or two
+		if conn, err := new(net.Dialer).DialContext(t.Context(), "unix", path); err == nil {
+			defer func() { _ = conn.Close() }() // nothing was said
+		}
+	}
+	if _, err := transport.Listen(t.Context(), "unix://"+path, transport.Limits{}, nil); err == nil {
+		t.Error("the socket of a process that is alive was replaced")
 	}
 }
 
