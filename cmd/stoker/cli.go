@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -29,6 +30,8 @@ type cli struct {
 
 	started bool // the command line is valid, and the command runs
 	repeats callRepeats
+
+	completionTime time.Duration // how long the server may take for completions; 0: defaultCompletionTime
 
 	// notifyLive shows a notice in the live view of a list of batches; nil: there is none.
 	notifyLive func(text string)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -27,8 +28,8 @@ type completer = cobra.CompletionFunc
 type completions struct{ c *cli }
 
 const (
-	// completionTime is how long the server may take.
-	completionTime = 250 * time.Millisecond
+	// defaultCompletionTime is how long the server may take.
+	defaultCompletionTime = 250 * time.Millisecond
 	// maxOffered is how many values are asked for.
 	maxOffered = 100
 	// noFiles tells the shell not to offer file names, and to keep the order of the values.
@@ -54,11 +55,12 @@ func describe(value, description string) cobra.Completion {
 func (k completions) ask(values func(ctx context.Context, conn *client.Client) ([]cobra.Completion, error)) ([]cobra.Completion, cobra.ShellCompDirective) {
 	// What is said now would stand in the command line.
 	quiet := &cli{getenv: k.c.getenv, stderr: io.Discard, connection: k.c.connection}
-	conn, err := quiet.dial(completionTime)
+	patience := cmp.Or(k.c.completionTime, defaultCompletionTime)
+	conn, err := quiet.dial(patience)
 	if err != nil {
 		return nil, noFiles
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), completionTime)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	answer := make(chan []cobra.Completion, 1)
 	go func() {

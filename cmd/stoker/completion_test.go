@@ -55,7 +55,7 @@ func TestCompletions(t *testing.T) {
 		{[]string{"batches", "--columns", "name,"}, "name,batch\nname,state\n", "name,name"},
 		{[]string{"batches", "--by", ""}, "@me\tyou\nlocal\t14 batches\n", ""},
 	} {
-		got := command{env: env}.run(t.Context(), append([]string{"__complete"}, tt.args...)...)
+		got := command{env: env, completionTime: longEnough}.run(t.Context(), append([]string{"__complete"}, tt.args...)...)
 		if !strings.HasPrefix(got.stdout, tt.want) || tt.not != "" && strings.Contains(got.stdout, tt.not) {
 			t.Errorf("%q: %q, want %q first", tt.args, got.stdout, tt.want)
 		}

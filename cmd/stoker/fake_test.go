@@ -30,6 +30,8 @@ type command struct {
 	now   time.Time // zero: two minutes after sample.Batch was created
 	env   map[string]string
 	stdin string
+
+	completionTime time.Duration
 }
 
 // result is what a command line did.
@@ -41,7 +43,7 @@ type result struct {
 func (c command) run(ctx context.Context, args ...string) result {
 	var stdout, stderr strings.Builder
 	getenv := func(name string) string { return c.env[name] }
-	command := &cli{args: args, getenv: getenv, stdin: strings.NewReader(c.stdin), stdout: &stdout, stderr: &stderr}
+	command := &cli{args: args, getenv: getenv, stdin: strings.NewReader(c.stdin), stdout: &stdout, stderr: &stderr, completionTime: c.completionTime}
 	command.look = func(io.Writer) output.Look {
 		return output.Look{Width: c.width, Zone: night.Zone, Now: cmp.Or(c.now, sample.At(2*60).AsTime())}
 	}

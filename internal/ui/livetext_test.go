@@ -24,19 +24,20 @@ func TestLiveTextShowsTheBeginning(t *testing.T) {
 		{50, 6, "", "HEAD 1 2 3 and 47 more"},
 		{2, 0, "", "HEAD 1 2"}, // before the terminal has told its size
 	} {
-		text := "HEAD\n"
+		var text strings.Builder
+		text.WriteString("HEAD\n")
 		for i := range tt.rows {
-			text += fmt.Sprintln(i + 1)
+			text.WriteString(fmt.Sprintln(i + 1))
 		}
 		var model tea.Model = liveTextModel{}
-		for _, m := range []tea.Msg{liveText(text), tea.WindowSizeMsg{Width: 80, Height: tt.height}, liveNotice(tt.notice)} {
+		for _, m := range []tea.Msg{liveText(text.String()), tea.WindowSizeMsg{Width: 80, Height: tt.height}, liveNotice(tt.notice)} {
 			model, _ = model.Update(m)
 		}
 		shown := model.View().Content
 		if got := strings.Join(strings.Fields(shown), " "); got != tt.want {
 			t.Errorf("%d rows on %d lines: %q, want %q", tt.rows, tt.height, got, tt.want)
 		}
-		model, _ = model.Update(liveText(text))
+		model, _ = model.Update(liveText(text.String()))
 		if again := model.View().Content; strings.Contains(again, "away") {
 			t.Errorf("the notice is still there with the next text: %s", again)
 		}
