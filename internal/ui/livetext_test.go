@@ -27,7 +27,7 @@ func TestLiveTextShowsTheBeginning(t *testing.T) {
 		var text strings.Builder
 		text.WriteString("HEAD\n")
 		for i := range tt.rows {
-			text.WriteString(fmt.Sprintln(i + 1))
+			fmt.Fprintln(&text, i+1)
 		}
 		var model tea.Model = liveTextModel{}
 		for _, m := range []tea.Msg{liveText(text.String()), tea.WindowSizeMsg{Width: 80, Height: tt.height}, liveNotice(tt.notice)} {
