@@ -206,7 +206,8 @@ func TestFullDisk(t *testing.T) {
 // that it has.
 func (s *service) isFull(batch string) {
 	s.t.Helper()
-	_, err := s.client.Batches().SubmitBatch(s.t.Context(), submission("too much", 5000))
+	// Far more than the files of the table have room for that have grown already.
+	_, err := s.client.Batches().SubmitBatch(s.t.Context(), submission("too much", 50_000))
 	if status.Code(err) != codes.ResourceExhausted || strings.Contains(err.Error(), "SQL") {
 		s.t.Errorf("submitting to a full disk: %v, want RESOURCE_EXHAUSTED", err)
 	}
