@@ -25,7 +25,7 @@ const (
 	// smallBody is the size up to which a body is read of whoever sends it, in bytes.
 	smallBody = 4 << 10
 	// manyArriving is how many bodies may be on their way to smallBody of whoever sends them, and again of known callers.
-	manyArriving = 2_000
+	manyArriving = 1_500
 	// bodyRoom is what larger bodies may have together, in bytes, and roomTime how long one waits for its turn.
 	bodyRoom, roomTime = 4 * maxMessage, 10 * time.Second
 	// decodingRoom is what requests in JSON may take up together while they are decoded, in bytes, and entryBytes what

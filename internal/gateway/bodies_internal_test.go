@@ -206,7 +206,7 @@ func TestManyBodiesArrive(t *testing.T) {
 	if n := h.arriving.Swap(2 * manyArriving); n != manyArriving {
 		t.Errorf("%d bodies arrive in the end, want those of before", n)
 	}
-	if w := h.post(t, unread{t}); w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), "4000 requests have begun and do not arrive") {
+	if w := h.post(t, unread{t}); w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), "3000 requests have begun and do not arrive") {
 		t.Errorf("one more: %d %s", w.Code, w.Body)
 	}
 }

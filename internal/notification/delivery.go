@@ -192,7 +192,6 @@ type DeliveryFilter struct {
 	Endpoint  string
 	States    []DeliveryState // empty: any
 	Events    []Event         // empty: any
-	Accounts  []string        // nil: any
 	BatchID   string          // empty: any
 	IDs       []string        // of messages; empty: any
 	Since     time.Time       // of the change; zero: any

@@ -109,9 +109,9 @@ SELECT ` + deliveryColumns + `
        SELECT * FROM deliveries AS d
         WHERE d.endpoint = $1 AND d.state = s.state AND d.seq < $3 AND d.create_time >= $4
           AND ($5::text[] IS NULL OR d.event = ANY ($5::text[])) AND ($6 = '' OR d.batch_id = $6)
-          AND ($7::text[] IS NULL OR d.id = ANY ($7::text[])) AND ($8::text[] IS NULL OR d.account = ANY ($8::text[]))
-        ORDER BY d.seq DESC LIMIT $9) AS d
- ORDER BY d.seq DESC LIMIT $9`
+          AND ($7::text[] IS NULL OR d.id = ANY ($7::text[]))
+        ORDER BY d.seq DESC LIMIT $8) AS d
+ ORDER BY d.seq DESC LIMIT $8`
 	before := f.BeforeSeq
 	if before == 0 {
 		before = math.MaxInt64
@@ -121,7 +121,7 @@ SELECT ` + deliveryColumns + `
 		states = notification.DeliveryStates()
 	}
 	return all(ctx, r.q, scanDelivery, query, storable(f.Endpoint), array(distinct(states)), before, ms(f.Since),
-		array(f.Events), storable(f.BatchID), array(f.IDs), array(f.Accounts), limit(f.Limit))
+		array(f.Events), storable(f.BatchID), array(f.IDs), limit(f.Limit))
 }
 
 func (r notificationQueries) OldestDeliveries(ctx context.Context, endpoint string, state notification.DeliveryState, n int) ([]notification.Delivery, error) {

@@ -64,8 +64,8 @@ SELECT name, (SELECT count(*) FROM deliveries WHERE endpoint = name AND state = 
 SELECT ` + deliveryColumns + ` FROM deliveries
  WHERE endpoint = $1 AND state = $2 AND seq < $3 AND create_time >= $4
    AND ($5 IS NULL OR event IN (SELECT value FROM json_each($5))) AND ($6 = '' OR batch_id = $6)
-   AND ($7 IS NULL OR id IN (SELECT value FROM json_each($7))) AND ($8 IS NULL OR account IN (SELECT value FROM json_each($8)))
- ORDER BY seq DESC LIMIT $9 + 0`
+   AND ($7 IS NULL OR id IN (SELECT value FROM json_each($7)))
+ ORDER BY seq DESC LIMIT $8 + 0`
 )
 
 func scanDelivery(r row) (d notification.Delivery, err error) {
@@ -137,7 +137,7 @@ func (r notificationQueries) Deliveries(ctx context.Context, f notification.Deli
 	var list []notification.Delivery
 	for _, state := range states {
 		part, err := all(ctx, r.q, scanDelivery, listDeliveries, f.Endpoint, string(state), before, ms(f.Since),
-			encodeList(f.Events), f.BatchID, encodeList(f.IDs), encodeList(f.Accounts), limit(f.Limit))
+			encodeList(f.Events), f.BatchID, encodeList(f.IDs), limit(f.Limit))
 		if err != nil {
 			return nil, err
 		}
