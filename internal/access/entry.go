@@ -1,6 +1,8 @@
 package access
 
 import (
+	"cmp"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -67,6 +69,15 @@ type EntryFilter struct {
 	CallID       string
 	BeforeID     int64 // 0: all; else only entries with a lesser id
 	Limit        int
+}
+
+// IDs returns between which ids the entries are that f chooses, both excluded. An entry's id is made a moment after the
+// time of the entry, or a moment before.
+func (f EntryFilter) IDs() (after, before int64) {
+	if !f.Since.IsZero() {
+		after = FirstEntryID(f.Since.Add(-time.Minute))
+	}
+	return after, cmp.Or(f.BeforeID, math.MaxInt64)
 }
 
 // Record is the entry of a call that is under way. The call's first change is written together with it. A

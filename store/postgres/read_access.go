@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/stokerd/stoker/internal/access"
 )
@@ -66,19 +65,15 @@ func scanEntry(r row) (e access.Entry, err error) {
 }
 
 func (r accessQueries) Entries(ctx context.Context, f access.EntryFilter) ([]access.Entry, error) {
+	after, before := f.IDs()
 	since, until := int64(0), int64(math.MaxInt64)
-	first, last := int64(0), int64(math.MaxInt64)
 	if !f.Since.IsZero() {
-		// The id is made a moment after the time of the entry, or a moment before.
-		since, first = ms(f.Since), access.FirstEntryID(f.Since.Add(-time.Minute))
+		since = ms(f.Since)
 	}
 	if !f.Until.IsZero() {
 		until = ms(f.Until)
 	}
-	if f.BeforeID != 0 {
-		last = f.BeforeID
-	}
-	args := []any{first, last, since, until, storable(f.Principal), array(f.Methods), array(f.Outcomes), storable(f.CallID), limit(f.Limit)}
+	args := []any{after, before, since, until, storable(f.Principal), array(f.Methods), array(f.Outcomes), storable(f.CallID), limit(f.Limit)}
 	if f.Target != "" {
 		return all(ctx, r.q, scanEntry, entriesByTarget, append(args, storable(f.Target))...)
 	}

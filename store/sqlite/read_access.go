@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/stokerd/stoker/internal/access"
 )
@@ -64,18 +63,14 @@ func scanEntry(r row) (e access.Entry, err error) {
 }
 
 func (r accessQueries) Entries(ctx context.Context, f access.EntryFilter) ([]access.Entry, error) {
+	after, before := f.IDs()
 	since, until := int64(0), int64(math.MaxInt64)
-	first, last := int64(0), int64(math.MaxInt64)
 	if !f.Since.IsZero() {
-		// The id is made a moment after the time of the entry, or a moment before.
-		since, first = ms(f.Since), access.FirstEntryID(f.Since.Add(-time.Minute))
+		since = ms(f.Since)
 	}
 	if !f.Until.IsZero() {
 		until = ms(f.Until)
 	}
-	if f.BeforeID != 0 {
-		last = f.BeforeID
-	}
 	return all(ctx, r.q, scanEntry, entriesBefore,
-		first, last, since, until, f.Principal, encodeList(f.Methods), encodeList(f.Outcomes), f.CallID, f.Target, limit(f.Limit))
+		after, before, since, until, f.Principal, encodeList(f.Methods), encodeList(f.Outcomes), f.CallID, f.Target, limit(f.Limit))
 }
