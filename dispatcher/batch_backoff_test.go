@@ -245,13 +245,7 @@ func TestLostStartsDelayNoRestart(t *testing.T) {
 // A large batch of high priority, for whose jobs the platform gives no answer when they are configured, lets batches of
 // lower priority pass: the queue does not run dry while it waits.
 func TestSilentConfigurationsLetOthersPass(t *testing.T) {
-	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, Latency: 50 * time.Millisecond}
-	sim.Fault = func(c simulator.Call) simulator.Fault {
-		if c.Route == "POST /encoding/encodings/{id}/streams" && bytes.Contains(c.Body, []byte("silent/")) {
-			return simulator.Fault{Kind: simulator.HangFault, Delay: time.Hour}
-		}
-		return simulator.Fault{}
-	}
+	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, Latency: 50 * time.Millisecond, Fault: silenceJobs("silent/")}
 	inWorld(t, sim, func(w *world) {
 		w.inputs = "silent"
 		silent := w.submit(1000, func(b *job.Batch) { b.Priority = 90 })

@@ -14,9 +14,18 @@ import (
 // refuseJobs refuses what is configured or started from a template with a 400, if the body has a text
 // in it.
 func refuseJobs(body string) func(simulator.Call) simulator.Fault {
+	return faultJobs(body, simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusBadRequest, Code: 1001})
+}
+
+// silenceJobs is [refuseJobs] without an answer.
+func silenceJobs(body string) func(simulator.Call) simulator.Fault {
+	return faultJobs(body, simulator.Fault{Kind: simulator.HangFault, Delay: time.Hour})
+}
+
+func faultJobs(body string, fault simulator.Fault) func(simulator.Call) simulator.Fault {
 	return func(c simulator.Call) simulator.Fault {
 		if (c.Route == templatesStart || c.Route == "POST /encoding/encodings/{id}/streams") && bytes.Contains(c.Body, []byte(body)) {
-			return simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusBadRequest, Code: 1001}
+			return fault
 		}
 		return simulator.Fault{}
 	}
@@ -132,13 +141,7 @@ func TestOneRefusedJobHoldsUpNoOther(t *testing.T) {
 // A batch on trial, whose one start from a template has no answer, lets batches of lower priority pass, however many
 // jobs it has.
 func TestTrialWithoutAnswerLetsOthersPass(t *testing.T) {
-	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, Latency: 100 * time.Millisecond}
-	sim.Fault = func(c simulator.Call) simulator.Fault {
-		if c.Route == templatesStart && bytes.Contains(c.Body, []byte("silent/")) {
-			return simulator.Fault{Kind: simulator.HangFault, Delay: time.Hour}
-		}
-		return simulator.Fault{}
-	}
+	sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, Latency: 100 * time.Millisecond, Fault: silenceJobs("silent/")}
 	inWorld(t, sim, func(w *world) {
 		w.inputs = "silent"
 		silent := w.submitLadder(300, func(b *job.Batch) { b.Priority = 90 })

@@ -256,9 +256,7 @@ func crashScenario(t *testing.T, dieAt int) (points int) {
 		Seed: 1, Encoders: 2, Duration: 20 * time.Second, Outcome: crashOutcomes,
 		Latency: 20 * time.Millisecond, StopDelay: time.Second, TakeAnyStart: true,
 	}
-	return liveTwice(t, sim, 3, dieAt, func(b *job.Batch) {
-		b.Recipe.Region, b.Recipe.FallbackRegions = "AWS_EU_WEST_1", []string{"AWS_US_EAST_1"}
-	})
+	return liveTwice(t, sim, 3, dieAt, inTwoRegions)
 }
 
 // templateCrashScenario passes a batch with a template through all states. Its seventh job is being

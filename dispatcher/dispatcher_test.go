@@ -45,6 +45,19 @@ func broken(hint simulator.RetryHint) simulator.Outcome {
 	}
 }
 
+// inTwoRegions has the jobs of a batch encoded in one region, and in another one if the platform asks for that.
+func inTwoRegions(b *job.Batch) {
+	b.Recipe.Region, b.Recipe.FallbackRegions = "AWS_EU_WEST_1", []string{"AWS_US_EAST_1"}
+}
+
+// failInFirstRegion is the outcome of encodings that succeed in the second region of inTwoRegions alone.
+func failInFirstRegion(e simulator.Encoding, _ int) simulator.Outcome {
+	if e.CloudRegion == "AWS_EU_WEST_1" {
+		return broken(simulator.RetryInDifferentRegion)
+	}
+	return simulator.Outcome{}
+}
+
 func TestOutcomes(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -93,15 +106,8 @@ func TestOutcomes(t *testing.T) {
 			state: job.Cancelled, attempts: 1,
 		},
 		{
-			name: "another region", outcome: func(e simulator.Encoding, _ int) simulator.Outcome {
-				if e.CloudRegion == "AWS_EU_WEST_1" {
-					return broken(simulator.RetryInDifferentRegion)
-				}
-				return simulator.Outcome{}
-			},
-			edit: func(b *job.Batch) {
-				b.Recipe.Region, b.Recipe.FallbackRegions = "AWS_EU_WEST_1", []string{"AWS_US_EAST_1"}
-			},
+			name: "another region", outcome: failInFirstRegion,
+			edit:  inTwoRegions,
 			state: job.Succeeded, attempts: 2,
 			check: func(t *testing.T, w *world, j job.Job) {
 				if e, _ := w.sim.FindEncoding(j.EncodingID); e.CloudRegion != "AWS_US_EAST_1" {

@@ -69,20 +69,12 @@ func TestRestoredBackupMovedOnUnseen(t *testing.T) {
 			continue // a sample of them, under the race detector
 		}
 		t.Run(tt.name, func(t *testing.T) {
-			sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, TakeAnyStart: true}
-			sim.Outcome = func(e simulator.Encoding, _ int) simulator.Outcome {
-				if e.CloudRegion == "AWS_EU_WEST_1" {
-					return broken(simulator.RetryInDifferentRegion)
-				}
-				return simulator.Outcome{}
-			}
+			sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, TakeAnyStart: true, Outcome: failInFirstRegion}
 			inWorld(t, sim, func(w *world) {
 				platform := &contradiction{status: tt.status, list: has, search: has, way: w.sim.Client().Transport}
 				w.network = platform.RoundTrip
 				w.run()
-				b := w.submit(9, func(b *job.Batch) {
-					b.Recipe.Region, b.Recipe.FallbackRegions = "AWS_EU_WEST_1", []string{"AWS_US_EAST_1"}
-				})
+				b := w.submit(9, inTwoRegions)
 				time.Sleep(40 * time.Second)
 				backup := w.backup()
 				w.awaitEnd(b.ID, time.Hour)

@@ -106,18 +106,10 @@ func TestRestoredOldBackup(t *testing.T) {
 func TestRestoredBackupMovedOn(t *testing.T) {
 	for _, age := range []time.Duration{5 * time.Second, 40 * time.Second, 90 * time.Second} {
 		t.Run(age.String(), func(t *testing.T) {
-			sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, TakeAnyStart: true}
-			sim.Outcome = func(e simulator.Encoding, _ int) simulator.Outcome {
-				if e.CloudRegion == "AWS_EU_WEST_1" {
-					return broken(simulator.RetryInDifferentRegion)
-				}
-				return simulator.Outcome{}
-			}
+			sim := &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute, TakeAnyStart: true, Outcome: failInFirstRegion}
 			inWorld(t, sim, func(w *world) {
 				w.run()
-				b := w.submit(9, func(b *job.Batch) {
-					b.Recipe.Region, b.Recipe.FallbackRegions = "AWS_EU_WEST_1", []string{"AWS_US_EAST_1"}
-				})
+				b := w.submit(9, inTwoRegions)
 				time.Sleep(age)
 				backup := w.backup()
 				w.awaitEnd(b.ID, time.Hour)

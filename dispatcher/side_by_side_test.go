@@ -108,8 +108,6 @@ func TestSideBySideCrashPoints(t *testing.T) {
 			Seed: 1, Encoders: 5, Duration: 20 * time.Second, Outcome: crashOutcomes,
 			Latency: 300 * time.Millisecond, StopDelay: time.Second, TakeAnyStart: true,
 		}
-		return liveTwice(t, sim, 7, dieAt, func(b *job.Batch) {
-			b.Recipe.Region, b.Recipe.FallbackRegions = "AWS_EU_WEST_1", []string{"AWS_US_EAST_1"}
-		})
+		return liveTwice(t, sim, 7, dieAt, inTwoRegions)
 	}, 200)
 }

@@ -229,9 +229,7 @@ func crashRecipe() (*simulator.Simulator, func(*job.Batch)) {
 		Seed: 1, Encoders: 2, Duration: 20 * time.Second, Outcome: crashOutcomes,
 		Latency: 20 * time.Millisecond, StopDelay: time.Second, TakeAnyStart: true,
 	}
-	return sim, func(b *job.Batch) {
-		b.Recipe.Region, b.Recipe.FallbackRegions = "AWS_EU_WEST_1", []string{"AWS_US_EAST_1"}
-	}
+	return sim, inTwoRegions
 }
 
 // takeovers has the driver die, or stand still for a while, at points of a scenario. Nothing is lost or paid twice.

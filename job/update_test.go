@@ -172,29 +172,27 @@ func TestRetries(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a different region gets a new encoding", func(t *testing.T) {
+	failInRegion := func(t *testing.T, maxRetries int) *life {
+		t.Helper()
 		l := newLife(t)
 		l.prepare("e1")
 		l.start()
 		seen := failed(1, HintDifferentRegion)
 		seen.EncodingID = "e1"
 		r := rules
-		r.FallbackRegionCount = 1
+		r.FallbackRegionCount, r.Retry.MaxRetries = 1, maxRetries
 		l.must(func(u *Update, now time.Time) error { return u.Observe(seen, r, now) })
+		return l
+	}
+	t.Run("a different region gets a new encoding", func(t *testing.T) {
+		l := failInRegion(t, rules.Retry.MaxRetries)
 		l.want(Waiting)
 		if l.job.EncodingID != "" || l.job.FallbackRegionIndex != 1 {
 			t.Errorf("encoding %q, moved %d times", l.job.EncodingID, l.job.FallbackRegionIndex)
 		}
 	})
 	t.Run("a retry by hand goes on in the different region", func(t *testing.T) {
-		l := newLife(t)
-		l.prepare("e1")
-		l.start()
-		seen := failed(1, HintDifferentRegion)
-		seen.EncodingID = "e1"
-		r := rules
-		r.FallbackRegionCount, r.Retry.MaxRetries = 1, 0
-		l.must(func(u *Update, now time.Time) error { return u.Observe(seen, r, now) })
+		l := failInRegion(t, 0)
 		l.want(Failed)
 		if l.job.EncodingID != "e1" {
 			t.Errorf("the failed job shows encoding %q, want e1", l.job.EncodingID)

@@ -23,6 +23,14 @@ func mustNew(t *testing.T) *service.Service {
 	t.Helper()
 	env := platform.Env(platform.Serve(t, &simulator.Simulator{}))
 	env["STOKER_DB"] = filepath.Join(t.TempDir(), "stoker.db")
+	return newService(t, env)
+}
+
+var errStop = errors.New("stop")
+
+// newService makes a service with the settings of an environment. Its ports are those that the system chooses.
+func newService(t *testing.T, env map[string]string) *service.Service {
+	t.Helper()
 	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"], env["STOKER_ADMIN_LISTEN"], env["STOKER_WEB_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	cfg, err := config.Load(config.Sources{Getenv: func(name string) string { return env[name] }})
 	if err != nil {
@@ -35,21 +43,10 @@ func mustNew(t *testing.T) *service.Service {
 	return s
 }
 
-var errStop = errors.New("stop")
-
-// mustServe runs a service with the settings of an environment until the test ends. Its ports are those that the system
-// chooses.
+// mustServe runs a service with the settings of an environment until the test ends: see newService.
 func mustServe(t *testing.T, env map[string]string) *service.Service {
 	t.Helper()
-	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"], env["STOKER_ADMIN_LISTEN"], env["STOKER_WEB_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
-	cfg, err := config.Load(config.Sources{Getenv: func(name string) string { return env[name] }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := service.New(t.Context(), cfg, slog.New(slog.DiscardHandler), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newService(t, env)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.Run(ctx) }()

@@ -15,14 +15,10 @@ import (
 // A server that stands still while a new connection asks it what it is keeps no other connection from being made.
 func TestServerStandsStillWhenAsked(t *testing.T) {
 	t.Parallel()
-	server := pgserver.StartHost(t, "fsync=off")
-	name := server.NewDatabase(t)
-	if _, _, err := Migrate(t.Context(), server.URL(name)); err != nil {
-		t.Fatal(err)
-	}
-	s := mustOpen(t, server.URL(name))
+	server, database := startMigrated(t)
+	s := mustOpen(t, database)
 	between := relay.Start(t, server.Address)
-	config, err := parse(strings.Replace(server.URL(name), server.Address, between.Address, 1) + "?connect_timeout=1")
+	config, err := parse(strings.Replace(database, server.Address, between.Address, 1) + "?connect_timeout=1")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -181,12 +181,7 @@ func TestFailoverLoses(t *testing.T) {
 // money: it may not have noticed, and the table may have lost what it did last.
 func TestFailoverWaitsForTrust(t *testing.T) {
 	t.Parallel()
-	server := pgserver.StartHost(t, "fsync=off")
-	name := server.NewDatabase(t)
-	database := server.URL(name)
-	if _, _, err := Migrate(t.Context(), database); err != nil {
-		t.Fatal(err)
-	}
+	server, database := startMigrated(t)
 	between := relay.Start(t, server.Address)
 	first, second := mustOpen(t, strings.Replace(database, server.Address, between.Address, 1)), mustOpen(t, database)
 	term := campaign(t, first, "default")
@@ -276,13 +271,9 @@ func TestCommitCutOff(t *testing.T) {
 		committed bool
 	}{{"before it arrives", false}, {"before its answer arrives", true}} {
 		t.Run(tt.name, func(t *testing.T) {
-			server := pgserver.StartHost(t, "fsync=off")
-			name := server.NewDatabase(t)
-			if _, _, err := Migrate(t.Context(), server.URL(name)); err != nil {
-				t.Fatal(err)
-			}
+			server, database := startMigrated(t)
 			between := relay.Start(t, server.Address)
-			s := mustOpen(t, strings.Replace(server.URL(name), server.Address, between.Address, 1))
+			s := mustOpen(t, strings.Replace(database, server.Address, between.Address, 1))
 			b := submit(t, s, 3)
 			part := []byte("COMMIT\x00") // the statement, or the server's word for what it did
 			// cutCommits cuts that of the update, and of the store itself meanwhile.
@@ -316,13 +307,9 @@ func TestCommitCutOff(t *testing.T) {
 // A caller that does not want to wait for a database that does not answer need not.
 func TestFrozen(t *testing.T) {
 	t.Parallel()
-	server := pgserver.StartHost(t, "fsync=off")
-	name := server.NewDatabase(t)
-	if _, _, err := Migrate(t.Context(), server.URL(name)); err != nil {
-		t.Fatal(err)
-	}
+	server, database := startMigrated(t)
 	between := relay.Start(t, server.Address)
-	s := mustOpen(t, strings.Replace(server.URL(name), server.Address, between.Address, 1))
+	s := mustOpen(t, strings.Replace(database, server.Address, between.Address, 1))
 	term := campaign(t, s, "default")
 	b := submit(t, s, 3)
 	between.Freeze()
@@ -350,12 +337,8 @@ func TestFrozen(t *testing.T) {
 // A primary that becomes a standby under a service has all of its connections dropped: reads from it would be stale.
 func TestDemoted(t *testing.T) {
 	t.Parallel()
-	server := pgserver.StartHost(t, "fsync=off")
-	name := server.NewDatabase(t)
-	if _, _, err := Migrate(t.Context(), server.URL(name)); err != nil {
-		t.Fatal(err)
-	}
-	s := mustOpen(t, server.URL(name))
+	server, database := startMigrated(t)
+	s := mustOpen(t, database)
 	b := submit(t, s, 3)
 	if _, err := s.Batch(t.Context(), b.ID); err != nil { // there is a connection that reads
 		t.Fatal(err)
@@ -373,7 +356,7 @@ func TestDemoted(t *testing.T) {
 	if _, err := s.Batch(t.Context(), b.ID); !errors.Is(err, ErrReadOnly) {
 		t.Errorf("read: %v, want %v", err, ErrReadOnly)
 	}
-	conn := connectTo(t, server.URL(name))
+	conn := connectTo(t, database)
 	for _, text := range []string{`SET default_transaction_read_only = off`, `ALTER SYSTEM RESET default_transaction_read_only`, `SELECT pg_reload_conf()`} {
 		if _, err := conn.Exec(t.Context(), text); err != nil {
 			t.Fatal(err)

@@ -220,6 +220,17 @@ func TestOpenCompatible(t *testing.T) {
 // quick are the times of a lease for tests.
 var quick = leaseTimes{length: 600 * time.Millisecond, renew: 100 * time.Millisecond, retry: 50 * time.Millisecond, margin: 100 * time.Millisecond, give: 5 * time.Second}
 
+// startMigrated starts a server of the test's own, with a database that has the tables.
+func startMigrated(t *testing.T) (server *pgserver.Host, database string) {
+	t.Helper()
+	server = pgserver.StartHost(t, "fsync=off")
+	database = server.URL(server.NewDatabase(t))
+	if _, _, err := Migrate(t.Context(), database); err != nil {
+		t.Fatal(err)
+	}
+	return server, database
+}
+
 // mustOpen opens a table and closes it when the test ends, unless the test has done so.
 func mustOpen(t testing.TB, database string) *table {
 	t.Helper()
