@@ -15,15 +15,16 @@ func (s Storage) accounts(way string) []string {
 	return s.OutputAccounts
 }
 
-// usableBy reports whether an account is one of those that may use something; nil stands for all.
-func usableBy(accounts []string, account string) bool {
-	return accounts == nil || slices.Contains(accounts, account)
+// isUsable reports whether the batch's account is one of those that may use something; nil stands for all. To a caller
+// an account that it may not use is like one that does not exist, of which nothing is told.
+func (s *submission) isUsable(accounts []string) bool {
+	return accounts == nil || s.caller.MayUse(s.batch.AccountID) && slices.Contains(accounts, s.batch.AccountID)
 }
 
 // addUnusable notes that the batch's account cannot use an entry of the catalog. Whoever may use none of the
 // accounts that can use it does not learn that it exists.
 func (s *submission) addUnusable(field, kind, name string, exists bool, accounts map[string][]string, all iter.Seq[string]) {
-	usable := slices.DeleteFunc(slices.Sorted(all), func(n string) bool { return !usableBy(accounts[n], s.batch.AccountID) })
+	usable := slices.DeleteFunc(slices.Sorted(all), func(n string) bool { return !s.isUsable(accounts[n]) })
 	if exists && s.caller.MayUseAny(accounts[name]) {
 		s.add(field, "%s %q is not for account %q; %s", kind, name, s.batch.AccountID, listed(usable))
 		return
@@ -37,14 +38,14 @@ func (s *submission) checkStorage(way, name string) {
 	exists = exists && s.caller.MayUseAny(storage.accounts(way))
 	usable := slices.DeleteFunc(slices.Sorted(maps.Keys(s.catalog.Storages)), func(n string) bool {
 		other := s.catalog.Storages[n]
-		return !other.usableAs(way) || !usableBy(other.accounts(way), s.batch.AccountID)
+		return !other.usableAs(way) || !s.isUsable(other.accounts(way))
 	})
 	switch {
 	case !exists:
 		s.addUnknown(way, "storage", name, usable)
 	case !storage.usableAs(way):
 		s.add(way, "storage %q cannot be used as %s; %s", name, way, listed(usable))
-	case !usableBy(storage.accounts(way), s.batch.AccountID):
+	case !s.isUsable(storage.accounts(way)):
 		s.add(way, "storage %q is not for account %q; %s", name, s.batch.AccountID, listed(usable))
 	}
 }

@@ -91,6 +91,52 @@ func TestCatalogOfAccounts(t *testing.T) {
 	wantCode(t, err, codes.NotFound)
 }
 
+// TestCatalogOfAnotherAccount submits for an account that the caller may not use, which tells nothing that a submission
+// for an account that does not exist would not tell.
+func TestCatalogOfAnotherAccount(t *testing.T) {
+	g := newGuarded(t, func(_ *identity.Config, c *server.Config) {
+		c.Catalog.ProfileAccounts = map[string][]string{"hevc": {"other"}, "default": {"default", "other"}}
+		c.Catalog.TemplateAccounts = map[string][]string{"plain": {"other"}, "ladder": {"default", "other"}}
+		c.Catalog.Storages["vault"] = server.Storage{Input: true, Output: true, InputAccounts: []string{"other"}, OutputAccounts: []string{"other"}}
+		c.Catalog.Storages["shared"] = server.Storage{Input: true, Output: true, InputAccounts: []string{"default", "other"}, OutputAccounts: []string{"default", "other"}}
+	})
+	here := g.token("here", access.Submitter, "default")
+	mine, err := g.batches.SubmitBatch(here, &stokerv1.SubmitBatchRequest{Account: "default", Jobs: specs(1, 1), EncodeWith: &stokerv1.SubmitBatchRequest_Profile{Profile: "default"}})
+	if err != nil {
+		t.Fatal(err, violations(err))
+	}
+	profile := func(name string) *stokerv1.SubmitBatchRequest {
+		return &stokerv1.SubmitBatchRequest{EncodeWith: &stokerv1.SubmitBatchRequest_Profile{Profile: name}}
+	}
+	template := func(name string) *stokerv1.SubmitBatchRequest {
+		return &stokerv1.SubmitBatchRequest{EncodeWith: &stokerv1.SubmitBatchRequest_Template{Template: name}}
+	}
+	submit := func(req *stokerv1.SubmitBatchRequest) func(account string) error {
+		return func(account string) error {
+			req.Account, req.ValidateOnly, req.Jobs = account, true, specs(1, 1)
+			_, err := g.batches.SubmitBatch(here, req)
+			return err
+		}
+	}
+	for name, call := range map[string]func(account string) error{
+		"unknown profile":  submit(profile("x")),
+		"profile":          submit(profile("default")),
+		"unknown template": submit(template("x")),
+		"template":         submit(template("ladder")),
+		"unknown storages": submit(&stokerv1.SubmitBatchRequest{Input: "x", Output: "x"}),
+		"storages":         submit(&stokerv1.SubmitBatchRequest{Input: "shared", Output: "shared"}),
+		"resubmission": func(account string) error {
+			_, err := g.batches.ResubmitBatch(here, &stokerv1.ResubmitBatchRequest{BatchId: mine.GetBatch().GetId(), Account: account})
+			return err
+		},
+	} {
+		missing := strings.ReplaceAll(violations(call("nowhere")), "nowhere", "other")
+		if got := violations(call("other")); got != missing || got == "" {
+			t.Errorf("%s, for an account of others:\n%s\nfor one that does not exist:\n%s", name, got, missing)
+		}
+	}
+}
+
 // TestKeyUse holds that what reaches everything that the API key reaches asks for an operator, unless the
 // configuration says otherwise.
 func TestKeyUse(t *testing.T) {

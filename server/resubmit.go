@@ -179,10 +179,10 @@ func (s *submission) setOtherEncoding(req *stokerv1.ResubmitBatchRequest, jobs i
 // checkOldEncoding checks that the batch's account can use the profile or template that the old batch names:
 // the new batch may have another account.
 func (s *submission) checkOldEncoding() {
-	if name := s.batch.Profile; name != "" && !usableBy(s.catalog.profileAccounts(name), s.batch.AccountID) {
+	if name := s.batch.Profile; name != "" && !s.isUsable(s.catalog.profileAccounts(name)) {
 		s.add("account", "profile %q, with which the batch was encoded, is not for account %q; set profile or template", name, s.batch.AccountID)
 	}
-	if t := s.batch.Template; t != nil && t.Name != "" && !usableBy(s.catalog.templateAccounts(t.Name), s.batch.AccountID) {
+	if t := s.batch.Template; t != nil && t.Name != "" && !s.isUsable(s.catalog.templateAccounts(t.Name)) {
 		s.add("account", "template %q, with which the batch was encoded, is not for account %q; set profile or template", t.Name, s.batch.AccountID)
 	}
 }

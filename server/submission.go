@@ -156,7 +156,7 @@ func (s *submission) setEncoding(req *stokerv1.SubmitBatchRequest) {
 func (s *submission) setProfile(name string) {
 	r, ok := s.catalog.Profiles[name]
 	s.batch.Profile, s.batch.Recipe = name, &r
-	if !ok || !usableBy(s.catalog.ProfileAccounts[name], s.batch.AccountID) {
+	if !ok || !s.isUsable(s.catalog.ProfileAccounts[name]) {
 		s.addUnusable("profile", "profile", name, ok, s.catalog.ProfileAccounts, maps.Keys(s.catalog.Profiles))
 		return
 	}
@@ -167,7 +167,7 @@ func (s *submission) setProfile(name string) {
 func (s *submission) setTemplate(name string, jobs int) {
 	t, ok := s.catalog.Templates[name]
 	s.batch.Template = &t
-	if !ok || !usableBy(s.catalog.TemplateAccounts[name], s.batch.AccountID) {
+	if !ok || !s.isUsable(s.catalog.TemplateAccounts[name]) {
 		s.addUnusable("template", "template", name, ok, s.catalog.TemplateAccounts, maps.Keys(s.catalog.Templates))
 		return
 	}
