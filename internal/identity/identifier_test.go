@@ -37,7 +37,13 @@ func TestMatch(t *testing.T) {
 		{"*@example.com", "ann@EXAMPLE.com", true},
 		{"*@example.com", "ann@sub.example.com", false},
 		{"*@example.com", "@example.com", false},
-		{"*@example.com", "a@evil.example.net@example.com", true}, // whoever vouches for the name vouches for this
+		{"*@example.com", "a@evil.example.net@example.com", false},
+		{"*@example.com", "a@evil.example.net,ann@example.com", false}, // a list of two
+		{"*@example.com", "bob,ann@example.com", false},
+		{"*@bank.example", "ann@ban\u212a.example", false}, // KELVIN SIGN, whose lower case is k
+		{"*.bank.example", "a.ban\u212a.example", false},
+		{"CN=*,O=Example", "CN=ann,O=Example", true},
+		{"CN=*,O=Example", "CN=ann,O=Other,O=Example", false},
 		{"*", "ann", true},
 		{"*", "ann.example", false},
 		{"*", "ann@example.com", false},
@@ -95,6 +101,11 @@ func TestCertificates(t *testing.T) {
 		"a DNS name like a URI": {&x509.Certificate{DNSNames: []string{"spiffe://example.com/encode/ci"}}, ""},
 		"unknown":               {&x509.Certificate{DNSNames: []string{"r1.ci.example.net"}}, ""},
 		"none":                  {nil, ""},
+		// What a certificate shows is neither a line of a log nor a command to a terminal.
+		"line break in a DNS name":  {&x509.Certificate{DNSNames: []string{"r1\nadmin.ci.example.com"}}, ""},
+		"escape in a DNS name":      {&x509.Certificate{DNSNames: []string{"r1\x1b[2J.ci.example.com"}}, ""},
+		"blank in an e-mail name":   {&x509.Certificate{EmailAddresses: []string{"ops @example.com"}}, ""},
+		"one principal, many cases": {&x509.Certificate{DNSNames: []string{"R1.CI.Example.com"}}, "certificate:r1.ci.example.com operator"},
 	} {
 		if tt.certificate != nil {
 			tt.certificate.NotAfter = end
@@ -151,6 +162,8 @@ func TestProxy(t *testing.T) {
 		"by another":                 {"192.0.2.1", other, []string{"ann@example.com"}, "certificate:other.example.com admin"},
 		"two users":                  {"10.1.2.3", nil, []string{"ann@example.com", "bob@example.com"}, ""},
 		"a list of users":            {"10.1.2.3", nil, []string{"ann@example.com, bob@example.com"}, ""},
+		"a list without blanks":      {"10.1.2.3", nil, []string{"bob@example.net,ann@example.com"}, ""},
+		"another case of the domain": {"10.1.2.3", nil, []string{"Ann@EXAMPLE.com"}, "proxy:Ann@example.com viewer"},
 		"a stranger":                 {"10.1.2.3", nil, []string{"ann@example.net"}, ""},
 		"no name":                    {"10.1.2.3", nil, []string{""}, ""},
 		"the proxy itself":           {"10.1.2.3", nil, nil, ""},

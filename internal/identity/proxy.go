@@ -54,7 +54,7 @@ func (p *Proxy) identify(names []string) (*access.Principal, error) {
 	if !ok {
 		return nil, refuse("no rule is for the caller that the proxy names")
 	}
-	return r.principal(access.ProxyKind, name), nil
+	return r.principal(access.ProxyKind, principalName(name)), nil
 }
 
 // plainName reports whether a name that others have chosen can be shown.
