@@ -41,8 +41,9 @@ func (p *Proxy) trusts(c Caller) bool {
 // maxName is the length of the longest name that others choose for a principal, in bytes.
 const maxName = 200
 
-// identify returns the principal that a proxy names.
-func (p *Proxy) identify(names []string) (*access.Principal, error) {
+// identify returns the principal that a proxy names. What the proxy says counts no longer than its certificate, if it
+// has shown one.
+func (p *Proxy) identify(names []string, proxy Caller) (*access.Principal, error) {
 	if len(names) > 1 {
 		return nil, refuse("the proxy names more than one caller")
 	}
@@ -54,7 +55,9 @@ func (p *Proxy) identify(names []string) (*access.Principal, error) {
 	if !ok {
 		return nil, refuse("no rule is for the caller that the proxy names")
 	}
-	return r.principal(access.ProxyKind, principalName(name)), nil
+	principal := r.principal(access.ProxyKind, principalName(name))
+	principal.ExpireTime = proxy.ProvenUntil
+	return principal, nil
 }
 
 // plainName reports whether a name that others have chosen can be shown.

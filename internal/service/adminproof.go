@@ -35,8 +35,6 @@ func webCaller(r *http.Request) identity.Caller {
 	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		c.Address = host
 	}
-	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 && len(r.TLS.VerifiedChains[0]) > 0 {
-		c.Certificate = r.TLS.VerifiedChains[0][0]
-	}
+	c.Certificate, c.ProvenUntil = identity.ShownCertificate(r.TLS)
 	return c
 }
