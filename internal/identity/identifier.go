@@ -118,8 +118,12 @@ func (i *Identifier) Identify(ctx context.Context, c Caller) (*access.Principal,
 		return nil, refuse("the certificate, or that of its CA, has expired since the connection was made")
 	}
 	if p := i.config.Proxy; p != nil && c.Header != nil {
-		if names := c.Header(p.Header); len(names) > 0 && p.trusts(c) {
+		switch names := c.Header(p.Header); {
+		case len(names) > 0 && p.trusts(c):
 			return p.identify(names, c)
+		case p.isNamed(c.Certificate):
+			// A request that the proxy has asked nobody about, or whose header got lost, is not one of the proxy itself.
+			return nil, refuse("the proxy names no caller")
 		}
 	}
 	if c.Certificate != nil {

@@ -212,6 +212,7 @@ func TestProxy(t *testing.T) {
 		"a stranger":                 {"10.1.2.3", nil, []string{"ann@example.net"}, ""},
 		"no name":                    {"10.1.2.3", nil, []string{""}, ""},
 		"the proxy itself":           {"10.1.2.3", nil, nil, ""},
+		"the proxy by certificate":   {"192.0.2.1", proxy, nil, ""}, // whoever called it has no share in what its certificate may do
 		"for a stranger, not itself": {"192.0.2.1", proxy, []string{"ann@example.net"}, ""},
 	} {
 		c := caller(tt.address, tt.certificate)

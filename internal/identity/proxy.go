@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"crypto/x509"
 	"net/netip"
 	"slices"
 	"strings"
@@ -30,10 +31,12 @@ func (p *Proxy) trusts(c Caller) bool {
 			return true
 		}
 	}
-	if c.Certificate == nil {
-		return false
-	}
-	return slices.ContainsFunc(certificateNames(c.Certificate), func(name string) bool {
+	return p.isNamed(c.Certificate)
+}
+
+// isNamed reports whether a certificate, or nil, is that of one of the proxies.
+func (p *Proxy) isNamed(c *x509.Certificate) bool {
+	return c != nil && slices.ContainsFunc(certificateNames(c), func(name string) bool {
 		return slices.ContainsFunc(p.Names, func(pattern string) bool { return Match(pattern, name) })
 	})
 }
