@@ -163,7 +163,7 @@ func problemText(ctx context.Context, err error) string {
 		err = wrapped.Err
 	}
 	if failed, ok := errors.AsType[*net.OpError](err); ok { // it has the address from which was connected
-		return (&net.OpError{Op: failed.Op, Addr: failed.Addr, Err: failed.Err}).Error()
+		return (&net.OpError{Op: failed.Op, Net: failed.Net, Addr: failed.Addr, Err: failed.Err}).Error()
 	}
 	return err.Error()
 }

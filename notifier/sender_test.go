@@ -159,7 +159,7 @@ func TestProblemsHideTheOwnNetwork(t *testing.T) {
 	}{
 		{&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "hooks.example.com", Server: "10.1.2.3:53", IsNotFound: true}}, "lookup hooks.example.com: no such host"},
 		{&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "read udp 10.1.2.3:40000->10.1.2.3:53: i/o timeout", Name: "hooks.example.com", Server: "10.1.2.3:53", IsTimeout: true}}, "lookup hooks.example.com: the name cannot be resolved"},
-		{&net.OpError{Op: "read", Net: "tcp", Source: own, Addr: &net.TCPAddr{IP: net.IPv4(203, 0, 113, 9), Port: 443}, Err: syscall.ECONNRESET}, "read 203.0.113.9:443: connection reset by peer"},
+		{&net.OpError{Op: "read", Net: "tcp", Source: own, Addr: &net.TCPAddr{IP: net.IPv4(203, 0, 113, 9), Port: 443}, Err: syscall.ECONNRESET}, "read tcp 203.0.113.9:443: connection reset by peer"},
 	} {
 		n := notifier.New(notifier.Config{Transport: failing{tt.err}, Secrets: func(notification.Endpoint, time.Time) ([]notification.Secret, error) { return nil, nil }})
 		if a := n.Test(t.Context(), notification.Endpoint{Name: "e", URL: "https://hooks.example.com"}); a.Problem != tt.want {

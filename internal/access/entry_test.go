@@ -17,7 +17,7 @@ func TestFirstEntryID(t *testing.T) {
 		}
 		before = id
 	}
-	if now := access.NewEntryID(); now <= access.FirstEntryID(time.Now().Add(-time.Second)) || now >= access.FirstEntryID(time.Now().Add(time.Second)) {
+	if now := access.NewEntryID(time.Now()); now <= access.FirstEntryID(time.Now().Add(-time.Second)) || now >= access.FirstEntryID(time.Now().Add(time.Second)) {
 		t.Errorf("the id %d is not between those of a second ago and in a second", now)
 	}
 }
