@@ -3,15 +3,15 @@ package server
 import (
 	"log/slog"
 	"testing"
-	"testing/synctest"
 
 	"github.com/stokerd/stoker/internal/identity"
+	"github.com/stokerd/stoker/internal/testkit/bubble"
 )
 
 // TestNoteStranger makes requests with no valid proof to a listener that is not for calls. They count together with the
 // calls of their address.
 func TestNoteStranger(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // within one minute
+	bubble.Test(t, func(t *testing.T) { // within one minute
 		s := &Server{gate: &gate{strangers: newStrangers(), lines: newRefusedLines(), log: slog.New(slog.DiscardHandler)}}
 		err := &identity.RefusalError{Why: "no proof"}
 		for i := range strangersPerMinute {
