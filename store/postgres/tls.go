@@ -40,7 +40,7 @@ func isOnNetwork(host string) bool {
 
 // warnOfUnverified logs that a server is not verified, if it is not.
 func (db *database) warnOfUnverified(c *pgx.ConnConfig) {
-	if host := unverifiedHost(c); host != "" {
-		db.log.Warn("nothing shows that the database is the right one, and the connection may be in plain text: say sslmode=verify-full in its URL", "host", host)
+	if unverifiedHost(c) != "" {
+		db.log.Warn("nothing shows that the database is the right one, and the connection may be in plain text: say sslmode=verify-full in its URL", "db", nameOf(c))
 	}
 }
