@@ -143,7 +143,8 @@ var errUnreadable = fmt.Errorf("the answer cannot be read: it is not HTTP, is cu
 
 var errTimeout = fmt.Errorf("no answer within %v", attemptTime)
 
-// problemText says why there was no answer. It leaves out the URL, which may have a secret in its path.
+// problemText says why there was no answer. It leaves out the URL, which may have a secret in its path, and addresses of
+// this service's network: who may make endpoints may not know them.
 func problemText(ctx context.Context, err error) string {
 	if refused, ok := errors.AsType[*notification.AddressError](err); ok {
 		return refused.Error()
@@ -151,8 +152,18 @@ func problemText(ctx context.Context, err error) string {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause.Error()
 	}
+	if unknown, ok := errors.AsType[*net.DNSError](err); ok { // it has the address of the resolver, and an inner text may
+		err := &net.DNSError{Err: "the name cannot be resolved", Name: unknown.Name, IsNotFound: unknown.IsNotFound}
+		if err.IsNotFound {
+			err.Err = "no such host"
+		}
+		return err.Error()
+	}
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
+	}
+	if failed, ok := errors.AsType[*net.OpError](err); ok { // it has the address from which was connected
+		return (&net.OpError{Op: failed.Op, Net: failed.Net, Addr: failed.Addr, Err: failed.Err}).Error()
 	}
 	return err.Error()
 }

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -141,5 +142,28 @@ func TestAddressesAreCheckedWhenConnecting(t *testing.T) {
 	e.AllowPrivate = false
 	if a := n.Test(ctx, e); a.Delivered() || requests.Load() != 1 {
 		t.Errorf("without it again: %q, %d requests", a.Problem, requests.Load())
+	}
+}
+
+// failing is a network on which every attempt fails alike.
+type failing struct{ err error }
+
+func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
+
+// Whoever makes endpoints does not learn from what fails where this service and its resolver are.
+func TestProblemsHideTheOwnNetwork(t *testing.T) {
+	own := &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 40000}
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "hooks.example.com", Server: "10.1.2.3:53", IsNotFound: true}}, "lookup hooks.example.com: no such host"},
+		{&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "read udp 10.1.2.3:40000->10.1.2.3:53: i/o timeout", Name: "hooks.example.com", Server: "10.1.2.3:53", IsTimeout: true}}, "lookup hooks.example.com: the name cannot be resolved"},
+		{&net.OpError{Op: "read", Net: "tcp", Source: own, Addr: &net.TCPAddr{IP: net.IPv4(203, 0, 113, 9), Port: 443}, Err: syscall.ECONNRESET}, "read tcp 203.0.113.9:443: connection reset by peer"},
+	} {
+		n := notifier.New(notifier.Config{Transport: failing{tt.err}, Secrets: func(notification.Endpoint, time.Time) ([]notification.Secret, error) { return nil, nil }})
+		if a := n.Test(t.Context(), notification.Endpoint{Name: "e", URL: "https://hooks.example.com"}); a.Problem != tt.want {
+			t.Errorf("problem %q, want %q", a.Problem, tt.want)
+		}
 	}
 }

@@ -200,8 +200,8 @@ func callerOf(ctx context.Context) identity.Caller {
 	if p.Addr.Network() != "unix" {
 		c.Address = addressOf(ctx)
 	}
-	if info, ok := p.AuthInfo.(credentials.TLSInfo); ok && len(info.State.VerifiedChains) > 0 && len(info.State.VerifiedChains[0]) > 0 {
-		c.Certificate = info.State.VerifiedChains[0][0]
+	if info, ok := p.AuthInfo.(credentials.TLSInfo); ok {
+		c.Certificate, c.ProvenUntil = identity.ShownCertificate(&info.State)
 	}
 	return c
 }

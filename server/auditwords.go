@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -184,9 +185,9 @@ func appendPairs(b []byte, m protoreflect.Map, values bool) []byte {
 	}
 	pairs := make([]string, 0, m.Len())
 	m.Range(func(key protoreflect.MapKey, value protoreflect.Value) bool {
-		pair := clip(key.String(), maxWord)
+		pair := asWord(key.String())
 		if values {
-			pair += "=" + clip(value.String(), maxWord)
+			pair += "=" + asWord(value.String())
 		}
 		pairs = append(pairs, pair)
 		return true
@@ -325,8 +326,35 @@ func (d differences) String() string { return clip(strings.Join(d, "; "), access
 // note notes a value that differs.
 func note[T comparable](d *differences, what string, before, after T) {
 	if before != after {
-		*d = append(*d, what+" "+clip(fmt.Sprint(before), maxWord)+" -> "+clip(fmt.Sprint(after), maxWord))
+		*d = append(*d, what+" "+valueWords(before)+" -> "+valueWords(after))
 	}
+}
+
+// noteList notes lists of names that differ.
+func noteList[T comparable](d *differences, what string, before, after []T) {
+	if !slices.Equal(before, after) {
+		*d = append(*d, what+" "+valueWords(before)+" -> "+valueWords(after))
+	}
+}
+
+// valueWords is a value in words. A text, which somebody has chosen, is in quotes: it could look like another change.
+func valueWords(value any) string {
+	if text, ok := value.(string); ok {
+		return strconv.Quote(clip(text, maxWord))
+	}
+	return clip(fmt.Sprint(value), maxWord)
+}
+
+// asWord is a text that somebody has chosen, as one of the words: in quotes if it could be taken for several.
+func asWord(text string) string {
+	text = clip(text, maxWord)
+	plain := func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_./:@+", r)
+	}
+	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
+		return strconv.Quote(text)
+	}
+	return text
 }
 
 // noteFields notes structures that differ, field by field.
@@ -346,7 +374,7 @@ func labelWords(labels map[string]string) string {
 	}
 	var pairs []string
 	for _, name := range slices.Sorted(maps.Keys(labels)) {
-		pairs = append(pairs, clip(name, maxWord)+"="+clip(labels[name], maxWord))
+		pairs = append(pairs, asWord(name)+"="+asWord(labels[name]))
 	}
 	return shortened(pairs)
 }

@@ -9,6 +9,7 @@ import (
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/notification"
+	"github.com/stokerd/stoker/job"
 )
 
 func TestWordsOfRequests(t *testing.T) {
@@ -59,5 +60,26 @@ func TestWordsHaveNoSecrets(t *testing.T) {
 	before, after := &notification.Endpoint{URL: hook}, &notification.Endpoint{URL: hook + secret}
 	if d := endpointDifference(before, after); d == "" || strings.Contains(d, secret) {
 		t.Errorf("a change of a URL: %q", d)
+	}
+}
+
+// Whoever names a batch, or labels it, does not write into the audit log what nobody has done.
+func TestWordsCannotBeForged(t *testing.T) {
+	before, after := &job.Batch{DisplayName: "a", State: job.BatchActive}, &job.Batch{
+		DisplayName: "b; state ACTIVE -> CANCELLED", State: job.BatchActive, Labels: map[string]string{"team": "x; priority 1 -> 99", "x, y": "z"},
+	}
+	const labels = `"x, y"=z, team="x; priority 1 -> 99"`
+	if got, want := batchDifference(before, after), `name "a" -> "b; state ACTIVE -> CANCELLED"; labels none -> team="x; priority 1 -> 99", "x, y"=z`; got != want {
+		t.Errorf("a change: %s, want %s", got, want)
+	}
+	if _, got := describeRequest(&stokerv1.SubmitBatchRequest{DisplayName: `n"; 9 jobs`, Labels: after.Labels}); got != `display name "n\"; 9 jobs"; labels `+labels {
+		t.Errorf("a request: %s", got)
+	}
+	if _, got := describeRequest(&stokerv1.SubmitBatchRequest{Variables: map[string]string{"a; 9 jobs": ""}}); got != `variables "a; 9 jobs"` {
+		t.Errorf("variables: %s", got)
+	}
+	paused := job.AccountSettings{Paused: true, PausedReason: "x; settings.Paused true -> false"}
+	if got := settingsDifference(job.AccountSettings{}, paused); strings.Contains(strings.ReplaceAll(got, `reason "x; settings.Paused true -> false"`, ""), "settings") {
+		t.Errorf("an account: %s", got)
 	}
 }

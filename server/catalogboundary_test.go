@@ -113,6 +113,15 @@ func TestEntriesOfAHiddenAccount(t *testing.T) {
 			}
 		}
 	}
+	old := g.stored(job.Batch{AccountID: "default", Profile: "default", Recipe: new(job.DefaultRecipe()), Output: job.StorageRef{Name: "default"}})
+	resubmitted := func(account string) string {
+		_, err := g.batches.ResubmitBatch(here, &stokerv1.ResubmitBatchRequest{BatchId: old, Account: account, ValidateOnly: true})
+		wantCode(t, err, codes.InvalidArgument)
+		return strings.ReplaceAll(violations(err), `"`+account+`"`, `"ACCOUNT"`)
+	}
+	if got, want := resubmitted("other"), resubmitted("nobody"); got != want {
+		t.Errorf("resubmission for account other:\n%s\nwant, as for one that does not exist:\n%s", got, want)
+	}
 }
 
 // An inline template that names a secret is refused for everybody, whether there is a secret of that name or not.

@@ -108,8 +108,8 @@ func endpointDifference(before, after *notification.Endpoint) string {
 	if before.URL != after.URL {
 		d = append(d, "url "+notification.WithoutPath(before.URL)+" -> "+notification.WithoutPath(after.URL))
 	}
-	note(&d, "events", fmt.Sprint(before.Events), fmt.Sprint(after.Events))
-	note(&d, "accounts", fmt.Sprint(before.Accounts), fmt.Sprint(after.Accounts))
+	noteList(&d, "events", before.Events, after.Events)
+	noteList(&d, "accounts", before.Accounts, after.Accounts)
 	note(&d, "allow private", before.AllowPrivate, after.AllowPrivate)
 	note(&d, "disabled", before.Disabled, after.Disabled)
 	note(&d, "secrets", len(before.Keys), len(after.Keys))

@@ -7,7 +7,10 @@ import (
 
 // Database is how the database of a job table stands, and what this process has of it.
 type Database struct {
-	Name    string // without the password
+	Name string // without the password
+	// UnverifiedHost is a host on the network whose server need not show a certificate that is checked; empty: there is none.
+	UnverifiedHost string
+
 	Version string // of the server
 	// Timeline is the number of the server's history of changes, which a promotion changes; empty if it does not say.
 	Timeline string

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
+	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 )
 
 // readBundle returns the files of a bundle by their names.
@@ -90,6 +91,24 @@ func TestDoctorOfAService(t *testing.T) {
 	}
 	if _, err := os.Stat(path + ".2"); err == nil {
 		t.Error("there is a bundle without its batch")
+	}
+}
+
+// A bundle is sent to others, and a variable of a job may have a content key.
+func TestBundleHidesVariables(t *testing.T) {
+	const secret = "0123456789abcdef"
+	job := &stokerv1.Job{Number: 1, Variables: map[string]string{"content_key": secret, "title": "a"}}
+	files, err := appendMessage(nil, "batch/jobs.json", &stokerv1.ListJobsResponse{Jobs: []*stokerv1.Job{job}})
+	if err == nil {
+		files, err = appendMessage(files, "batch/job-1.json", &stokerv1.GetJobResponse{Job: job})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if text := string(f.text); strings.Contains(text, secret) || !strings.Contains(text, "content_key") {
+			t.Errorf("%s: %s", f.name, text)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/config"
@@ -146,8 +147,30 @@ func (d *examination) collectBatch(ctx context.Context, files []bundleFile, name
 }
 
 func appendMessage(files []bundleFile, name string, m proto.Message) ([]bundleFile, error) {
+	hideVariables(m.ProtoReflect())
 	line, err := output.JSON(m)
 	return append(files, bundleFile{name, append(line, '\n')}), err
+}
+
+// hideVariables puts the length of each variable of a job in the place of its value: it may be a content key.
+func hideVariables(m protoreflect.Message) {
+	m.Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case field.IsMap() && field.Name() == "variables":
+			values := v.Map()
+			values.Range(func(name protoreflect.MapKey, value protoreflect.Value) bool {
+				values.Set(name, protoreflect.ValueOfString(fmt.Sprintf("(%d bytes)", len(value.String()))))
+				return true
+			})
+		case field.IsList() && field.Message() != nil:
+			for i := range v.List().Len() {
+				hideVariables(v.List().Get(i).Message())
+			}
+		case !field.IsList() && !field.IsMap() && field.Message() != nil:
+			hideVariables(v.Message())
+		}
+		return true
+	})
 }
 
 // checksFile has the results of the checks.

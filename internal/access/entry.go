@@ -57,7 +57,9 @@ func NewEntryID(now time.Time) int64 {
 }
 
 // FirstEntryID is less than the id of every entry that is made at a time or later.
-func FirstEntryID(t time.Time) int64 { return t.UnixMilli()<<idBits - 1 }
+func FirstEntryID(t time.Time) int64 {
+	return min(max(t.UnixMilli(), 0), math.MaxInt64>>idBits)<<idBits - 1
+}
 
 // EntryFilter chooses entries. Zero fields choose all.
 type EntryFilter struct {

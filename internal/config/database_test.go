@@ -17,8 +17,14 @@ func TestPasswordsOfDatabasesAreNotShown(t *testing.T) {
 			t.Errorf("%s is shown as %s", v.Path, v.Value)
 		}
 	}
+	if shown := config.WithoutPassword("postgres://stoker:12/planted@db.example/stoker"); strings.Contains(shown, "planted") {
+		t.Errorf("a password with a slash is shown as %s", shown)
+	}
 	for _, setting := range []string{"db", "db-listen"} {
-		for _, text := range []string{"mysql://stoker:planted@db.example/stoker", "host=db.example user=stoker password=planted", "host=db.example PASSWORD = planted"} {
+		for _, text := range []string{
+			"mysql://stoker:planted@db.example/stoker", "host=db.example user=stoker password=planted", "host=db.example PASSWORD = planted",
+			"postgres://stoker:12/planted@db.example/stoker", "postgres://stoker:12?planted@db.example/stoker", "postgres://stoker:12#planted@db.example/stoker",
+		} {
 			_, err := config.Load(config.Sources{WithoutPlatform: true, Flags: map[string]string{setting: text}})
 			if setting == "db" && strings.Contains(text, "PASSWORD") {
 				continue // it may be the path of a file

@@ -68,7 +68,8 @@ func isTable(text string) bool {
 // isDatabaseURL reports whether a text is the URL of a database.
 func isDatabaseURL(text string) bool {
 	scheme, _, isURL := strings.Cut(text, "://")
-	return isURL && (scheme == "postgres" || scheme == "postgresql")
+	u, err := url.Parse(text)
+	return isURL && (scheme == "postgres" || scheme == "postgresql") && (err != nil || !hasBrokenPassword(u))
 }
 
 // Settings returns all settings in the order of the help text.

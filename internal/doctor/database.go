@@ -32,6 +32,10 @@ func CheckDatabase(d store.Database, db string, running bool, err error) (findin
 	} else {
 		findings = append(findings, ok(AboutJobTable, name, "commits wait for no standby: a failover loses what was acknowledged last"))
 	}
+	if d.UnverifiedHost != "" {
+		findings = append(findings, warn(AboutJobTable, name, "say sslmode=verify-full in the URL of the database, and sslrootcert for a CA of your own",
+			"nothing shows that %s is the right server, and the connection may be in plain text", d.UnverifiedHost))
+	}
 	if d.Connections*10 >= d.MaxConnections*9 {
 		findings = append(findings, warn(AboutJobTable, name, "raise max_connections, or find who holds them in pg_stat_activity", "the server has %d of %d connections", d.Connections, d.MaxConnections))
 	}

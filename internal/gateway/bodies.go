@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -35,16 +36,23 @@ const (
 	slowest = 26 << 10
 )
 
+const (
+	// bodyLimit names what large requests share in refusals.
+	bodyLimit = "http_request_bytes_in_all"
+	// bodyRetry is when a request that found no room is advised to come back.
+	bodyRetry = 5 * time.Second
+)
+
 var (
-	errTooLarge = connect.NewError(connect.CodeResourceExhausted, fmt.Errorf(
+	errTooLarge = newLimitError("request_bytes", 0, fmt.Sprintf(
 		"the request is larger than %d MiB: submit fewer jobs, and send the others by AddJobs", maxMessage>>20))
-	errStreamTooLarge = connect.NewError(connect.CodeResourceExhausted, fmt.Errorf("the request is larger than %d bytes", maxStreamRequest))
+	errStreamTooLarge = newLimitError("stream_request_bytes", 0, fmt.Sprintf("the request is larger than %d bytes", maxStreamRequest))
 	errSlow           = connect.NewError(connect.CodeDeadlineExceeded, fmt.Errorf("the request came too slowly: want %d KiB a second", slowest>>10))
-	errNoRoom         = connect.NewError(connect.CodeResourceExhausted, fmt.Errorf(
+	errNoRoom         = newLimitError(bodyLimit, bodyRetry, fmt.Sprintf(
 		"other requests take up the %d MiB that there are for large requests over HTTP: try again", bodyRoom>>20))
-	errShareTaken = connect.NewError(connect.CodeResourceExhausted, fmt.Errorf(
+	errShareTaken = newLimitError(bodyLimit, bodyRetry, fmt.Sprintf(
 		"your other requests take up half of the %d MiB that there are for large requests over HTTP: try again when they have ended", bodyRoom>>20))
-	errManyArrive = connect.NewError(connect.CodeResourceExhausted, fmt.Errorf(
+	errManyArrive = newLimitError("http_requests_arriving", bodyRetry, fmt.Sprintf(
 		"%d requests have begun and do not arrive: try again", 2*manyArriving))
 	errNotRead       = errors.New("the request could not be read")
 	errNotOneMessage = connect.NewError(connect.CodeInvalidArgument, errors.New("the request is not one message of the length that it says"))
@@ -244,7 +252,8 @@ func (h *callHandler) writeBodyError(w http.ResponseWriter, r *http.Request, med
 		return
 	case media == jsonType && (errors.Is(err, errNoRoom) || errors.Is(err, errShareTaken) || errors.Is(err, errManyArrive)):
 		failure, _ := errors.AsType[*connect.Error](err) // each is one
-		writeError(w, http.StatusTooManyRequests, failure.Code(), failure.Message())
+		w.Header().Set("Retry-After", strconv.Itoa(int(bodyRetry.Seconds())))
+		writeConnectError(w, http.StatusTooManyRequests, failure)
 		return
 	case media == jsonType:
 		writeFailure(w, err)

@@ -51,7 +51,7 @@ func TestLargeBodiesShareRoom(t *testing.T) {
 		if !h.bodies.TryAcquire(bodyRoom - size + 1) {
 			t.Fatal("there is no room")
 		}
-		if w := h.post(t, large()); w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), "the 128 MiB that there are for large requests over HTTP") {
+		if w := h.post(t, large()); !saysWhenToComeBack(w, bodyLimit) || !strings.Contains(w.Body.String(), "the 128 MiB that there are for large requests over HTTP") {
 			t.Errorf("%d %.200s", w.Code, w.Body)
 		}
 		if w := h.post(t, strings.NewReader("{}")); w.Code != http.StatusOK {
@@ -206,7 +206,7 @@ func TestManyBodiesArrive(t *testing.T) {
 	if n := h.arriving.Swap(2 * manyArriving); n != manyArriving {
 		t.Errorf("%d bodies arrive in the end, want those of before", n)
 	}
-	if w := h.post(t, unread{t}); w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), "3000 requests have begun and do not arrive") {
+	if w := h.post(t, unread{t}); !saysWhenToComeBack(w, "http_requests_arriving") || !strings.Contains(w.Body.String(), "3000 requests have begun and do not arrive") {
 		t.Errorf("one more: %d %s", w.Code, w.Body)
 	}
 }
@@ -292,4 +292,20 @@ func TestCountEntries(t *testing.T) {
 			t.Errorf("%s has %d entries, want %d", text, got, want)
 		}
 	}
+}
+
+// saysWhenToComeBack reports whether an answer names a limit, and says when to come back.
+func saysWhenToComeBack(w *httptest.ResponseRecorder, limit string) bool {
+	answer := &keptAnswer{status: w.Code}
+	answer.body.Write(w.Body.Bytes())
+	named, retries := false, false
+	for _, d := range answer.failure().Details() {
+		switch detail, _ := d.Value(); detail := detail.(type) {
+		case *errdetails.ErrorInfo:
+			named = detail.GetMetadata()["limit"] == limit
+		case *errdetails.RetryInfo:
+			retries = detail.GetRetryDelay().AsDuration() == bodyRetry
+		}
+	}
+	return w.Code == http.StatusTooManyRequests && w.Header().Get("Retry-After") == "5" && named && retries
 }

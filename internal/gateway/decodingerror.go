@@ -12,7 +12,6 @@ import (
 
 	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/stokerd/stoker/internal/spelling"
@@ -32,16 +31,10 @@ func decodingError(text []byte, err error, m protoreflect.MessageDescriptor) err
 
 // newDecodingError is the error of a request whose field cannot be decoded.
 func newDecodingError(field, problem string) error {
-	failure := connect.NewError(connect.CodeInvalidArgument, fmt.Errorf("%s: %s", field, problem))
-	for _, detail := range []proto.Message{
+	return withDetails(connect.NewError(connect.CodeInvalidArgument, fmt.Errorf("%s: %s", field, problem)),
 		&errdetails.ErrorInfo{Reason: "INVALID", Domain: job.ErrorDomain, Metadata: map[string]string{"violations": "1"}},
 		&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: field, Description: problem}}},
-	} {
-		if d, err := connect.NewErrorDetail(detail); err == nil { // these can be encoded
-			failure.AddDetail(d)
-		}
-	}
-	return failure
+	)
 }
 
 // explainSyntax says why a text is not JSON; empty if it is.

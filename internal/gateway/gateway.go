@@ -27,6 +27,8 @@ type Config struct {
 	URL string
 }
 
+const webURLRemedy = "set --web-url to the address at which browsers reach it"
+
 // New makes the handler that serves services and page.
 func New(c Config) (http.Handler, error) {
 	calls, err := newCallHandler(c.GRPC, c.Services)
@@ -58,5 +60,5 @@ func New(c Config) (http.Handler, error) {
 		}
 		page.ServeHTTP(w, r)
 	})
-	return withDeadlines(withPolicy(own.require(origins.require(withLogin(calls, route))))), nil
+	return withDeadlines(withPolicy(own.require(webURLRemedy, origins.require(withLogin(calls, route))))), nil
 }

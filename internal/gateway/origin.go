@@ -30,12 +30,18 @@ func newOwnNames(listen, address string) (ownNames, error) {
 	return own, nil
 }
 
-// require refuses requests with a foreign Host header.
-func (own ownNames) require(next http.Handler) http.Handler {
+// RequireOwnName lets only requests to next that came by a name of a server that listens at listen, a host:port. remedy
+// is for others.
+func RequireOwnName(listen, remedy string, next http.Handler) http.Handler {
+	own, _ := newOwnNames(listen, "") // without a URL there is no error
+	return own.require(remedy, next)
+}
+
+// require refuses requests with a foreign Host header, and tells them what to do.
+func (own ownNames) require(remedy string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !own.has(r) {
-			writeError(w, http.StatusMisdirectedRequest, connect.CodePermissionDenied,
-				fmt.Sprintf("%q is not a name of this server: set --web-url to the address at which browsers reach it", r.Host))
+			writeError(w, http.StatusMisdirectedRequest, connect.CodePermissionDenied, fmt.Sprintf("%q is not a name of this server: %s", r.Host, remedy))
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -43,6 +43,7 @@ type Tokens interface {
 type Caller struct {
 	Address       string            // of the connection's other end, without a port; empty for a Unix socket
 	Certificate   *x509.Certificate // verified; nil: none was shown
+	ProvenUntil   time.Time         // when the certificate proves nothing any more, as of [ShownCertificate]
 	Authorization []string          // the headers of this name
 	// Header returns the headers of a name, which is in lower case.
 	Header func(name string) []string
@@ -112,17 +113,21 @@ func (i *Identifier) Identify(ctx context.Context, c Caller) (*access.Principal,
 	if len(c.Authorization) > 0 {
 		return i.identifyBearer(ctx, c.Authorization, now)
 	}
-	if c.Certificate != nil && now.After(c.Certificate.NotAfter) {
+	if c.Certificate != nil && !now.Before(c.ProvenUntil) {
 		// It was valid at the handshake, and a connection can go on for months.
-		return nil, refuse("the certificate has expired since the connection was made")
+		return nil, refuse("the certificate, or that of its CA, has expired since the connection was made")
 	}
 	if p := i.config.Proxy; p != nil && c.Header != nil {
-		if names := c.Header(p.Header); len(names) > 0 && p.trusts(c) {
-			return p.identify(names)
+		switch names := c.Header(p.Header); {
+		case len(names) > 0 && p.trusts(c):
+			return p.identify(names, c)
+		case p.isNamed(c.Certificate):
+			// A request that the proxy has asked nobody about, or whose header got lost, is not one of the proxy itself.
+			return nil, refuse("the proxy names no caller")
 		}
 	}
 	if c.Certificate != nil {
-		return identifyCertificate(i.config.Certificates, c.Certificate)
+		return identifyCertificate(i.config.Certificates, c)
 	}
 	return nil, refuse("no proof")
 }

@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
 	"net/netip"
@@ -37,7 +38,13 @@ func TestMatch(t *testing.T) {
 		{"*@example.com", "ann@EXAMPLE.com", true},
 		{"*@example.com", "ann@sub.example.com", false},
 		{"*@example.com", "@example.com", false},
-		{"*@example.com", "a@evil.example.net@example.com", true}, // whoever vouches for the name vouches for this
+		{"*@example.com", "a@evil.example.net@example.com", false},
+		{"*@example.com", "a@evil.example.net,ann@example.com", false}, // a list of two
+		{"*@example.com", "bob,ann@example.com", false},
+		{"*@bank.example", "ann@ban\u212a.example", false}, // KELVIN SIGN, whose lower case is k
+		{"*.bank.example", "a.ban\u212a.example", false},
+		{"CN=*,O=Example", "CN=ann,O=Example", true},
+		{"CN=*,O=Example", "CN=ann,O=Other,O=Example", false},
 		{"*", "ann", true},
 		{"*", "ann.example", false},
 		{"*", "ann@example.com", false},
@@ -95,11 +102,16 @@ func TestCertificates(t *testing.T) {
 		"a DNS name like a URI": {&x509.Certificate{DNSNames: []string{"spiffe://example.com/encode/ci"}}, ""},
 		"unknown":               {&x509.Certificate{DNSNames: []string{"r1.ci.example.net"}}, ""},
 		"none":                  {nil, ""},
+		// What a certificate shows is neither a line of a log nor a command to a terminal.
+		"line break in a DNS name":  {&x509.Certificate{DNSNames: []string{"r1\nadmin.ci.example.com"}}, ""},
+		"escape in a DNS name":      {&x509.Certificate{DNSNames: []string{"r1\x1b[2J.ci.example.com"}}, ""},
+		"blank in an e-mail name":   {&x509.Certificate{EmailAddresses: []string{"ops @example.com"}}, ""},
+		"one principal, many cases": {&x509.Certificate{DNSNames: []string{"R1.CI.Example.com"}}, "certificate:r1.ci.example.com operator"},
 	} {
 		if tt.certificate != nil {
 			tt.certificate.NotAfter = end
 		}
-		p, err := id.Identify(t.Context(), identity.Caller{Address: "192.0.2.1", Certificate: tt.certificate})
+		p, err := id.Identify(t.Context(), caller("192.0.2.1", tt.certificate))
 		got := ""
 		if err == nil {
 			got = p.Name + " " + p.Role.String()
@@ -113,13 +125,57 @@ func TestCertificates(t *testing.T) {
 	}
 	// A connection can go on for longer than the certificate with which it was made.
 	expired := &x509.Certificate{EmailAddresses: []string{"ops@example.com"}, NotAfter: time.Now().Add(-time.Second)}
-	if p, err := id.Identify(t.Context(), identity.Caller{Certificate: expired}); err == nil {
+	if p, err := id.Identify(t.Context(), caller("", expired)); err == nil {
 		t.Errorf("an expired certificate is that of %+v", p)
 	}
 	// A token that is wrong is not made up for by a certificate that is right.
 	good := &x509.Certificate{EmailAddresses: []string{"ops@example.com"}, NotAfter: end}
-	if p, err := id.Identify(t.Context(), identity.Caller{Certificate: good, Authorization: []string{"Bearer stk_x"}}); err == nil {
+	wrong := caller("", good)
+	wrong.Authorization = []string{"Bearer stk_x"}
+	if p, err := id.Identify(t.Context(), wrong); err == nil {
 		t.Errorf("principal %+v", p)
+	}
+}
+
+// caller is a caller at an address with a certificate, or nil.
+func caller(address string, certificate *x509.Certificate) identity.Caller {
+	c := identity.Caller{Address: address}
+	if certificate != nil {
+		c.Certificate, c.ProvenUntil = identity.ShownCertificate(&tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{certificate}}})
+	}
+	return c
+}
+
+// A connection outlasts the certificate between the client's and its CA, too, and that of the CA.
+func TestShownCertificate(t *testing.T) {
+	now := time.Now()
+	lasting := func(d time.Duration) *x509.Certificate {
+		return &x509.Certificate{DNSNames: []string{"r1.ci.example.com"}, NotAfter: now.Add(d)}
+	}
+	leaf, between, ca, oldCA := lasting(3*time.Hour), lasting(2*time.Hour), lasting(9*time.Hour), lasting(time.Hour)
+	for name, tt := range map[string]struct {
+		state *tls.ConnectionState
+		want  time.Time
+	}{
+		"plain text":   {nil, time.Time{}},
+		"none":         {&tls.ConnectionState{}, time.Time{}},
+		"the client's": {&tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{leaf, ca}}}, leaf.NotAfter},
+		"between":      {&tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{leaf, between, ca}}}, between.NotAfter},
+		"the CA's":     {&tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{leaf, between, oldCA}}}, oldCA.NotAfter},
+		"two chains":   {&tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{leaf, oldCA}, {leaf, between, ca}}}, between.NotAfter},
+	} {
+		c, until := identity.ShownCertificate(tt.state)
+		if !until.Equal(tt.want) || (c == leaf) == tt.want.IsZero() {
+			t.Errorf("%s: %p until %v, want until %v", name, c, until, tt.want)
+		}
+	}
+	id, err := identity.New(t.Context(), identity.Config{Required: true, Certificates: []identity.Rule{{Name: "*.ci.example.com", Role: access.Viewer}}}, noTokens{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, until := identity.ShownCertificate(&tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{leaf, lasting(-time.Second), ca}}})
+	if p, err := id.Identify(t.Context(), identity.Caller{Certificate: c, ProvenUntil: until}); err == nil {
+		t.Errorf("a certificate for which no CA vouches any more is that of %+v", p)
 	}
 }
 
@@ -151,20 +207,28 @@ func TestProxy(t *testing.T) {
 		"by another":                 {"192.0.2.1", other, []string{"ann@example.com"}, "certificate:other.example.com admin"},
 		"two users":                  {"10.1.2.3", nil, []string{"ann@example.com", "bob@example.com"}, ""},
 		"a list of users":            {"10.1.2.3", nil, []string{"ann@example.com, bob@example.com"}, ""},
+		"a list without blanks":      {"10.1.2.3", nil, []string{"bob@example.net,ann@example.com"}, ""},
+		"another case of the domain": {"10.1.2.3", nil, []string{"Ann@EXAMPLE.com"}, "proxy:Ann@example.com viewer"},
 		"a stranger":                 {"10.1.2.3", nil, []string{"ann@example.net"}, ""},
 		"no name":                    {"10.1.2.3", nil, []string{""}, ""},
 		"the proxy itself":           {"10.1.2.3", nil, nil, ""},
+		"the proxy by certificate":   {"192.0.2.1", proxy, nil, ""}, // whoever called it has no share in what its certificate may do
 		"for a stranger, not itself": {"192.0.2.1", proxy, []string{"ann@example.net"}, ""},
 	} {
-		p, err := id.Identify(t.Context(), identity.Caller{Address: tt.address, Certificate: tt.certificate, Header: func(header string) []string {
+		c := caller(tt.address, tt.certificate)
+		c.Header = func(header string) []string {
 			if header == "x-forwarded-user" {
 				return tt.users
 			}
 			return nil
-		}})
+		}
+		p, err := id.Identify(t.Context(), c)
 		got := ""
 		if err == nil {
 			got = p.Name + " " + p.Role.String()
+			if !p.ExpireTime.Equal(c.ProvenUntil) {
+				t.Errorf("%s: expires at %v, want at %v, with what the proxy has shown", name, p.ExpireTime, c.ProvenUntil)
+			}
 		}
 		if got != tt.want {
 			t.Errorf("%s: %q (%s), want %q", name, got, why(err), tt.want)

@@ -6,21 +6,45 @@ import (
 )
 
 // splitName splits a name before its most specific element: the last segment of a URI's path, the first
-// label of a DNS name, and what is before the @ of an e-mail address. What is left of a DNS name or an
-// address is in lower case, because case does not count there.
+// label of a DNS name, and what is before the @ of an e-mail address. A DNS name, and what is behind the @, are in
+// lower case, because case does not count there.
 func splitName(name string) (rest, element string) {
 	if isURI(name) {
 		at := strings.LastIndexByte(name, '/')
 		return name[:at+1], name[at+1:]
 	}
 	if at := strings.LastIndexByte(name, '@'); at >= 0 {
-		return strings.ToLower(name[at:]), name[:at]
+		return lower(name[at:]), name[:at]
 	}
-	element, rest, dotted := strings.Cut(strings.ToLower(name), ".")
+	element, rest, dotted := strings.Cut(lower(name), ".")
 	if dotted {
 		rest = "." + rest
 	}
 	return rest, element
+}
+
+// lower is a text with the letters A to Z in lower case. Some other characters have one of these letters as their lower
+// case, and are not that letter in any name.
+func lower(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, text)
+}
+
+// principalName is the name of the principal that has a name. Names that differ where case does not count are those of
+// one principal: it has one share of every limit.
+func principalName(name string) string {
+	switch rest, element := splitName(name); {
+	case isURI(name):
+		return name
+	case strings.Contains(name, "@"):
+		return element + rest
+	default:
+		return lower(name)
+	}
 }
 
 func isURI(name string) bool { return strings.Contains(name, "://") }
@@ -40,7 +64,7 @@ func CheckPattern(pattern string) error {
 }
 
 // Match reports whether a name is one of those that a pattern stands for. In a pattern * stands for at least
-// one character of the most specific element, and never for one that separates elements.
+// one character of the most specific element, and never for one that separates elements, or names in a list.
 func Match(pattern, name string) bool {
 	if isURI(pattern) != isURI(name) || strings.Contains(pattern, "@") != strings.Contains(name, "@") {
 		return false
@@ -54,8 +78,14 @@ func Match(pattern, name string) bool {
 	if !wild {
 		return element == patternElement
 	}
-	return len(element) > len(before)+len(behind) && strings.HasPrefix(element, before) && strings.HasSuffix(element, behind)
+	if len(element) <= len(before)+len(behind) || !strings.HasPrefix(element, before) || !strings.HasSuffix(element, behind) {
+		return false
+	}
+	return !strings.ContainsAny(element[len(before):len(element)-len(behind)], separators)
 }
+
+// separators are what * never stands for. Those that splitName looks for in all of a name are not among them.
+const separators = "@,"
 
 // find returns the first rule that matches a name.
 func find(rules []Rule, name string) (Rule, bool) {

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"crypto/x509"
 	"net/netip"
 	"slices"
 	"strings"
@@ -30,10 +31,12 @@ func (p *Proxy) trusts(c Caller) bool {
 			return true
 		}
 	}
-	if c.Certificate == nil {
-		return false
-	}
-	return slices.ContainsFunc(certificateNames(c.Certificate), func(name string) bool {
+	return p.isNamed(c.Certificate)
+}
+
+// isNamed reports whether a certificate, or nil, is that of one of the proxies.
+func (p *Proxy) isNamed(c *x509.Certificate) bool {
+	return c != nil && slices.ContainsFunc(certificateNames(c), func(name string) bool {
 		return slices.ContainsFunc(p.Names, func(pattern string) bool { return Match(pattern, name) })
 	})
 }
@@ -41,8 +44,9 @@ func (p *Proxy) trusts(c Caller) bool {
 // maxName is the length of the longest name that others choose for a principal, in bytes.
 const maxName = 200
 
-// identify returns the principal that a proxy names.
-func (p *Proxy) identify(names []string) (*access.Principal, error) {
+// identify returns the principal that a proxy names. What the proxy says counts no longer than its certificate, if it
+// has shown one.
+func (p *Proxy) identify(names []string, proxy Caller) (*access.Principal, error) {
 	if len(names) > 1 {
 		return nil, refuse("the proxy names more than one caller")
 	}
@@ -54,7 +58,9 @@ func (p *Proxy) identify(names []string) (*access.Principal, error) {
 	if !ok {
 		return nil, refuse("no rule is for the caller that the proxy names")
 	}
-	return r.principal(access.ProxyKind, name), nil
+	principal := r.principal(access.ProxyKind, principalName(name))
+	principal.ExpireTime = proxy.ProvenUntil
+	return principal, nil
 }
 
 // plainName reports whether a name that others have chosen can be shown.

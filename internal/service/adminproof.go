@@ -3,18 +3,41 @@ package service
 import (
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/stokerd/stoker/internal/access"
+	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/gateway"
 	"github.com/stokerd/stoker/internal/identity"
+	"github.com/stokerd/stoker/server"
 )
 
+// guardAdmin lets the right callers through to what is for operators. Where other machines can reach it they prove who
+// they are. On this machine nobody is asked, and only names of this machine count: the browser of an operator makes
+// requests for every page that is open in it, and to a page whose name was pointed here it would show the answers.
+func (s *Service) guardAdmin(cfg *config.Config, pages http.Handler) http.Handler {
+	listener := config.Listener{Setting: settingAdmin, Address: cfg.AdminListen}
+	switch {
+	case !slices.Contains(cfg.Open(), listener):
+		return gateway.RequireOwnName(cfg.AdminListen, "ask for localhost, or for the address of --admin-listen", pages)
+	case s.identifier.Required():
+		return s.withProof(pages)
+	}
+	return pages
+}
+
 // withProof lets only callers in that prove who they are: admins and, where the path is /metrics, whoever may see
-// every account. The answer to others is the same whatever was wrong.
-func withProof(identifier *identity.Identifier, handler http.Handler) http.Handler {
+// every account. The answer to others is the same whatever was wrong; they are counted, logged and limited as those of
+// calls are.
+func (s *Service) withProof(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p, err := identifier.Identify(r.Context(), webCaller(r))
+		caller := webCaller(r)
+		p, err := s.identifier.Identify(r.Context(), caller)
 		switch {
+		case err != nil && server.NoteStranger(r.Context(), s.server, r.URL.Path, caller.Address, err):
+			w.Header().Set("Retry-After", "60")
+			writeText(w, http.StatusTooManyRequests, "too many calls from this address with no valid proof of who calls")
 		case err != nil:
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			writeText(w, http.StatusUnauthorized, "the caller is not known")
@@ -35,8 +58,6 @@ func webCaller(r *http.Request) identity.Caller {
 	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		c.Address = host
 	}
-	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 && len(r.TLS.VerifiedChains[0]) > 0 {
-		c.Certificate = r.TLS.VerifiedChains[0][0]
-	}
+	c.Certificate, c.ProvenUntil = identity.ShownCertificate(r.TLS)
 	return c
 }

@@ -1,13 +1,17 @@
 package service_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
@@ -42,7 +46,8 @@ auth:
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := service.New(t.Context(), cfg, slog.New(slog.DiscardHandler), nil)
+	var logged bytes.Buffer
+	s, err := service.New(t.Context(), cfg, slog.New(slog.NewTextHandler(&logged, nil)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +81,14 @@ auth:
 			if err != nil {
 				t.Fatal(err)
 			}
-			_ = response.Body.Close() // nothing is read from it
+			text, err := io.ReadAll(response.Body)
+			if err := errors.Join(err, response.Body.Close()); err != nil {
+				t.Fatal(err)
+			}
+			// Who is refused here is counted and logged like whoever makes a call.
+			if counted := "stoker_callers_refused_total 4\n"; tt.who == "prometheus" && want == 200 && !strings.Contains(string(text), counted) {
+				t.Errorf("after four requests of strangers there is no %q", counted)
+			}
 			if response.StatusCode != want {
 				t.Errorf("%s of %q: %s, want %d", path, tt.who, response.Status, want)
 			}
@@ -86,5 +98,42 @@ auth:
 	cancel(errStop)
 	if err := <-stopped; err != nil {
 		t.Error(err)
+	}
+	for _, want := range []string{`method=/metrics address=127.0.0.1 why="no proof"`, `why="no rule is for a name of the certificate"`} {
+		if text := logged.String(); !strings.Contains(text, want) {
+			t.Errorf("the log has no %s:\n%s", want, text)
+		}
+	}
+}
+
+// A page whose name was pointed to this machine is of the same origin as the admin pages, to the browser that shows it.
+func TestAdminPagesByForeignNames(t *testing.T) {
+	env := platform.Env(platform.Serve(t, &simulator.Simulator{}))
+	env["STOKER_DB"] = filepath.Join(t.TempDir(), "stoker.db")
+	s := mustServe(t, env)
+	address := s.Address("--admin-listen")
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for host, want := range map[string]int{
+		address: 200, "localhost:" + port: 200, "127.0.0.1:9000": 200, "[::1]:9000": 200,
+		"evil.example:" + port: 421, "127.0.0.1.evil.example": 421, "192.0.2.1": 421,
+	} {
+		for _, path := range []string{"/metrics", "/debug/pprof/"} {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Host = host
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close() // nothing is read from it
+			if response.StatusCode != want {
+				t.Errorf("%s by the name %s: %s, want %d", path, host, response.Status, want)
+			}
+		}
 	}
 }

@@ -95,6 +95,9 @@ func (r *reloader) reload(ctx context.Context) {
 		return
 	}
 	restart := config.Compare(r.started, cfg).Restart
+	if slices.Contains(restart, "auth") { // somebody may have taken a right away
+		log.WarnContext(ctx, "who may call, and what, is as it was at the start: restart the service to take up the section auth")
+	}
 	if len(restart) > 0 {
 		log.InfoContext(ctx, "configuration taken up", "changed", listOrNone(d.Changed), "needs_restart", strings.Join(restart, ", "))
 	} else {

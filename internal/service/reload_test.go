@@ -427,3 +427,24 @@ func TestDiagnostics(t *testing.T) {
 		t.Errorf("the report: %d bytes of metrics, instance %q, %d values", len(report.GetMetrics()), report.GetInstanceId(), len(report.GetConfiguration()))
 	}
 }
+
+// Who takes a right away by a reload is warned that this one does not count yet.
+func TestReloadOfWhoMayCall(t *testing.T) {
+	const rules = "auth: {mode: required, proxy: {header: X-User, from: [unix], principals: [{name: ann, role: %s}]}}\n"
+	r := startReloading(t, servePlatform(t, &simulator.Simulator{}, anyKey), "accounts: [{id: default, api_key_file: key}]\n"+fmt.Sprintf(rules, "admin"))
+	warned := func(lines []logLine) bool {
+		return slices.ContainsFunc(lines, func(l logLine) bool {
+			return l["level"] == "WARN" && strings.HasPrefix(fmt.Sprint(l["msg"]), "who may call, and what, is as it was")
+		})
+	}
+	lines := r.reload(strings.ReplaceAll(r.base, "admin}", "viewer}"))
+	r.accepted(lines, "nothing", "auth")
+	if !warned(lines) {
+		t.Errorf("nothing warns that a role which was taken away still counts: %v", lines)
+	}
+	lines = r.reload(r.base + "queue_target: 5\n")
+	r.accepted(lines, "queue_target", "")
+	if warned(lines) {
+		t.Errorf("a warning about a change that counts: %v", lines)
+	}
+}

@@ -62,7 +62,7 @@ func nameOf(c *pgx.ConnConfig) string {
 
 // parse reads a URL, and the variables and files that PostgreSQL's own clients read.
 func parse(text string) (*pgxpool.Config, error) {
-	if !IsURL(text) {
+	if !IsURL(text) || hasBrokenPassword(text) {
 		return nil, errURL
 	}
 	config, err := pgxpool.ParseConfig(text)
@@ -89,6 +89,17 @@ func parse(text string) (*pgxpool.Config, error) {
 		c.Database = c.User
 	}
 	return config, nil
+}
+
+// hasBrokenPassword reports whether a password with a /, ? or # in it seems to have been cut in two: what is before the
+// character looks like a host and a port, and what is behind it like a path, which would be shown.
+func hasBrokenPassword(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.User != nil {
+		return false
+	}
+	named, _, _ := strings.Cut(u.RawQuery, "=")
+	return strings.Contains(u.Path, "@") || strings.Contains(u.Fragment, "@") || strings.Contains(named, "@")
 }
 
 // explainURL says which parameter of a URL is wrong, if that can be said without a part of the password.

@@ -13,7 +13,7 @@ import (
 // ReadDatabase asks the server how it stands.
 func (db *database) ReadDatabase(ctx context.Context) (store.Database, error) {
 	d, err := examine(ctx, db.reader)
-	d.Name = nameOf(db.connector.config.ConnConfig)
+	d.Name, d.UnverifiedHost = nameOf(db.connector.config.ConnConfig), unverifiedHost(db.connector.config.ConnConfig)
 	return d, err
 }
 
@@ -44,7 +44,7 @@ func Examine(ctx context.Context, url string) (store.Database, error) {
 		}
 	}
 	d, err := examine(ctx, conn)
-	d.Name = nameOf(config.ConnConfig)
+	d.Name, d.UnverifiedHost = nameOf(config.ConnConfig), unverifiedHost(config.ConnConfig)
 	return d, err
 }
 

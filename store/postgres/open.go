@@ -74,7 +74,9 @@ func (db *database) open(ctx context.Context, config *pgxpool.Config, o store.Op
 			return fmt.Errorf("--db-listen: %w", err)
 		}
 		listening = &connector{config: listenConfig}
+		db.warnOfUnverified(listenConfig.ConnConfig)
 	}
+	db.warnOfUnverified(config.ConnConfig)
 	schema, err := db.inspect(ctx, c, times.length)
 	if err != nil {
 		return err
