@@ -129,18 +129,20 @@ func closeCommand(c *cli) *cobra.Command {
 			batches = append(batches, b)
 		}
 		var all effect
+		closed := int64(0)
 		for i, b := range batches {
 			response, err := conn.Batches().CloseBatch(ctx, &stokerv1.CloseBatchRequest{BatchId: b.GetId()})
 			if err != nil {
 				return c.leave("closed", batches[i:], err, all)
 			}
 			if takesJobs(b) {
+				closed++
 				c.note("%s: closed, with %s", ui.BatchTitle(b), output.Plural(response.GetBatch().GetJobCount(), "job"))
 			} else {
 				c.note("%s: is closed already", ui.BatchTitle(b))
 			}
 			all.answers = append(all.answers, response)
 		}
-		return c.report(all, int64(len(batches)))
+		return c.report(all, closed)
 	})
 }

@@ -155,6 +155,7 @@ func helpCommand(c *cli) *cobra.Command {
 		Example:   "  stoker help submit\n  stoker help names",
 		ValidArgs: topics,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			c.started = true // the other commands have this from noteStart, and this one is added later
 			root := cmd.Root()
 			if len(args) == 1 && slices.Contains(topics, args[0]) {
 				text := reflow(helpTopics[args[0]])
