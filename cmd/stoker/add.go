@@ -21,8 +21,8 @@ func addCommand(c *cli) *cobra.Command {
 		Example: `  stoker add 417 more.csv
   list-new-assets | stoker add 417 -`,
 		Long: `What a list may be: stoker help lists. A job without a key gets its output path as key;
-a job whose key the batch has already is not added again, so that the command can be
-repeated. To say that no more will come: stoker close.`,
+a job whose key the batch has already is neither added nor changed, so that the command
+can be repeated. To say that no more will come: stoker close.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 2 {
 				return nil
@@ -133,7 +133,7 @@ func closeCommand(c *cli) *cobra.Command {
 		for i, b := range batches {
 			response, err := conn.Batches().CloseBatch(ctx, &stokerv1.CloseBatchRequest{BatchId: b.GetId()})
 			if err != nil {
-				return c.leave("closed", batches[i:], err, all)
+				return leave(c, "closed", batches[i:], err, all)
 			}
 			if takesJobs(b) {
 				closed++

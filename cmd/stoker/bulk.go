@@ -39,42 +39,42 @@ func planChanges(ctx context.Context, changes []change) (effect, error) {
 // makeAll makes the changes of a verb. If one fails behind others, it says what is done and what is not, and prints
 // the answers so far for programs: an error alone would read as if nothing had been changed. done is the verb as in
 // "411 is cancelled".
-func (c *cli) makeAll(ctx context.Context, done string, changes []change) (effect, error) {
+func makeAll(ctx context.Context, c *cli, done string, changes []change) (effect, error) {
 	sum, made, err := makeChanges(ctx, changes, false)
 	if err != nil && len(changes) > 1 {
 		names := mapSlice(changes, func(one change) string { return one.of })
-		c.noteListed(done, names[:made])
-		c.noteLeft(done, names[made:], err)
+		noteListed(c, done, names[:made])
+		noteLeft(c, done, names[made:], err)
 		if c.out.ForPrograms() {
-			err = errors.Join(err, c.printMessages(sum.answers))
+			err = errors.Join(err, printMessages(c, sum.answers))
 		}
 	}
 	return sum, err
 }
 
 // leave ends a verb that calls for one batch after the other, and has said of each what it did, with an error at the
-// first of the batches that are left. done is as in [cli.makeAll], and soFar what was done.
-func (c *cli) leave(done string, left []*stokerv1.Batch, err error, soFar effect) error {
+// first of the batches that are left. done is as in [makeAll], and soFar what was done.
+func leave(c *cli, done string, left []*stokerv1.Batch, err error, soFar effect) error {
 	if len(left) > 1 || len(soFar.answers) > 0 {
-		c.noteLeft(done, mapSlice(left, ui.BatchTitle), err)
+		noteLeft(c, done, mapSlice(left, ui.BatchTitle), err)
 	}
 	if c.out.ForPrograms() {
-		err = errors.Join(err, c.printMessages(soFar.answers))
+		err = errors.Join(err, printMessages(c, soFar.answers))
 	}
 	return err
 }
 
 // noteLeft says what a verb has not done because of an error at the first of it.
-func (c *cli) noteLeft(done string, left []string, err error) {
+func noteLeft(c *cli, done string, left []string, err error) {
 	if _, lost := errors.AsType[*client.LostAnswerError](err); lost && len(left) > 0 {
-		c.noteListed("perhaps "+done, left[:1])
+		noteListed(c, "perhaps "+done, left[:1])
 		left = left[1:]
 	}
-	c.noteListed("not "+done, left)
+	noteListed(c, "not "+done, left)
 }
 
 // noteListed says of which things something is true.
-func (c *cli) noteListed(what string, things []string) {
+func noteListed(c *cli, what string, things []string) {
 	if len(things) == 0 {
 		return
 	}
@@ -188,7 +188,7 @@ func (e effect) listBatches() []string {
 func (c *cli) report(e effect, n int64) error {
 	switch {
 	case c.out.ForPrograms() && len(e.answers) > 0:
-		return c.printMessages(e.answers)
+		return printMessages(c, e.answers)
 	case c.look(c.stdout).OnTerminal():
 		return nil
 	}

@@ -81,7 +81,7 @@ func (v *cancellation) run(ctx context.Context, conn *client.Client, args []stri
 	if !goOn {
 		return err
 	}
-	done, err := v.makeAll(ctx, "cancelled", changes)
+	done, err := makeAll(ctx, v.cli, "cancelled", changes)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (c *cli) printMessage(m proto.Message) error {
 }
 
 // printMessages prints messages of the API, one behind the other.
-func (c *cli) printMessages(all []proto.Message) error {
+func printMessages(c *cli, all []proto.Message) error {
 	for _, m := range all {
 		if err := c.printMessage(m); err != nil {
 			return err

@@ -109,7 +109,7 @@ func (u userContexts) useCommand() *cobra.Command {
 				used = set.Contexts[args[0]]
 				return set.Use(args[0])
 			})
-			if errors.Is(err, contexts.ErrUnknown) {
+			if errors.Is(err, contexts.ErrUnknown) && !strings.Contains(err.Error(), "did you mean") {
 				return usagef("%w; stoker context list lists them", err)
 			}
 			if err == nil {

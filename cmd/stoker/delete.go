@@ -93,7 +93,7 @@ func (v *deletion) run(ctx context.Context, conn *client.Client, args []string) 
 	if !goOn {
 		return err
 	}
-	done, err := v.makeAll(ctx, "deleted", one)
+	done, err := makeAll(ctx, v.cli, "deleted", one)
 	if err != nil {
 		return err
 	}

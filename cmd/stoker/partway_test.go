@@ -101,7 +101,7 @@ func TestVerbsThatGetNoAnswerPartway(t *testing.T) {
 		left[i] = fmt.Sprint(i)
 	}
 	c := &cli{stderr: &told}
-	c.noteLeft("retried", left, fmt.Errorf("retry: %w", &client.LostAnswerError{Err: errors.New("cut off")}))
+	noteLeft(c, "retried", left, fmt.Errorf("retry: %w", &client.LostAnswerError{Err: errors.New("cut off")}))
 	if want := "perhaps retried: 0\nnot retried: 1; 2; 3; 4; 5; 6; 7; 8; 9; 10; and 2 more\n"; told.String() != want {
 		t.Errorf("it says %q, want %q", told.String(), want)
 	}

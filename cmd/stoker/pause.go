@@ -145,7 +145,7 @@ func (v *switching) run(ctx context.Context, conn *client.Client, args []string)
 			return err
 		}
 	}
-	done, err := v.makeAll(ctx, v.done, one)
+	done, err := makeAll(ctx, v.cli, v.done, one)
 	if err != nil {
 		return err
 	}

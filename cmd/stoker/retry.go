@@ -87,7 +87,7 @@ func (v *retrial) run(ctx context.Context, conn *client.Client, args []string) (
 			}
 		}
 	}
-	done, err := v.makeAll(ctx, "retried", changes)
+	done, err := makeAll(ctx, v.cli, "retried", changes)
 	if err != nil {
 		if _, lost := errors.AsType[*client.LostAnswerError](err); lost && found.byName {
 			v.note("What has been retried is no longer failed.")

@@ -250,7 +250,7 @@ that were opened with a token end. Revoking a revoked token changes nothing.`,
 		for i, id := range ids {
 			t, err := revokeToken(ctx, conn, file, id)
 			if err != nil && len(ids) > 1 {
-				c.noteLeft("revoked", ids[i:], err)
+				noteLeft(c, "revoked", ids[i:], err)
 			}
 			if err != nil {
 				return err

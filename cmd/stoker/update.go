@@ -157,7 +157,7 @@ func (v *updating) updateNamed(ctx context.Context, conn *client.Client, batches
 			Batch: after, UpdateMask: v.fields(), SetLabels: v.set, RemoveLabels: v.removed,
 		})
 		if err != nil {
-			return v.leave("changed", batches[i:], err, all)
+			return leave(v.cli, "changed", batches[i:], err, all)
 		}
 		text := v.describe(before, response.GetBatch())
 		if response.GetBatch().GetPriority() != before.GetPriority() {
@@ -306,7 +306,7 @@ func (v *updating) updateMatching(ctx context.Context, conn *client.Client, foun
 	if !goOn {
 		return err
 	}
-	done, err := v.makeAll(ctx, "changed", one)
+	done, err := makeAll(ctx, v.cli, "changed", one)
 	if err != nil {
 		return err
 	}
