@@ -28,6 +28,7 @@ type service struct {
 	stokerv1.UnimplementedBatchServiceServer
 	get    func(id string) *stokerv1.Batch
 	job    func(id string) *stokerv1.Job
+	list   func(*stokerv1.ListJobsRequest) *stokerv1.ListJobsResponse
 	submit func(*stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error)
 	add    func(*stokerv1.AddJobsRequest) (*stokerv1.Batch, error)
 	closed func(id string) *stokerv1.Batch
@@ -68,6 +69,10 @@ func (s *service) GetBatch(_ context.Context, req *stokerv1.GetBatchRequest) (*s
 
 func (s *service) GetJob(_ context.Context, req *stokerv1.GetJobRequest) (*stokerv1.GetJobResponse, error) {
 	return &stokerv1.GetJobResponse{Job: s.job(req.GetJobId())}, nil
+}
+
+func (s *service) ListJobs(_ context.Context, req *stokerv1.ListJobsRequest) (*stokerv1.ListJobsResponse, error) {
+	return s.list(req), nil
 }
 
 func (s *service) WatchBatch(req *stokerv1.WatchBatchRequest, stream grpc.ServerStreamingServer[stokerv1.WatchBatchResponse]) error {

@@ -22,7 +22,8 @@ const (
 // SubmitOptions are the options of [Client.SubmitWith].
 type SubmitOptions struct {
 	// BatchID is the batch of an interrupted upload of the same request. Jobs that the batch has
-	// are not sent again, unless somebody else has added others to the batch. Empty: a new batch.
+	// are not sent again, unless somebody else has added others to the batch. If the batch is closed, and does
+	// not have the whole list, the error is an [IncompleteError]. Empty: a new batch.
 	BatchID string
 	// Progress, if set, is called after each part.
 	Progress func(Progress)

@@ -196,19 +196,28 @@ func (u *upload) begin(ctx context.Context) (*stokerv1.Batch, error) {
 	return u.finish(ctx, resp.GetBatch())
 }
 
-// resume continues with the batch that has the beginning of the list.
+// resume continues with the batch that has the beginning of the list. If the batch is closed, that is for a whole list
+// only.
 func (u *upload) resume(ctx context.Context) (*stokerv1.Batch, error) {
 	got, err := u.client.batches.GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: u.options.BatchID})
 	if err != nil {
 		return nil, err
 	}
-	return u.finish(ctx, got.GetBatch())
+	b := got.GetBatch()
+	finished, err := u.finish(ctx, b)
+	if Reason(err) == "WRONG_STATE" { // it was paused and is closed, or was closed in between
+		return u.checkClosed(ctx, b)
+	}
+	return finished, err
 }
 
 // finish adds the parts of the list that b does not have yet, and closes b unless it is to stay open.
 // Parts are added in order, so that b has the beginning of the list. A job that is sent again is not
 // added twice: the server recognises its key.
 func (u *upload) finish(ctx context.Context, b *stokerv1.Batch) (*stokerv1.Batch, error) {
+	if takesNoMore(b) { // an upload of the same list has closed it, or somebody else has
+		return u.checkClosed(ctx, b)
+	}
 	there, err := u.countUploaded(ctx, b)
 	if err != nil {
 		return nil, err
@@ -238,17 +247,16 @@ func (u *upload) finish(ctx context.Context, b *stokerv1.Batch) (*stokerv1.Batch
 // since, its number of jobs says nothing about the list: it is 0 then, and the whole list is sent again.
 func (u *upload) countUploaded(ctx context.Context, b *stokerv1.Batch) (int64, error) {
 	there := b.GetJobCount() + b.GetSkippedCount()
-	open := b.GetState() == stokerv1.BatchState_BATCH_STATE_OPEN || b.GetState() == stokerv1.BatchState_BATCH_STATE_PAUSED
-	if !open || there <= u.parts[0].end() { // nothing more can be added to b, or b has no more than its submission
+	if there <= u.parts[0].end() { // b has no more than its submission
 		return there, nil
 	}
-	newest, err := u.client.batches.GetJob(ctx, &stokerv1.GetJobRequest{JobId: fmt.Sprintf("%s/%d", b.GetId(), b.GetJobCount())})
+	newest, err := u.readJob(ctx, b, b.GetJobCount())
 	if err != nil {
-		return 0, fmt.Errorf("read the newest job of batch %s: %w", b.GetId(), err)
+		return 0, err
 	}
 	for _, p := range u.parts {
 		for i, j := range p.jobs {
-			if n := int64(p.first + i + 1); j.GetKey() == newest.GetJob().GetKey() && n <= there {
+			if n := int64(p.first + i + 1); j.GetKey() == newest.GetKey() && n <= there {
 				return n, nil
 			}
 		}

@@ -23,6 +23,9 @@ type table struct {
 	wrong map[string]bool // keys that are refused
 	more  int             // violations that a refusal counts, and does not list
 
+	state   stokerv1.BatchState // 0: OPEN
+	skipped map[string]bool     // keys of jobs that are left out because they have succeeded before
+
 	distinct bool // two jobs of a request may not share an output path
 }
 
@@ -52,6 +55,19 @@ func (tb *table) service() *service {
 			}
 			return &stokerv1.Job{Key: tb.keys[n-1]}
 		},
+		list: func(req *stokerv1.ListJobsRequest) *stokerv1.ListJobsResponse {
+			tb.calls = append(tb.calls, fmt.Sprintf("list %d keys", len(req.GetKeys())))
+			resp := &stokerv1.ListJobsResponse{}
+			for _, key := range req.GetKeys() {
+				if slices.Contains(tb.keys, key) {
+					resp.Jobs = append(resp.Jobs, &stokerv1.Job{Key: key})
+				}
+			}
+			if half := len(resp.GetJobs()) / 2; req.GetPageToken() == "" && half > 0 {
+				resp.Jobs, resp.NextPageToken = resp.GetJobs()[:half], "next"
+			}
+			return resp
+		},
 		closed: func(string) *stokerv1.Batch {
 			tb.calls = append(tb.calls, "close")
 			return tb.take(nil)
@@ -61,11 +77,13 @@ func (tb *table) service() *service {
 
 func (tb *table) take(jobs []*stokerv1.JobSpec) *stokerv1.Batch {
 	for _, j := range jobs {
-		if !tb.jobs[j.GetKey()] {
+		if !tb.jobs[j.GetKey()] && !tb.skipped[j.GetKey()] {
 			tb.jobs[j.GetKey()], tb.keys = true, append(tb.keys, j.GetKey())
 		}
 	}
-	return &stokerv1.Batch{Id: "b", State: stokerv1.BatchState_BATCH_STATE_OPEN, JobCount: int64(len(tb.jobs)), Counts: &stokerv1.JobCounts{}}
+	return &stokerv1.Batch{
+		Id: "b", State: max(tb.state, stokerv1.BatchState_BATCH_STATE_OPEN), JobCount: int64(len(tb.jobs)), SkippedCount: int64(len(tb.skipped)), Counts: &stokerv1.JobCounts{},
+	}
 }
 
 func (tb *table) check(req *stokerv1.SubmitBatchRequest) (*stokerv1.Batch, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -9,6 +10,7 @@ import (
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/output"
+	"github.com/stokerd/stoker/internal/spelling"
 	"github.com/stokerd/stoker/internal/ui"
 )
 
@@ -57,7 +59,17 @@ func noteAccount(c *cli, a *stokerv1.Account) {
 
 // accountCommand has the commands that are about one account.
 func accountCommand(c *cli) *cobra.Command {
-	return groupCommand("account", "Explain an account, or set its queue target.", accountGetCommand(c), accountSetCommand(c))
+	group := groupCommand("account", "Explain an account, or set its queue target.", accountGetCommand(c), accountSetCommand(c))
+	group.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 && spelling.Closest(args[0], commandNames(cmd)) == "" { // the name of an account, as in stoker batch 411
+			return didYouMean(fmt.Sprintf("there is no command %q", args[0]), "stoker account get "+shellQuote(args[0]))
+		}
+		if len(args) > 0 {
+			return unknownCommand(cmd, args[0])
+		}
+		return nil
+	}
+	return group
 }
 
 func accountGetCommand(c *cli) *cobra.Command {

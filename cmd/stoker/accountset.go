@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/stokerd/stoker/client"
@@ -44,7 +45,7 @@ func accountSetCommand(c *cli) *cobra.Command {
 			return err
 		}
 		c.note("account %s: target %s → %s", args[0], targetText(before), targetText(response.GetAccount()))
-		return c.report(effect{answer: response}, int64(response.GetAccount().GetQueueTarget()))
+		return c.report(effect{answers: []proto.Message{response}}, int64(response.GetAccount().GetQueueTarget()))
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
@@ -20,8 +21,8 @@ func addCommand(c *cli) *cobra.Command {
 		Example: `  stoker add 417 more.csv
   list-new-assets | stoker add 417 -`,
 		Long: `What a list may be: stoker help lists. A job without a key gets its output path as key;
-a job whose key the batch has already is not added again, so that the command can be
-repeated. To say that no more will come: stoker close.`,
+a job whose key the batch has already is neither added nor changed, so that the command
+can be repeated. To say that no more will come: stoker close.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 2 {
 				return nil
@@ -82,9 +83,9 @@ func (c *cli) addJobs(ctx context.Context, conn *client.Client, flags listFlags,
 	if c.hints() {
 		c.note("  stoker close %d", b.GetNumber())
 	}
-	return c.report(effect{answer: &stokerv1.AddJobsResponse{
+	return c.report(effect{answers: []proto.Message{&stokerv1.AddJobsResponse{
 		Batch: added.Batch, AddedCount: added.Jobs, DuplicateCount: added.Duplicates, SucceededCount: added.Succeeded,
-	}}, added.Jobs)
+	}}}, added.Jobs)
 }
 
 // takesJobs reports whether jobs may be added to a batch; a paused one may be open or not.
@@ -127,19 +128,21 @@ func closeCommand(c *cli) *cobra.Command {
 			}
 			batches = append(batches, b)
 		}
-		var last effect
-		for _, b := range batches {
+		var all effect
+		closed := int64(0)
+		for i, b := range batches {
 			response, err := conn.Batches().CloseBatch(ctx, &stokerv1.CloseBatchRequest{BatchId: b.GetId()})
 			if err != nil {
-				return err
+				return leave(c, "closed", batches[i:], err, all)
 			}
 			if takesJobs(b) {
+				closed++
 				c.note("%s: closed, with %s", ui.BatchTitle(b), output.Plural(response.GetBatch().GetJobCount(), "job"))
 			} else {
 				c.note("%s: is closed already", ui.BatchTitle(b))
 			}
-			last = effect{answer: response}
+			all.answers = append(all.answers, response)
 		}
-		return c.report(last, int64(len(batches)))
+		return c.report(all, closed)
 	})
 }

@@ -100,6 +100,9 @@ func connectionErrorText(err error) string {
 	if _, cause, ok := strings.Cut(message, ": connect: "); ok && strings.HasPrefix(message, "dial ") {
 		message = cause // the address stands beside it
 	}
+	if message == "name resolver error: produced zero addresses" {
+		message = "there is no host of that name"
+	}
 	return output.Printable(message + tlsHint(message))
 }
 

@@ -81,7 +81,7 @@ func (v *cancellation) run(ctx context.Context, conn *client.Client, args []stri
 	if !goOn {
 		return err
 	}
-	done, err := makeChanges(ctx, changes, false)
+	done, err := makeAll(ctx, v.cli, "cancelled", changes)
 	if err != nil {
 		return err
 	}
@@ -110,23 +110,23 @@ func (v *cancellation) cancelJob(ctx context.Context, conn *client.Client, j *st
 		return err
 	}
 	v.note("%s: %s", jobTitle(j), jobState(response.GetJob()))
-	return v.report(effect{answer: response}, 1)
+	return v.report(effect{answers: []proto.Message{response}}, 1)
 }
 
 // changes are the calls that cancel what is selected: whole batches as batches, so that no jobs can be added
 // to them any more, and jobs as jobs.
 func (v *cancellation) changes(conn *client.Client, found *selected) []change {
 	var all []change
-	jobs := func(request *stokerv1.CancelJobsRequest) {
+	jobs := func(of string, request *stokerv1.CancelJobsRequest) {
 		request.Reason = v.reason
-		all = append(all, func(ctx context.Context, validateOnly bool) (effect, error) {
+		all = append(all, change{of: of, make: func(ctx context.Context, validateOnly bool) (effect, error) {
 			request.ValidateOnly = validateOnly
 			response, err := conn.Batches().CancelJobs(ctx, request)
 			return jobsEffect(response), err
-		})
+		}})
 	}
-	for ids := range slices.Chunk(found.jobs, maxNames) {
-		jobs(&stokerv1.CancelJobsRequest{JobIds: ids})
+	for part := range slices.Chunk(found.jobs, maxNames) {
+		jobs(partText(part), &stokerv1.CancelJobsRequest{JobIds: jobIDs(part)})
 	}
 	f := &v.selection.jobs
 	some := &stokerv1.CancelJobsRequest{States: v.states, KeyPrefix: f.keyPrefix, Categories: f.categories, Causes: f.causes}
@@ -135,11 +135,11 @@ func (v *cancellation) changes(conn *client.Client, found *selected) []change {
 		for _, b := range found.batches {
 			request := proto.CloneOf(some)
 			request.BatchId = b.GetId()
-			jobs(request)
+			jobs(ui.BatchTitle(b), request)
 		}
 	case f.restricted():
 		some.Labels, some.Accounts, some.All = found.filter.GetLabels(), found.filter.GetAccounts(), found.filter.GetAll()
-		jobs(some)
+		jobs(found.text, some)
 	case !found.byName || len(found.batches) > 0:
 		all = append(all, v.cancelBatches(conn, found))
 	}
@@ -157,13 +157,13 @@ func (v *cancellation) cancelBatches(conn *client.Client, found *selected) chang
 	if b := found.onlyBatch(); b != nil {
 		call = wholeBatch(b, func(ctx context.Context, id string) (proto.Message, error) {
 			return conn.Batches().CancelBatch(ctx, &stokerv1.CancelBatchRequest{BatchId: id, Reason: v.reason})
-		})
+		}).make
 	}
-	return func(ctx context.Context, validateOnly bool) (effect, error) {
+	return change{of: found.batchText(), make: func(ctx context.Context, validateOnly bool) (effect, error) {
 		e, err := call(ctx, validateOnly)
 		e.jobs = e.counts.GetWaiting() + e.atPlatform()
 		return e, err
-	}
+	}}
 }
 
 // size is how much is cancelled, in words.

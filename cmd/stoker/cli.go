@@ -27,6 +27,7 @@ type cli struct {
 	look func(w io.Writer) output.Look
 
 	pageNoted bool // the address of a page was told
+	printed   bool // a message of the API was printed
 
 	started bool // the command line is valid, and the command runs
 	repeats callRepeats
@@ -42,8 +43,26 @@ func (c *cli) note(format string, args ...any) {
 	_, _ = fmt.Fprintf(c.stderr, format+"\n", output.PrintableArgs(args)...) // a note that cannot be written does not fail the command
 }
 
-// printMessage prints a message of the API as JSON or YAML.
-func (c *cli) printMessage(m proto.Message) error { return output.WriteMessage(c.stdout, c.out, m) }
+// printMessage prints a message of the API as JSON or YAML. A command may print several.
+func (c *cli) printMessage(m proto.Message) error {
+	if c.printed && c.out.Format == output.FormatYAML && c.out.JQ == "" {
+		if _, err := io.WriteString(c.stdout, "---\n"); err != nil {
+			return err
+		}
+	}
+	c.printed = true
+	return output.WriteMessage(c.stdout, c.out, m)
+}
+
+// printMessages prints messages of the API, one behind the other.
+func printMessages(c *cli, all []proto.Message) error {
+	for _, m := range all {
+		if err := c.printMessage(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // printCount prints a number of jobs to standard output, for programs.
 func (c *cli) printCount(n int64) error {

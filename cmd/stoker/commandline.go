@@ -1,10 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/stokerd/stoker/internal/output"
 )
 
 // commandLine is the arguments of a process, to tell the user a similar command.
@@ -51,11 +54,34 @@ func (l commandLine) notUTF8() string {
 	return strings.Join(words, " or ")
 }
 
-// shellQuote quotes a word for a POSIX shell, if it needs quotes.
+// shellQuote is a word as a POSIX shell takes it, in quotes if it needs them. What is not ASCII needs them: in some
+// locales a byte of it is a blank. What cannot be printed, line breaks among it, is escaped: quotes alone would let it
+// be lost on the way to the terminal, and the command would name something else.
 func shellQuote(word string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+./:,@%"
-	if word != "" && strings.Trim(word, plain) == "" {
+	switch {
+	case word != "" && strings.Trim(word, plain) == "":
 		return word
+	case utf8.ValidString(word) && output.Printable(word) == word:
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	var b strings.Builder
+	b.WriteString("$'")
+	for len(word) > 0 {
+		r, n := utf8.DecodeRuneInString(word)
+		switch char := word[:n]; {
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\'' || r == '\\':
+			b.WriteString(`\` + char)
+		case r == utf8.RuneError && n == 1, output.Printable(char) != char:
+			for _, octet := range []byte(char) {
+				fmt.Fprintf(&b, `\%03o`, octet)
+			}
+		default:
+			b.WriteString(char)
+		}
+		word = word[n:]
+	}
+	return b.String() + "'"
 }

@@ -43,7 +43,7 @@ func (g caution) lookFirst(ctx context.Context, c *cli, changes []change, look f
 	if !g.looksFirst(changes) {
 		return true, nil
 	}
-	planned, err := makeChanges(ctx, changes, true)
+	planned, err := planChanges(ctx, changes)
 	count := planned.batches
 	if look.count != nil {
 		count = look.count(planned)

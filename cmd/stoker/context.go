@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -108,6 +109,9 @@ func (u userContexts) useCommand() *cobra.Command {
 				used = set.Contexts[args[0]]
 				return set.Use(args[0])
 			})
+			if errors.Is(err, contexts.ErrUnknown) && !strings.Contains(err.Error(), "did you mean") {
+				return usagef("%w; stoker context list lists them", err)
+			}
 			if err == nil {
 				u.noteUse(args[0], used)
 			}

@@ -75,10 +75,10 @@ func (v *deletion) run(ctx context.Context, conn *client.Client, args []string) 
 	if chosen.GetAll() && len(states) > 0 {
 		chosen.All = false // the state is the filter
 	}
-	one := []change{func(ctx context.Context, validateOnly bool) (effect, error) {
+	one := []change{{make: func(ctx context.Context, validateOnly bool) (effect, error) {
 		response, err := conn.Batches().DeleteBatches(ctx, &stokerv1.DeleteBatchesRequest{Selection: chosen, ValidateOnly: validateOnly})
 		return batchEffect(response.GetChanges(), response), err
-	}}
+	}}}
 	if b := found.onlyBatch(); b != nil {
 		one[0] = wholeBatch(b, func(ctx context.Context, id string) (proto.Message, error) {
 			return conn.Batches().DeleteBatch(ctx, &stokerv1.DeleteBatchRequest{BatchId: id})
@@ -93,7 +93,7 @@ func (v *deletion) run(ctx context.Context, conn *client.Client, args []string) 
 	if !goOn {
 		return err
 	}
-	done, err := makeChanges(ctx, one, false)
+	done, err := makeAll(ctx, v.cli, "deleted", one)
 	if err != nil {
 		return err
 	}

@@ -41,11 +41,20 @@ log, metrics and versions into a file for a bug report. Look at it before you se
 names of storages, paths and titles are in it.
 
 Exit codes, as monitors want them: 0 all is well; 1 something is to be looked at;
-2 something does not work; 3 the checks could not be made.`,
+2 something does not work; 3 the checks could not be made, for a wrong flag too.`,
 		Example: `  stoker doctor
   stoker doctor --stopped --config /etc/stoker/stoker.yaml
   stoker doctor --bundle report.tar.gz --batch 411`,
-		Args: noArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := refuseEmpty(cmd, "bundle", "batch"); err != nil {
+				return err
+			}
+			if batch != "" && bundle == "" {
+				return usagef("--batch puts the history of a batch into a bundle: name its file with --bundle")
+			}
+			return noArgs(cmd, args)
+		},
+		Annotations: map[string]string{monitorAnnotation: ""},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			to, err := newWriter(c, checkResults())
 			if err != nil {
@@ -53,23 +62,23 @@ Exit codes, as monitors want them: 0 all is well; 1 something is to be looked at
 			}
 			if bundle != "" {
 				if err := checkBundlePath(bundle); err != nil {
-					return c.unknownError(cmd.Context(), err)
+					return err
 				}
 			}
 			d := &examination{cli: c, sources: sourcesOf(c, from)}
 			results, err := d.run(cmd.Context(), stopped)
 			if err != nil {
-				return c.unknownError(cmd.Context(), err)
+				return err
 			}
 			if err := writeAll(to, results); err != nil {
-				return c.unknownError(cmd.Context(), err)
+				return err
 			}
 			if c.hints() {
 				c.note("%s", summary(results))
 			}
 			if bundle != "" {
 				if err := d.writeBundle(cmd.Context(), bundle, batch, results); err != nil {
-					return c.unknownError(cmd.Context(), err)
+					return err
 				}
 				c.note("%s written; look at it before you send it", bundle)
 			}
@@ -88,8 +97,17 @@ Exit codes, as monitors want them: 0 all is well; 1 something is to be looked at
 // exitUnknown is the exit code of a check that could not be made, as monitors want it.
 const exitUnknown = 3
 
+// monitorAnnotation marks a command whose exit codes are those that monitors want.
+const monitorAnnotation = "stoker_monitor"
+
+func isForMonitors(cmd *cobra.Command) bool {
+	_, marked := cmd.Annotations[monitorAnnotation]
+	return marked
+}
+
 // unknownError gives an error the exit code of a check that could not be made, and the words that it has in other
-// commands. The end by a signal keeps its own.
+// commands: that of a mistake in the command line would say, to a monitor, that something does not work. What the
+// checks have found, and the end by a signal, keep their own.
 func (c *cli) unknownError(ctx context.Context, err error) error {
 	_, text, below := c.exitStatus(ctx, err)
 	if text == "" {

@@ -163,6 +163,30 @@ func TestDoctorWithoutAService(t *testing.T) {
 	}
 }
 
+// To a monitor, 1 and 2 are findings. A mistake in the command line is none.
+func TestDoctorWithAWrongCommandLine(t *testing.T) {
+	for line, want := range map[string]string{
+		"doctor --stoped":                   "did you mean --stopped?",
+		"doctor --stopped=perhaps":          "want true or false",
+		"doctor now":                        "takes no arguments",
+		"doctor -o xml":                     "-o xml: want",
+		"doctor --columns none":             "--columns",
+		"doctor --server a:1 --context b":   "cannot be used together",
+		"doctor --tls-cert a":               "tls-key",
+		"doctor --context none":             "stoker context list",
+		"doctor --server http://a:1":        "want host:port",
+		"doctor --bundle=":                  "--bundle: the value is empty",
+		"doctor --batch 411":                "name its file with --bundle",
+		"doctor --stopped --bundle /none/a": "there is no directory",
+	} {
+		env := map[string]string{"XDG_CONFIG_HOME": t.TempDir()}
+		got := command{env: env}.run(t.Context(), words(line)...)
+		if got.code != exitUnknown || !strings.Contains(got.stderr, want) || got.stdout != "" {
+			t.Errorf("%s: exit code %d, %q%s; want %d, %q", line, got.code, got.stderr, got.stdout, exitUnknown, want)
+		}
+	}
+}
+
 // Checks whose results cannot be written have not been made, for a monitor.
 func TestDoctorOnAFullDisk(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)

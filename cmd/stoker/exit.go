@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -175,12 +176,22 @@ func lostAnswerText(server string, lost *client.LostAnswerError) string {
 		server, problem, connectionErrorText(lost.Err), advice)
 }
 
+// flagOf is the flag that sets a field of a request; the field itself if none is known to.
+func flagOf(field string) string {
+	name, _, _ := strings.Cut(field, "[")
+	flags := map[string]string{
+		"batch.priority": "--priority", "batch.display_name": "--name", "set_labels": "--set-label", "remove_labels": "--remove-label",
+		"priority": "--priority", "causes": "--cause", "categories": "--category", "key_prefix": "--key-prefix",
+	}
+	return cmp.Or(flags[name], field)
+}
+
 // violationLines lists mistakes in a request, a line each, and counts those of the total that are not in
 // violations.
 func violationLines(violations []client.Violation, total int) string {
 	lines := make([]string, len(violations))
 	for i, v := range violations {
-		lines[i] = output.Printable(v.Field + ": " + v.Message)
+		lines[i] = output.Printable(flagOf(v.Field) + ": " + strings.ReplaceAll(v.Message, "ListFailures lists", "stoker failures lists"))
 	}
 	if more := total - len(violations); more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))

@@ -17,7 +17,7 @@ func givenFilters(cmd *cobra.Command, names ...string) string {
 	for _, name := range names {
 		values, _ := givenValues(cmd, name)
 		for _, value := range values {
-			given = append(given, "--"+name+" "+quoteForShell(value))
+			given = append(given, "--"+name+" "+shellQuote(value))
 		}
 	}
 	return strings.Join(given, " ")
@@ -33,16 +33,6 @@ func givenValues(cmd *cobra.Command, name string) (values []string, given bool) 
 		return many.GetSlice(), true
 	}
 	return []string{f.Value.String()}, true
-}
-
-// quoteForShell is a word as a shell takes it.
-func quoteForShell(word string) string {
-	if word != "" && !strings.ContainsFunc(word, func(r rune) bool {
-		return !strings.ContainsRune("-_./=:@%+,", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r < 0x80
-	}) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // parseTime reads the value of a flag that names a time, at the time now: 2h or 3d ago, 14:30 of today,

@@ -44,7 +44,7 @@ TEXT, the flags alone choose.`,
 		filters := givenFilters(cmd, l.filters()...)
 		if len(args) == 1 {
 			l.text = args[0]
-			filters = quoteForShell(l.text) + prefixed(" ", filters)
+			filters = shellQuote(l.text) + prefixed(" ", filters)
 		}
 		if filters == "" {
 			return usagef("say what to find: a text, or flags such as --state failed --since yesterday")

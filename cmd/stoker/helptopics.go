@@ -112,7 +112,7 @@ columns, without a header: nothing is cut, times are RFC 3339 in UTC.
 
 NO_COLOR takes the colours away, and nothing else.
 `,
-	"exit": `The exit codes of every command:
+	"exit": `The exit codes of every command but stoker doctor:
 
   0    done, and all watched jobs succeeded
   1    it went wrong, the answer to a question was no, or the watched batch
@@ -121,6 +121,13 @@ NO_COLOR takes the colours away, and nothing else.
        or a state in which that cannot be done
   3    the server cannot be reached, or does not answer
   130  interrupted by Ctrl-C; 143 by SIGTERM
+
+Those of stoker doctor are for monitors:
+
+  0    all is well
+  1    something is to be looked at
+  2    something does not work
+  3    the checks could not be made: no rights, a wrong flag
 `,
 }
 
@@ -148,6 +155,7 @@ func helpCommand(c *cli) *cobra.Command {
 		Example:   "  stoker help submit\n  stoker help names",
 		ValidArgs: topics,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			c.started = true // the other commands have this from noteStart, and this one is added later
 			root := cmd.Root()
 			if len(args) == 1 && slices.Contains(topics, args[0]) {
 				text := reflow(helpTopics[args[0]])

@@ -29,11 +29,16 @@ func openCommand(c *cli) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&onlyPrint, "print", false, "only print the address")
 	return c.clientCommand(cmd, answerTimeout, func(ctx context.Context, conn *client.Client, args []string) error {
-		address, err := pageOf(ctx, c, conn, args[0])
+		address, batch, err := pageOf(ctx, c, conn, args[0])
 		if err != nil {
 			return err
 		}
-		if err := output.WriteLine(c.stdout, address); err != nil || onlyPrint {
+		if c.out.ForPrograms() {
+			err = c.printMessage(batch)
+		} else {
+			err = output.WriteLine(c.stdout, address)
+		}
+		if err != nil || onlyPrint {
 			return err
 		}
 		if !canOpenBrowser(c.getenv) {
@@ -46,11 +51,11 @@ func openCommand(c *cli) *cobra.Command {
 	})
 }
 
-// pageOf is the address at which browsers show the batch or job with a name.
-func pageOf(ctx context.Context, c *cli, conn *client.Client, name string) (string, error) {
+// pageOf is the address at which browsers show the batch or job with a name, and that batch or the batch of that job.
+func pageOf(ctx context.Context, c *cli, conn *client.Client, name string) (string, *stokerv1.Batch, error) {
 	one, err := c.lookup(conn).batchOrJob(ctx, name)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	id, below := one.batch.GetId(), ""
 	if one.job != nil {
@@ -59,12 +64,12 @@ func pageOf(ctx context.Context, c *cli, conn *client.Client, name string) (stri
 	}
 	response, err := conn.Batches().GetBatch(ctx, &stokerv1.GetBatchRequest{BatchId: id})
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if response.GetBatch().GetPageUrl() == "" {
-		return "", runError(errors.New("the server has no page: start it with --web-listen, and with --web-url if browsers reach it through a proxy"))
+		return "", nil, runError(errors.New("the server has no page: start it with --web-listen, and with --web-url if browsers reach it through a proxy"))
 	}
-	return response.GetBatch().GetPageUrl() + below, nil
+	return response.GetBatch().GetPageUrl() + below, response.GetBatch(), nil
 }
 
 // canOpenBrowser reports whether there is a screen on which a browser could open.

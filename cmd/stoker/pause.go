@@ -17,10 +17,10 @@ func pauseCommand(c *cli) *cobra.Command {
 	var reason string
 	v := &switching{cli: c, verb: "pause", done: "paused", already: "is paused already", impossible: "only a batch that starts jobs can be paused"}
 	v.batches = func(conn *client.Client, selection *stokerv1.BatchSelection) change {
-		return func(ctx context.Context, validateOnly bool) (effect, error) {
+		return change{make: func(ctx context.Context, validateOnly bool) (effect, error) {
 			response, err := conn.Batches().PauseBatches(ctx, &stokerv1.PauseBatchesRequest{Selection: selection, Reason: reason, ValidateOnly: validateOnly})
 			return batchEffect(response.GetChanges(), response), err
-		}
+		}}
 	}
 	v.one = func(ctx context.Context, conn *client.Client, id string) (proto.Message, error) {
 		return conn.Batches().PauseBatch(ctx, &stokerv1.PauseBatchRequest{BatchId: id, Reason: reason})
@@ -46,10 +46,10 @@ func pauseCommand(c *cli) *cobra.Command {
 func resumeCommand(c *cli) *cobra.Command {
 	v := &switching{cli: c, verb: "resume", done: "resumed", already: "is not paused", impossible: "only a paused batch can be resumed"}
 	v.batches = func(conn *client.Client, selection *stokerv1.BatchSelection) change {
-		return func(ctx context.Context, validateOnly bool) (effect, error) {
+		return change{make: func(ctx context.Context, validateOnly bool) (effect, error) {
 			response, err := conn.Batches().ResumeBatches(ctx, &stokerv1.ResumeBatchesRequest{Selection: selection, ValidateOnly: validateOnly})
 			return batchEffect(response.GetChanges(), response), err
-		}
+		}}
 	}
 	v.one = func(ctx context.Context, conn *client.Client, id string) (proto.Message, error) {
 		return conn.Batches().ResumeBatch(ctx, &stokerv1.ResumeBatchRequest{BatchId: id})
@@ -145,7 +145,7 @@ func (v *switching) run(ctx context.Context, conn *client.Client, args []string)
 			return err
 		}
 	}
-	done, err := makeChanges(ctx, one, false)
+	done, err := makeAll(ctx, v.cli, v.done, one)
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (v *switching) refuse(b *stokerv1.Batch) error {
 		return usagef("%s is %s: %s", ui.BatchTitle(b), batchState(b), v.impossible)
 	}
 	v.note("%s %s", ui.BatchTitle(b), v.already)
-	return v.report(effect{answer: b}, 0)
+	return v.report(effect{answers: []proto.Message{b}}, 0)
 }
 
 // noteDone says what was done.
@@ -186,7 +186,7 @@ func (v *switching) switchAccounts(ctx context.Context, conn *client.Client) err
 		}
 		if v.dryRun {
 			v.note("%s would be %s", output.Plural(int64(len(accounts)), "account"), v.done)
-			return v.report(effect{answer: &stokerv1.ListAccountsResponse{Accounts: accounts}}, int64(len(accounts)))
+			return v.report(effect{answers: []proto.Message{&stokerv1.ListAccountsResponse{Accounts: accounts}}}, int64(len(accounts)))
 		}
 		var lines []string
 		for _, a := range accounts[:min(len(accounts), maxListed)] {
@@ -208,5 +208,5 @@ func (v *switching) switchAccounts(ctx context.Context, conn *client.Client) err
 			v.note("account %s: %s", a.GetId(), v.done)
 		}
 	}
-	return v.report(effect{answer: answer}, n)
+	return v.report(effect{answers: []proto.Message{answer}}, n)
 }

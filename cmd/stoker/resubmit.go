@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
@@ -101,7 +102,7 @@ func (c *cli) resubmit(ctx context.Context, conn *client.Client, request *stoker
 	jobs := output.Plural(b.GetJobCount(), "job")
 	if request.GetValidateOnly() {
 		c.note("%s: %s would be submitted again", ui.BatchTitle(old), jobs)
-		return c.report(effect{answer: response}, b.GetJobCount())
+		return c.report(effect{answers: []proto.Message{response}}, b.GetJobCount())
 	}
 	c.note("%s: %s of %s submitted again", ui.BatchTitle(b), jobs, ui.BatchTitle(old))
 	if watch {
@@ -110,5 +111,5 @@ func (c *cli) resubmit(ctx context.Context, conn *client.Client, request *stoker
 	if c.hints() {
 		c.note("  stoker watch %d", b.GetNumber())
 	}
-	return c.report(effect{answer: response}, b.GetNumber())
+	return c.report(effect{answers: []proto.Message{response}}, b.GetNumber())
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
+	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/ui"
@@ -16,8 +18,7 @@ func (c *cli) checkResume(b *stokerv1.Batch, total int64, resume bool) (resumed 
 	complete := uploadedCount(b) >= total
 	switch {
 	case resume && !takesMore && !complete:
-		return false, usagef("%s has %s of %s jobs and takes no more: it is %s; without --resume the whole list is submitted anew",
-			ui.BatchTitle(b), output.Number(uploadedCount(b)), output.Number(total), batchState(b))
+		return false, closedPartly(b, output.Number(uploadedCount(b)), total)
 	case resume:
 		return true, nil
 	case state == stokerv1.BatchState_BATCH_STATE_OPEN, takesMore && !complete:
@@ -29,6 +30,26 @@ func (c *cli) checkResume(b *stokerv1.Batch, total int64, resume bool) (resumed 
 		}
 	}
 	return false, nil
+}
+
+// closedPartly is the error for a batch that has only some jobs of a list of total, and takes no more.
+func closedPartly(b *stokerv1.Batch, has string, total int64) error {
+	return usagef("%s has %s of %s jobs and takes no more: it is %s; without --resume the whole list is submitted anew",
+		ui.BatchTitle(b), has, output.Number(total), batchState(b))
+}
+
+// explainIncomplete is the error for a batch that is closed and does not have the whole list, although it has as many
+// jobs: somebody else has added others. Other errors are returned as they are.
+func explainIncomplete(err error) error {
+	wrong, ok := errors.AsType[*client.IncompleteError](err)
+	if !ok {
+		return err
+	}
+	has := output.Number(wrong.Total - wrong.Missing)
+	if wrong.Skipped > 0 {
+		has += fmt.Sprintf(" to %s", output.Number(min(wrong.Total-wrong.Missing+wrong.Skipped, wrong.Total)))
+	}
+	return closedPartly(wrong.Batch, has, wrong.Total)
 }
 
 // uploadedCount is how many jobs of a list a batch has taken, those included that it skips because

@@ -70,7 +70,7 @@ func (v *retrial) run(ctx context.Context, conn *client.Client, args []string) (
 	}
 	changes := v.changes(conn, found)
 	if found.job == nil && v.looksFirst(changes) || v.dryRun {
-		planned, err := makeChanges(ctx, changes, true)
+		planned, err := planChanges(ctx, changes)
 		switch {
 		case err != nil:
 			return err
@@ -87,7 +87,7 @@ func (v *retrial) run(ctx context.Context, conn *client.Client, args []string) (
 			}
 		}
 	}
-	done, err := makeChanges(ctx, changes, false)
+	done, err := makeAll(ctx, v.cli, "retried", changes)
 	if err != nil {
 		if _, lost := errors.AsType[*client.LostAnswerError](err); lost && found.byName {
 			v.note("What has been retried is no longer failed.")
@@ -132,26 +132,26 @@ func (v *retrial) size(found *selected, e effect) string {
 // changes are the calls that retry what is selected.
 func (v *retrial) changes(conn *client.Client, found *selected) []change {
 	var all []change
-	add := func(request *stokerv1.RetryJobsRequest) {
-		all = append(all, func(ctx context.Context, validateOnly bool) (effect, error) {
+	add := func(of string, request *stokerv1.RetryJobsRequest) {
+		all = append(all, change{of: of, make: func(ctx context.Context, validateOnly bool) (effect, error) {
 			request.ValidateOnly = validateOnly
 			response, err := conn.Batches().RetryJobs(ctx, request)
 			return jobsEffect(response), err
-		})
+		}})
 	}
-	for ids := range slices.Chunk(found.jobs, maxNames) {
-		add(&stokerv1.RetryJobsRequest{JobIds: ids})
+	for part := range slices.Chunk(found.jobs, maxNames) {
+		add(partText(part), &stokerv1.RetryJobsRequest{JobIds: jobIDs(part)})
 	}
 	f := &v.selection.jobs
 	some := &stokerv1.RetryJobsRequest{States: v.states, KeyPrefix: f.keyPrefix, Categories: f.categories, Causes: f.causes}
 	if !found.byName {
 		some.Labels, some.Accounts, some.All = found.filter.GetLabels(), found.filter.GetAccounts(), found.filter.GetAll()
-		add(some)
+		add(found.text, some)
 	}
 	for _, b := range found.batches {
 		request := proto.CloneOf(some)
 		request.BatchId = b.GetId()
-		add(request)
+		add(ui.BatchTitle(b), request)
 	}
 	return all
 }

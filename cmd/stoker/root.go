@@ -30,7 +30,11 @@ func (c *cli) run(ctx context.Context) int {
 	root.SetIn(c.stdin)
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
-	return c.reportError(ctx, root.ExecuteContext(ctx))
+	cmd, err := root.ExecuteContextC(ctx)
+	if isForMonitors(cmd) {
+		err = c.unknownError(ctx, err)
+	}
+	return c.reportError(ctx, err)
 }
 
 // rootCommand is stoker itself, with all of its commands. [rootPage] is its help.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/output"
 	"github.com/stokerd/stoker/internal/ui"
 )
 
@@ -121,11 +122,17 @@ func (f *jobFilter) restricted() bool {
 type selected struct {
 	byName  bool
 	batches []*stokerv1.Batch
-	jobs    []string      // ids, or numbers as in 411/17
+	jobs    []namedJob
 	job     *stokerv1.Job // if the only thing that was named is a job
 
 	filter *stokerv1.BatchSelection // unless byName
 	text   string                   // the flags that make the filter
+}
+
+// namedJob is a job of a selection.
+type namedJob struct {
+	id   string // or the number as in 411/17
+	name string // for people
 }
 
 // find finds what is selected. Names come from args or, for -, from standard input.
@@ -176,7 +183,7 @@ func (s *selection) flagText() string {
 // numbers of jobs are not looked up one by one: the server does that when it counts them.
 func (s *selected) add(ctx context.Context, all naming, name string, only, listed bool) error {
 	if !only && listed && isJobNumber(name) {
-		s.addJob(name)
+		s.jobs = append(s.jobs, namedJob{id: name, name: name})
 		return nil
 	}
 	one, err := all.batchOrJob(ctx, name)
@@ -184,7 +191,7 @@ func (s *selected) add(ctx context.Context, all naming, name string, only, liste
 	case err != nil:
 		return err
 	case one.job != nil:
-		s.addJob(one.job.GetId())
+		s.jobs = append(s.jobs, namedJob{id: one.job.GetId(), name: jobName(one.job)})
 		if only {
 			s.job = one.job
 		}
@@ -194,7 +201,32 @@ func (s *selected) add(ctx context.Context, all naming, name string, only, liste
 	return nil
 }
 
-func (s *selected) addJob(id string) { s.jobs = append(s.jobs, id) }
+func jobIDs(jobs []namedJob) []string {
+	return mapSlice(jobs, func(j namedJob) string { return j.id })
+}
+
+// partText is the jobs of a call, in words. A list is sent in its order.
+func partText(jobs []namedJob) string {
+	if len(jobs) == 1 {
+		return jobs[0].name
+	}
+	return fmt.Sprintf("%s from %s to %s", output.Plural(int64(len(jobs)), "job"), jobs[0].name, jobs[len(jobs)-1].name)
+}
+
+// batchText is the batches that are selected, in words.
+func (s *selected) batchText() string {
+	if !s.byName {
+		return s.text
+	}
+	var titles []string
+	for _, b := range s.batches[:min(len(s.batches), maxListed)] {
+		titles = append(titles, ui.BatchTitle(b))
+	}
+	if more := len(s.batches) - len(titles); more > 0 {
+		titles = append(titles, "and "+output.Number(more)+" more")
+	}
+	return strings.Join(titles, "; ")
+}
 
 // isJobNumber reports whether a name is 411/17, or the same with the id of the batch.
 func isJobNumber(name string) bool {
@@ -204,11 +236,7 @@ func isJobNumber(name string) bool {
 
 // onlyBatches is the error for a selection with a job in it, where only batches will do, with the reason.
 func (s *selected) onlyBatches(reason string) error {
-	name := s.jobs[0]
-	if s.job != nil {
-		name = jobName(s.job)
-	}
-	return usagef("%s is a job: %s", name, reason)
+	return usagef("%s is a job: %s", s.jobs[0].name, reason)
 }
 
 // prefix begins a sentence about what is selected. It is empty for several things that were named: there the

@@ -26,6 +26,7 @@ type submission struct {
 	watch   bool
 	dryRun  bool
 	resume  bool
+	closed  bool // the batch that --resume has found took no more jobs
 	request stokerv1.SubmitBatchRequest
 
 	warnings warnings
@@ -176,7 +177,7 @@ func (c *cli) noteSubmitted(s *submission, list *joblist.List, batch *stokerv1.B
 	switch {
 	case s.dryRun:
 		c.note("%s: %s, no mistakes; %s", list.Name, jobs, s.nothing)
-	case s.resume && ui.BatchEnded(batch):
+	case s.closed, s.resume && ui.BatchEnded(batch):
 		c.note("%s had the whole list already, and is %s; without --resume it is submitted anew", ui.BatchTitle(batch), batchState(batch))
 	case s.request.GetKeepOpen():
 		c.note("%s: %s submitted, and open for more", ui.BatchTitle(batch), jobs)

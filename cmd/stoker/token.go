@@ -247,8 +247,11 @@ that were opened with a token end. Revoking a revoked token changes nothing.`,
 	}
 	cmd.Flags().StringVar(&db, "db", "", dbUsage)
 	return tokenFileCommand(c, cmd, &db, func(ctx context.Context, conn *client.Client, file tokenTable, ids []string) error {
-		for _, id := range ids {
+		for i, id := range ids {
 			t, err := revokeToken(ctx, conn, file, id)
+			if err != nil && len(ids) > 1 {
+				noteLeft(c, "revoked", ids[i:], err)
+			}
 			if err != nil {
 				return err
 			}

@@ -146,8 +146,8 @@ func (v *updating) updateNamed(ctx context.Context, conn *client.Client, batches
 	if len(batches) > 1 && slices.Contains(v.mask, "display_name") {
 		return usagef("--name is for one batch")
 	}
-	var last effect
-	for _, before := range batches {
+	var all effect
+	for i, before := range batches {
 		after := v.applied(before)
 		if v.dryRun {
 			v.note("%s: %s; nothing was changed", ui.BatchTitle(before), v.describe(before, after))
@@ -157,16 +157,16 @@ func (v *updating) updateNamed(ctx context.Context, conn *client.Client, batches
 			Batch: after, UpdateMask: v.fields(), SetLabels: v.set, RemoveLabels: v.removed,
 		})
 		if err != nil {
-			return err
+			return leave(v.cli, "changed", batches[i:], err, all)
 		}
 		text := v.describe(before, response.GetBatch())
 		if response.GetBatch().GetPriority() != before.GetPriority() {
 			text += v.neighbours(ctx, conn, before, response.GetBatch())
 		}
 		v.note("%s: %s", ui.BatchTitle(before), text)
-		last = effect{answer: response}
+		all.answers = append(all.answers, response)
 	}
-	return v.report(last, int64(len(batches)))
+	return v.report(all, int64(len(batches)))
 }
 
 // fields are the fields of a batch to change.
@@ -292,12 +292,12 @@ func (v *updating) updateMatching(ctx context.Context, conn *client.Client, foun
 			return usagef("of many batches, the retry policy is changed as a whole: give --max-retries too")
 		}
 	}
-	one := []change{func(ctx context.Context, validateOnly bool) (effect, error) {
+	one := []change{{make: func(ctx context.Context, validateOnly bool) (effect, error) {
 		response, err := conn.Batches().UpdateBatches(ctx, &stokerv1.UpdateBatchesRequest{
 			Selection: found.batchSelection(), Batch: &v.values, UpdateMask: v.fields(), SetLabels: v.set, RemoveLabels: v.removed, ValidateOnly: validateOnly,
 		})
 		return batchEffect(response.GetChanges(), response), err
-	}}
+	}}}
 	goOn, err := v.lookFirst(ctx, v.cli, one, firstLook{
 		nothing:  found.prefix() + "no batch to change",
 		would:    func(e effect) string { return found.prefix() + ui.BatchCount(e.batches) + " would be changed" },
@@ -306,7 +306,7 @@ func (v *updating) updateMatching(ctx context.Context, conn *client.Client, foun
 	if !goOn {
 		return err
 	}
-	done, err := makeChanges(ctx, one, false)
+	done, err := makeAll(ctx, v.cli, "changed", one)
 	if err != nil {
 		return err
 	}

@@ -87,6 +87,7 @@ func (c *cli) sendParts(ctx context.Context, conn *client.Client, s *submission)
 		progress.Show(ui.Upload{Sending: p.Batch != nil, Done: p.Sent, Total: p.Total, Complete: p.Uploaded})
 	}
 	batch, err := conn.SubmitWith(ctx, r, options)
+	err = explainIncomplete(err)
 	progress.Close()
 	switch {
 	case err == nil:
@@ -127,7 +128,14 @@ func (c *cli) findUpload(ctx context.Context, conn *client.Client, s *submission
 		}
 		if resumed {
 			batchID = earlier.GetId()
-			c.note("going on with %s, which has %s of %s jobs", ui.BatchTitle(earlier), output.Number(uploadedCount(earlier)), output.Number(total))
+			s.closed = !takesJobs(earlier)
+			switch has := uploadedCount(earlier); {
+			case s.closed: // what it has is seen below
+			case has > total:
+				c.note("going on with %s, to which others have added jobs", ui.BatchTitle(earlier))
+			default:
+				c.note("going on with %s, which has %s of %s jobs", ui.BatchTitle(earlier), output.Number(has), output.Number(total))
+			}
 		}
 	case s.resume:
 		r.RequestId = resumeRequestID(digest)

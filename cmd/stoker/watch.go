@@ -55,7 +55,7 @@ func explainJobInstead(err error, name string) error {
 	}
 	return &exitError{
 		code: exitUsage, err: fmt.Errorf("%s is a job; to see it, and to watch its batch", output.Printable(name)),
-		below: "  stoker job " + shellQuote(output.Printable(name)) + "\n  stoker watch " + shellQuote(output.Printable(batch)),
+		below: "  stoker job " + shellQuote(name) + "\n  stoker watch " + shellQuote(batch),
 	}
 }
 

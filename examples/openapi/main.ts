@@ -5,14 +5,20 @@
  *   npx tsx main.ts watch BATCH [CURSOR-FILE]      print its changes, one message per line
  *   npx tsx main.ts cancel BATCH|JOB [REASON]      print the new state
  *
- * STOKER_URL is the address of the JSON face, such as http://127.0.0.1:7072. Exit codes: 0; 1 the batch did not succeed, or the
- * call failed; 2 the request is wrong.
+ * STOKER_URL is the address of the JSON face, such as http://127.0.0.1:7072. The file of STOKER_TOKEN_FILE, or STOKER_TOKEN
+ * itself, proves who calls. Exit codes: 0; 1 the batch did not succeed, or the call failed; 2 the request is wrong.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 
 import { Stoker, StokerError, type SubmitBatchRequest } from './stoker.js';
 
-const stoker = new Stoker(process.env['STOKER_URL']);
+const stoker = new Stoker(process.env['STOKER_URL'] || undefined, token());
+
+/** The token of the caller; undefined if there is none. */
+function token(): string | undefined {
+  const file = process.env['STOKER_TOKEN_FILE'];
+  return (file ? readFileSync(file, 'utf8') : process.env['STOKER_TOKEN'])?.trim();
+}
 
 async function watch(batch: string, cursorFile?: string): Promise<number> {
   const cursor = cursorFile && existsSync(cursorFile) ? readFileSync(cursorFile, 'utf8') : '';

@@ -71,8 +71,15 @@ function noAnswer(cause: unknown): StokerError {
 export class Stoker {
   readonly #api;
 
-  /** address is that of web_listen, such as http://127.0.0.1:7072; token is needed where the server asks for one. */
+  /**
+   * address is that of web_listen, such as http://127.0.0.1:7072; token is needed where the server asks for one. Plain
+   * text to another machine is refused.
+   */
   constructor(address = 'http://127.0.0.1:7072', token?: string) {
+    const { protocol, hostname } = new URL(address);
+    if (protocol === 'http:' && !/^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname)) {
+      throw new Error(`${address}: refusing plain text to another machine`);
+    }
     this.#api = createClient<paths>({ baseUrl: address, headers: token ? { authorization: `Bearer ${token}` } : {} });
   }
 

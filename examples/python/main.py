@@ -4,44 +4,40 @@
     python3 main.py watch BATCH [CURSOR-FILE]      print its changes, one message per line
     python3 main.py cancel BATCH|JOB [REASON]      print the new state
 
-STOKER_SERVER names the server. For a server with TLS, STOKER_TLS_CA names the file with its CA. STOKER_TOKEN_FILE, or
-STOKER_TLS_CERT and STOKER_TLS_KEY, prove who calls. Exit codes: 0; 1 the batch did not succeed, or the
-call failed; 2 the request is wrong.
+STOKER_SERVER names the server. To another machine the connection has TLS, and to this one if a file for it is named:
+STOKER_TLS_CA has the CA of the server; without it, the public CAs count. STOKER_TOKEN_FILE, STOKER_TOKEN, or
+STOKER_TLS_CERT and STOKER_TLS_KEY prove who calls. Exit codes: 0; 1 the batch did not succeed, or the call
+failed; 2 the request is wrong.
 """
 
 import json
 import os
 import pathlib
 import sys
+from collections.abc import Callable
 
 import grpc
 from google.protobuf import json_format
 
-from stoker_client import Client, StokerError, batch_pb2, batch_service_pb2
+from stoker_client import Client, StokerError, batch_pb2, batch_service_pb2, is_loopback
 
 
-class Token(grpc.AuthMetadataPlugin):
-    """Sends the token of a file, which is read for each call, so that it can be replaced."""
-
-    def __init__(self, file: str):
-        self._file = pathlib.Path(file)
-
-    def __call__(self, context, callback) -> None:
-        callback((("authorization", "Bearer " + self._file.read_text().strip()),), None)
-
-
-def proof() -> grpc.ChannelCredentials | None:
-    """How server and program prove to each other who they are; None without TLS."""
+def transport(server: str) -> grpc.ChannelCredentials | None:
+    """The TLS of the connection; None for plain text."""
 
     def content(name: str) -> bytes | None:
         return pathlib.Path(os.environ[name]).read_bytes() if os.environ.get(name) else None
 
-    if not (ca := content("STOKER_TLS_CA")):
-        return None
-    tls = grpc.ssl_channel_credentials(ca, content("STOKER_TLS_KEY"), content("STOKER_TLS_CERT"))
-    if not (token := os.environ.get("STOKER_TOKEN_FILE")):
-        return tls
-    return grpc.composite_channel_credentials(tls, grpc.metadata_call_credentials(Token(token)))
+    files = [content(name) for name in ("STOKER_TLS_CA", "STOKER_TLS_KEY", "STOKER_TLS_CERT")]
+    return None if is_loopback(server) and not any(files) else grpc.ssl_channel_credentials(*files)
+
+
+def token() -> Callable[[], str] | None:
+    """What returns the token of the caller; None if there is none."""
+    if file := os.environ.get("STOKER_TOKEN_FILE"):
+        return lambda: pathlib.Path(file).read_text().strip()  # for each call, so that it can be replaced
+    text = os.environ.get("STOKER_TOKEN", "").strip()
+    return (lambda: text) if text else None
 
 
 def submit(client: Client, file: str) -> int:
@@ -84,8 +80,9 @@ def main(arguments: list[str]) -> int:
         print(__doc__, file=sys.stderr)
         return 2
     command, *rest = arguments
+    server = os.environ.get("STOKER_SERVER") or "127.0.0.1:7070"
     try:
-        with Client(os.environ.get("STOKER_SERVER", "127.0.0.1:7070"), proof()) as client:
+        with Client(server, transport(server), token()) as client:
             return COMMANDS[command](client, *rest)
     except StokerError as error:
         for violation in error.violations:

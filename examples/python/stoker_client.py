@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import pathlib
 import random
 import re
@@ -10,7 +11,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import grpc
 
@@ -140,10 +141,35 @@ def _listen(stream, longest: float) -> Iterator[batch_service_pb2.WatchBatchResp
 _ENDED = (batch_pb2.BATCH_STATE_SUCCEEDED, batch_pb2.BATCH_STATE_FAILED, batch_pb2.BATCH_STATE_CANCELLED)
 
 
-class Client:
-    """A connection to a server. Its methods raise StokerError."""
+def is_loopback(target: str) -> bool:
+    """Whether only this machine can reach a gRPC target."""
+    if target.startswith(("unix:", "unix-abstract:")):
+        return True
+    rest = target.rpartition(":///")[2]
+    parts = re.fullmatch(r"\[(.*)\](?::\w+)?|([^:]*)(?::\w+)?", rest)
+    host = (parts[1] or parts[2]) if parts else rest
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
-    def __init__(self, address: str = "127.0.0.1:7070", credentials: grpc.ChannelCredentials | None = None):
+
+class Client:
+    """A connection to a server. Its methods raise StokerError.
+
+    Without credentials it is plain text, which is refused to another machine. token returns
+    the token of the caller; it is asked for each call.
+    """
+
+    def __init__(
+        self,
+        address: str = "127.0.0.1:7070",
+        credentials: grpc.ChannelCredentials | None = None,
+        token: Callable[[], str] | None = None,
+    ):
+        if credentials is None and not is_loopback(address):
+            raise ValueError(f"{address}: refusing plain text to another machine")
+        self._token = token
         options = [("grpc.max_receive_message_length", 16 << 20), ("grpc.keepalive_time_ms", 30_000)]
         options += [("grpc.initial_reconnect_backoff_ms", int(FIRST_WAIT * 1000))]
         options += [("grpc.max_reconnect_backoff_ms", int(LONGEST_WAIT * 1000))]
@@ -187,7 +213,7 @@ class Client:
         longest = LONGEST_SILENCE + request.min_interval.ToTimedelta().total_seconds()
         seen, state, tries = False, None, _Tries(DIAL_TRIES)
         while True:
-            stream = self._batches.WatchBatch(at)
+            stream = self._batches.WatchBatch(at, metadata=self._proof())
             error = None
             try:
                 for message in _listen(stream, longest):
@@ -214,8 +240,15 @@ class Client:
         request = batch_service_pb2.CancelBatchRequest(batch_id=name, reason=reason)
         return batch_pb2.BatchState.Name(self._repeated(self._batches.CancelBatch, request).batch.state)
 
-    @staticmethod
-    def _repeated(method, request):
+    def _proof(self) -> tuple[tuple[str, str], ...]:
+        """The header of a call that proves who calls.
+
+        Call credentials of gRPC would not do: it sends them over TLS only, and a server on
+        this machine may ask for a token without it.
+        """
+        return (("authorization", "Bearer " + self._token()),) if self._token else ()
+
+    def _repeated(self, method, request):
         """Makes a call, and repeats it while that may help.
 
         Use it only for calls that change nothing when repeated: submissions with a request
@@ -224,7 +257,7 @@ class Client:
         tries = _Tries(DIAL_TRIES)
         while True:
             try:
-                answer = method(request, timeout=CALL_TIMEOUT)
+                answer = method(request, timeout=CALL_TIMEOUT, metadata=self._proof())
                 if answer is not None:
                     return answer
                 if not tries.next(None):  # gRPC reports half a message followed by OK as an answer without a message

@@ -5,36 +5,36 @@
  *   npx tsx main.ts watch BATCH [CURSOR-FILE]      print its changes, one message per line
  *   npx tsx main.ts cancel BATCH|JOB [REASON]      print the new state
  *
- * STOKER_SERVER names the server. For a server with TLS, STOKER_TLS_CA names the file with its CA. STOKER_TOKEN_FILE,
- * or STOKER_TLS_CERT and STOKER_TLS_KEY, prove who calls. Exit codes: 0; 1 the batch did not succeed, or the
- * call failed; 2 the request is wrong.
+ * STOKER_SERVER names the server. To another machine the connection has TLS, and to this one if a file for it is named:
+ * STOKER_TLS_CA has the CA of the server; without it, the public CAs count. STOKER_TOKEN_FILE, STOKER_TOKEN, or
+ * STOKER_TLS_CERT and STOKER_TLS_KEY prove who calls. Exit codes: 0; 1 the batch did not succeed, or the call
+ * failed; 2 the request is wrong.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 
-import { credentials, type ChannelCredentials, Metadata } from '@grpc/grpc-js';
+import { credentials, type ChannelCredentials } from '@grpc/grpc-js';
 
 import type { SubmitBatchRequest } from './gen/stoker/v1/SubmitBatchRequest.js';
-import { Stoker, StokerError } from './stoker.js';
+import { isLoopback, Stoker, StokerError } from './stoker.js';
 
-const stoker = new Stoker(process.env['STOKER_SERVER'], proof());
+const server = process.env['STOKER_SERVER'] || '127.0.0.1:7070';
+const stoker = new Stoker(server, transport(), token());
 
-/** How server and program prove to each other who they are; undefined without TLS. */
-function proof(): ChannelCredentials | undefined {
-  const file = (name: string) => (process.env[name] ? readFileSync(process.env[name]) : null);
-  const ca = file('STOKER_TLS_CA');
-  if (ca === null) {
-    return undefined;
+/** The TLS of the connection; undefined for plain text. */
+function transport(): ChannelCredentials | undefined {
+  const content = (name: string) => (process.env[name] ? readFileSync(process.env[name]) : null);
+  const [ca, key, cert] = ['STOKER_TLS_CA', 'STOKER_TLS_KEY', 'STOKER_TLS_CERT'].map(content);
+  return isLoopback(server) && !ca && !key && !cert ? undefined : credentials.createSsl(ca, key, cert);
+}
+
+/** What returns the token of the caller; undefined if there is none. */
+function token(): (() => string) | undefined {
+  const file = process.env['STOKER_TOKEN_FILE'];
+  const text = process.env['STOKER_TOKEN']?.trim();
+  if (file) {
+    return () => readFileSync(file, 'utf8').trim(); // for each call, so that it can be replaced
   }
-  const tls = credentials.createSsl(ca, file('STOKER_TLS_KEY'), file('STOKER_TLS_CERT'));
-  if (!process.env['STOKER_TOKEN_FILE']) {
-    return tls;
-  }
-  const token = credentials.createFromMetadataGenerator((_, done) => {
-    const headers = new Metadata(); // the file is read for each call, so that it can be replaced
-    headers.set('authorization', `Bearer ${String(file('STOKER_TOKEN_FILE')).trim()}`);
-    done(null, headers);
-  });
-  return credentials.combineChannelCredentials(tls, token);
+  return text ? () => text : undefined;
 }
 
 async function watch(batch: string, cursorFile?: string): Promise<number> {

@@ -1,6 +1,7 @@
 import * as grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { randomUUID } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -38,12 +39,42 @@ const longestWait = 5_000;
 /** After this time without a message a watch reconnects. The server sends a heartbeat every 15 s. */
 const longestSilence = 45_000;
 
+/** Whether only this machine can reach a gRPC target. */
+export function isLoopback(target: string): boolean {
+  if (/^unix(-abstract)?:/.test(target)) {
+    return true;
+  }
+  const rest = target.split(':///').at(-1) ?? target;
+  const [, six, four] = /^(?:\[(.*)\]|([^:]*))(?::\w+)?$/.exec(rest) ?? [];
+  const host = six ?? four ?? rest;
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+/** Sends a token with each call. Call credentials of gRPC would not do: it takes them with TLS only. */
+function bearer(token: () => string): grpc.Interceptor {
+  return (options, next) =>
+    new grpc.InterceptingCall(next(options), {
+      start(metadata, listener, go) {
+        metadata.set('authorization', `Bearer ${token()}`);
+        go(metadata, listener);
+      },
+    });
+}
+
 /** A client of a Stoker server. Methods throw a StokerError. */
 export class Stoker {
   readonly #batches: BatchServiceClient;
 
-  constructor(address = '127.0.0.1:7070', credentials = grpc.credentials.createInsecure()) {
-    this.#batches = new stoker.v1.BatchService(address, credentials, {
+  /**
+   * Without credentials the connection is plain text, which is refused to another machine. token returns the token of
+   * the caller; it is asked for each call.
+   */
+  constructor(address = '127.0.0.1:7070', credentials?: grpc.ChannelCredentials, token?: () => string) {
+    if (credentials === undefined && !isLoopback(address)) {
+      throw new Error(`${address}: refusing plain text to another machine`);
+    }
+    this.#batches = new stoker.v1.BatchService(address, credentials ?? grpc.credentials.createInsecure(), {
+      interceptors: token ? [bearer(token)] : [],
       'grpc.max_receive_message_length': 16 << 20,
       'grpc.keepalive_time_ms': 30_000,
       'grpc.initial_reconnect_backoff_ms': firstWait,

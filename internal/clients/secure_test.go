@@ -33,15 +33,7 @@ auth:
 		t.Fatal(err)
 	}
 	s := prepareService(t, "STOKER_CONFIG="+config)
-	token := filepath.Join(dir, "token")
-	made := exec.CommandContext(t.Context(), s.binary, "token", "create", "ci", "--role", "submitter", "--db", s.db)
-	secret, err := made.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(token, secret, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	token, secret := newToken(t, s)
 	s.start()
 	t.Cleanup(s.kill)
 
@@ -97,7 +89,7 @@ auth:
 		t.Run("grpcurl with "+proof.name, func(t *testing.T) {
 			args := []string{"-cacert", proof.files.CA}
 			if proof.token != "" {
-				args = append(args, "-H", "authorization: Bearer "+strings.TrimSpace(string(secret)))
+				args = append(args, "-H", "authorization: Bearer "+secret)
 			}
 			if proof.files.Cert != "" {
 				args = append(args, "-cert", proof.files.Cert, "-key", proof.files.Key)

@@ -91,6 +91,9 @@ type Config struct {
 	// them.
 	SecretFiles []string
 
+	// BlankFile is the path of the YAML file if there is one and nothing is set in it.
+	BlankFile string
+
 	// Warnings are what is allowed but odd.
 	Warnings []Mistake
 
@@ -269,6 +272,10 @@ func (l *loader) loadFile() {
 	}
 	l.yaml = decode(l.File, text, &l.file)
 	l.mistakes = append(l.mistakes, l.yaml.mistakes...)
+	if len(l.yaml.lines) == 0 && len(l.yaml.mistakes) == 0 {
+		l.config.BlankFile = l.File
+		l.config.Warnings = append(l.config.Warnings, Mistake{Where: l.File, Text: "nothing is set in it"})
+	}
 	if l.file.Auth.Mode != "" {
 		l.file.Settings["auth"] = l.file.Auth.Mode
 	}

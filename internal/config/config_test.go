@@ -508,3 +508,16 @@ func TestAutomaticTarget(t *testing.T) {
 		t.Errorf("account b: automatic %v with %d, want a fixed target of 7", b.AutoTarget, b.QueueTarget)
 	}
 }
+
+// A file in which nothing is set is told: it may be half written.
+func TestBlankFile(t *testing.T) {
+	for text, blank := range map[string]bool{"": true, " \n\t\n": true, "# a comment\n": true, "---\n": true, "{}\n": true, "queue_target: 3\n": false, "limits: {}\n": false} {
+		c := mustLoad(t, environment{files: map[string]string{"stoker.yaml": text}}.sources("stoker.yaml"))
+		if (c.BlankFile == "stoker.yaml") != blank || len(c.Warnings) > 0 != blank {
+			t.Errorf("%q: blank file %q, warnings %v", text, c.BlankFile, c.Warnings)
+		}
+	}
+	if c := mustLoad(t, environment{}.sources("")); c.BlankFile != "" || len(c.Warnings) > 0 {
+		t.Errorf("without a file: blank file %q, warnings %v", c.BlankFile, c.Warnings)
+	}
+}

@@ -74,7 +74,7 @@ func (r *reloader) reload(ctx context.Context) {
 	ctx = logdedup.Each(ctx)
 	r.service.manager.Reloading()
 	defer r.service.manager.Ready()
-	cfg, err := r.source.Load()
+	cfg, err := r.load()
 	if err == nil {
 		err = r.check(ctx, cfg)
 	}
@@ -108,12 +108,24 @@ func (r *reloader) reload(ctx context.Context) {
 	}
 }
 
+// load reads the configuration. It refuses a file in which nothing is set, if something was: it is one that is being
+// written, or was cut off by a full disk, and to take it up would take everything away.
+func (r *reloader) load() (*config.Config, error) {
+	cfg, err := r.source.Load()
+	if err == nil && cfg.BlankFile != "" && r.current.Load().BlankFile == "" {
+		err = &config.Error{Mistakes: []config.Mistake{{
+			Where: cfg.BlankFile, Text: "nothing is set in it, as if it were half written; to have the defaults instead, start the service anew",
+		}}}
+	}
+	return cfg, err
+}
+
 // finding says whether the configuration is the one in force. It reads the configuration anew, and takes nothing up.
 func (r *reloader) finding() doctor.Finding {
 	if r.source == nil {
 		return doctor.Configuration(nil, config.Difference{}, false)
 	}
-	cfg, err := r.source.Load()
+	cfg, err := r.load()
 	if err != nil {
 		return doctor.Configuration(err, config.Difference{}, r.failed.Load())
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/doctor"
 	"github.com/stokerd/stoker/internal/logdedup"
 	"github.com/stokerd/stoker/internal/service"
 )
@@ -242,6 +243,28 @@ func TestReload(t *testing.T) {
 	if got := r.profiles(); got != "default" {
 		t.Errorf("profiles: %s", got)
 	}
+}
+
+// A file in which nothing is set is one that is being written: what was set stays in force.
+func TestReloadOfABlankFile(t *testing.T) {
+	sim := &simulator.Simulator{Unlimited: true}
+	r := startReloading(t, servePlatform(t, sim, anyKey), "accounts: [{id: default, api_key_file: key}]\n"+storagesOfReload+smallProfile)
+	for _, blank := range []string{"", "\n \n", "# Stoker's configuration.\n", "---\n"} {
+		r.refused(r.reload(blank), "stoker.yaml", "nothing is set in it")
+		if got := r.profiles(); got != "default small" {
+			t.Fatalf("profiles after %q: %s", blank, got)
+		}
+	}
+	checks, err := r.conn.Diagnostics().RunChecks(t.Context(), &stokerv1.RunChecksRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(checks.GetResults(), func(c *stokerv1.CheckResult) bool {
+		return c.GetCheck() == doctor.AboutConfiguration && c.GetOutcome() == stokerv1.CheckOutcome_CHECK_OUTCOME_FAIL && strings.Contains(c.GetText(), "nothing is set in it")
+	}) {
+		t.Errorf("the checks do not say so: %v", checks)
+	}
+	r.accepted(r.reload(r.base), "nothing", "")
 }
 
 // The keys of webhooks can be replaced, added and taken away, by their files and by the names of these.
