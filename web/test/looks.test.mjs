@@ -14,7 +14,7 @@ async function accessible(page, where) {
   assert.deepEqual(said, []);
 }
 
-for (const [size, dark] of [["wide", false], ["wide", true], ["narrow", false], ["narrow", true]]) {
+for (const [size, dark] of [["wide", false], ["wide", true], ["middle", false], ["narrow", false], ["narrow", true]]) {
   test(`each page, ${size}, ${dark ? "dark" : "light"}: readable, and nothing scrolls sideways`, async (t) => {
     const bad = await submit(t, `a batch with a name that is rather long, as people write them when they are in no hurry${"-".repeat(99)}x`, ["missing/a-very-long-directory-name/and-another-one/title-of-some-length.mov", "broken/b.mov", "ok/c.mov"], { labels: { team: "vod", run: "nightly", note: "n".repeat(255) } });
     await ended(bad);

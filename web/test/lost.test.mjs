@@ -37,6 +37,8 @@ for (const width of [390, 768]) {
     const page = await open(t, "#/batches", { lost: true });
     await page.setViewportSize({ width, height: 844 });
     await isLive(page);
+    const cut = () => page.getByRole("navigation", { name: "Pages" }).evaluate((nav) => nav.scrollWidth - nav.clientWidth);
+    assert.equal(await cut(), 0, "a page is out of sight");
     await act("shut");
     t.after(() => act("open"));
     await page.getByRole("status").getByText("Reconnecting").waitFor();

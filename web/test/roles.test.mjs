@@ -118,7 +118,7 @@ test("a login that ends takes with it what was asked and said", async (t) => {
   const refuse = (r) => r.fulfill({ status: 401, contentType: "application/json", body: '{"code":"unauthenticated","message":"who are you?"}' });
   await page.route("**/stoker.v1.**", refuse);
   await page.getByRole("button", { name: "Cancel 1 job" }).click();
-  await page.getByLabel("Token").waitFor();
+  await seen(page, /^Your login has ended\. Paste a token/);
   await page.unroute("**/stoker.v1.**");
   await page.route("**/login", (r) => r.fulfill({ status: 200, contentType: "application/json", body: "{}" }));
   await page.getByLabel("Token").fill("a-known-one");
