@@ -64,6 +64,15 @@ test("more than 150,000 jobs: the server's list, page by page, for the keyboard 
   await page.getByRole("row", { name: /title-13 / }).waitFor();
 });
 
+/** makeWaiting makes a batch of 100,000 jobs that is open for more and of which none starts, so that no test after it waits
+ * for its encodings to be stopped. */
+async function makeWaiting(t) {
+  await call("AccountService/PauseAccount", { account_id: "archive" });
+  const batch = await makeLarge(t, 100_000, { keep_open: true, account: "archive" });
+  t.after(() => call("AccountService/ResumeAccount", { account_id: "archive" })); // when the batch is cancelled
+  return batch;
+}
+
 /** makeLarger adds as many jobs to a batch of 100,000 as make it one that no page keeps. */
 const makeLarger = (batch) =>
   call("BatchService/AddJobs", { batch_id: batch.id, jobs: Array.from({ length: 50_001 }, (_, i) => ({ key: `more-${i + 1}`, input_path: `long/more/${i + 1}.mov` })) });
@@ -91,8 +100,7 @@ const topRow = (page) =>
   });
 
 test("a batch that grows beyond 150,000 jobs is the server’s list from then on, and the reader stays where they are", async (t) => {
-  const batch = await makeLarge(t, 100_000, { keep_open: true });
-  await call("BatchService/PauseBatch", { batch_id: batch.id });
+  const batch = await makeWaiting(t);
   const page = await open(t, `#/batches/${batch.number}`, { lost: true });
   page.setDefaultTimeout(60_000);
   await page.getByRole("radio", { name: "All 100,000" }).waitFor();
@@ -139,9 +147,8 @@ test("a batch that grows beyond 150,000 jobs is the server’s list from then on
 });
 
 test("a link to a job of a large batch shows it, wherever it is, and the keyboard goes on from there", async (t) => {
-  const batch = await makeLarge(t, 100_000, { keep_open: true });
+  const batch = await makeWaiting(t);
   await makeLarger(batch);
-  await call("BatchService/PauseBatch", { batch_id: batch.id });
   const page = await open(t, `#/batches/${batch.number}?job=120000`, { lost: true });
   page.setDefaultTimeout(60_000);
   const at = (name) => page.getByRole("row", { name }).and(page.locator("[aria-current=true]"));
