@@ -23,7 +23,7 @@ func (s *Server) ListJobs(ctx context.Context, req *stokerv1.ListJobsRequest) (*
 	if err := checkListJobs(req); err != nil {
 		return nil, err
 	}
-	list, err := listHash(req, func(r *stokerv1.ListJobsRequest) { r.PageSize, r.PageToken = 0, "" })
+	list, err := listHash(req, func(r *stokerv1.ListJobsRequest) { r.PageSize, r.PageToken, r.AfterNumber = 0, "", 0 })
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +58,9 @@ func checkListJobs(req *stokerv1.ListJobsRequest) error {
 	}
 	if req.GetBatchId() != "" && (len(req.GetAccounts()) > 0 || len(req.GetLabels()) > 0) {
 		found.add("batch_id", "excludes accounts and labels, which select batches")
+	}
+	if req.GetBatchId() == "" && req.GetAfterNumber() > 0 {
+		found.add("after_number", "needs a batch_id: a number is one of a batch")
 	}
 	found.checkTimeRange("created", req.GetCreated())
 	found.checkTimeRange("changed", req.GetChanged())
@@ -121,7 +124,7 @@ func (l *jobList) list(ctx context.Context) error {
 	}
 	jobs, err := l.server.store.Jobs(ctx, job.Filter{
 		BatchID: l.batch.ID, States: jobStates(l.req.GetStates()), Keys: l.req.GetKeys(),
-		AfterNumber: token.position, Limit: l.size + 1,
+		AfterNumber: cmp.Or(token.position, l.req.GetAfterNumber()), Limit: l.size + 1,
 	})
 	if err != nil {
 		return fmt.Errorf("list jobs: %w", err)
@@ -152,6 +155,9 @@ func (l *jobList) find(ctx context.Context) error {
 	}
 	if l.batch != nil {
 		search.BatchSeq, page.Ascending = l.batch.Seq, l.req.GetOrder() != stokerv1.JobOrder_JOB_ORDER_NEWEST_FIRST
+		if number := l.req.GetAfterNumber(); number > 0 && l.req.GetPageToken() == "" {
+			page.After = job.JobPosition{BatchSeq: l.batch.Seq, Number: number}
+		}
 	}
 	found, err := l.server.store.FindJobs(ctx, search, page)
 	if err != nil {

@@ -62,6 +62,16 @@ func TestFindJobs(t *testing.T) {
 		"finished before":            {&stokerv1.ListJobsRequest{Finished: &stokerv1.TimeRange{Until: later}}, "1/3 1/1", ""},
 		"a batch, newest":            {&stokerv1.ListJobsRequest{BatchId: "1", Order: stokerv1.JobOrder_JOB_ORDER_NEWEST_FIRST}, "1/3 1/2 1/1", "3"},
 		"a batch":                    {&stokerv1.ListJobsRequest{BatchId: "1"}, "1/1 1/2 1/3", "3"},
+		"after a number":             {&stokerv1.ListJobsRequest{BatchId: "1", AfterNumber: 1}, "1/2 1/3", "3"},
+		"after a number, newest":     {&stokerv1.ListJobsRequest{BatchId: "1", AfterNumber: 3, Order: stokerv1.JobOrder_JOB_ORDER_NEWEST_FIRST}, "1/2 1/1", "3"},
+		"after a number, text":       {&stokerv1.ListJobsRequest{BatchId: "1", AfterNumber: 1, Text: "s"}, "1/3", ""},
+		"after a number, newest text": {
+			&stokerv1.ListJobsRequest{BatchId: "1", AfterNumber: 2, Text: "s", Order: stokerv1.JobOrder_JOB_ORDER_NEWEST_FIRST}, "1/1", "",
+		},
+		"after a number that does not match": {
+			&stokerv1.ListJobsRequest{BatchId: "1", AfterNumber: 2, States: []stokerv1.JobState{stokerv1.JobState_JOB_STATE_FAILED}}, "1/3", "2",
+		},
+		"after the last number": {&stokerv1.ListJobsRequest{BatchId: "1", AfterNumber: 3}, "", "3"},
 	} {
 		var got, batches []string
 		total := ""
@@ -146,6 +156,7 @@ func TestFindJobsRefuses(t *testing.T) {
 	for want, req := range map[string]*stokerv1.ListJobsRequest{
 		"order: JOB_ORDER_SUBMISSION needs a batch_id": {Order: stokerv1.JobOrder_JOB_ORDER_SUBMISSION},
 		"encoding_id: text and encoding_id exclude":    {Text: "a", EncodingId: "b"},
+		"after_number: needs a batch_id":               {AfterNumber: 1},
 		"batch_id: excludes accounts and labels":       {BatchId: "1", Accounts: []string{"default"}},
 		"finished.until: has to be later than since":   {Finished: &stokerv1.TimeRange{Since: now, Until: now}},
 		"created.since: is no time between the years":  {Created: &stokerv1.TimeRange{Since: &timestamppb.Timestamp{Seconds: -1 << 60}}},

@@ -100,7 +100,7 @@ async function closePages(t) {
   for (const f of close.reverse()) await f();
 }
 
-const sizes = { wide: { width: 1280, height: 900 }, narrow: { width: 390, height: 844 } };
+const sizes = { wide: { width: 1280, height: 900 }, middle: { width: 768, height: 1024 }, narrow: { width: 390, height: 844 } };
 
 async function newContext(more = {}) {
   browser ??= await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });

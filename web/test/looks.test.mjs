@@ -14,7 +14,7 @@ async function accessible(page, where) {
   assert.deepEqual(said, []);
 }
 
-for (const [size, dark] of [["wide", false], ["wide", true], ["narrow", false], ["narrow", true]]) {
+for (const [size, dark] of [["wide", false], ["wide", true], ["middle", false], ["narrow", false], ["narrow", true]]) {
   test(`each page, ${size}, ${dark ? "dark" : "light"}: readable, and nothing scrolls sideways`, async (t) => {
     const bad = await submit(t, `a batch with a name that is rather long, as people write them when they are in no hurry${"-".repeat(99)}x`, ["missing/a-very-long-directory-name/and-another-one/title-of-some-length.mov", "broken/b.mov", "ok/c.mov"], { labels: { team: "vod", run: "nightly", note: "n".repeat(255) } });
     await ended(bad);
@@ -105,4 +105,38 @@ test("times are local, with UTC beside them", async (t) => {
   assert.equal((await time.textContent()).trim(), local);
   assert.equal(await time.getAttribute("title"), `${at.toISOString().slice(0, 19).replace("T", " ")} UTC`);
   assert.ok(done);
+});
+
+test("the focus stays near what it was at, when that goes away", async (t) => {
+  const batch = await submit(t, "in focus", ["long/f1.mov", ...Array.from({ length: 90 }, (_, i) => `long/f${i + 2}.mov`)]);
+  const page = await open(t, `#/batches/${batch.number}`);
+  const focused = () => page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent.trim());
+  await page.getByRole("row", { name: /long\/f1 / }).waitFor();
+  // A dialog that a menu opened.
+  await page.getByRole("button", { name: /^More for/ }).focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("menuitem", { name: "Change priority…" }).focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  assert.match(await focused(), /^More for/);
+  // A button whose action is done.
+  await page.getByRole("button", { name: "Pause", exact: true }).focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 1, name: /paused/ }).waitFor();
+  await page.getByRole("button", { name: "Pause", exact: true }).waitFor({ state: "detached" });
+  assert.match(await focused(), /^in focus/);
+  // A row that is scrolled away.
+  await page.getByRole("link", { name: "long/f1", exact: true }).focus();
+  const box = page.getByRole("region", { name: "List of jobs" });
+  await box.evaluate((e) => (e.scrollTop = e.scrollHeight));
+  await page.getByRole("row", { name: /long\/f91 / }).waitFor();
+  assert.equal(await focused(), "List of jobs");
+  // What a reader has left on purpose is not taken back.
+  await page.evaluate(() => document.activeElement.blur());
+  await page.evaluate(() => new Promise((done) => setTimeout(done)));
+  await box.evaluate((e) => (e.scrollTop = 0));
+  await page.getByRole("row", { name: /long\/f1 / }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.tagName), "BODY");
 });

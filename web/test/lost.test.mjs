@@ -1,5 +1,5 @@
 // The server goes away and comes back; the page says so, keeps what it has, and goes on by itself.
-import { act, assert, call, goTo, home, isLive, open, seen, submit, test, until } from "./harness.mjs";
+import { act, assert, call, fits, goTo, home, isLive, open, seen, submit, test, until } from "./harness.mjs";
 
 /** setHidden hides a tab, or shows it: a browser without windows shows all of them. */
 const setHidden = (page, hidden) =>
@@ -31,6 +31,20 @@ test("a server that cannot be reached, and comes back", async (t) => {
   await page.getByRole("alert").waitFor({ state: "detached" });
   await page.getByRole("status").getByText("Live").waitFor();
 });
+
+for (const width of [390, 768]) {
+  test(`a server that cannot be reached is said in a window of ${width} pixels, too`, async (t) => {
+    const page = await open(t, "#/batches", { lost: true });
+    await page.setViewportSize({ width, height: 844 });
+    await isLive(page);
+    const cut = () => page.getByRole("navigation", { name: "Pages" }).evaluate((nav) => nav.scrollWidth - nav.clientWidth);
+    assert.equal(await cut(), 0, "a page is out of sight");
+    await act("shut");
+    t.after(() => act("open"));
+    await page.getByRole("status").getByText("Reconnecting").waitFor();
+    await fits(page);
+  });
+}
 
 test("a restart: the page says that the server stops, and goes on afterwards", async (t) => {
   const batch = await submit(t, "through the restart", ["long/r1.mov"]);
@@ -65,6 +79,18 @@ test("a server that was upgraded under the page", async (t) => {
   await act("open");
   await seen(page, "Stoker was upgraded.");
   await page.getByRole("button", { name: "Load the new page" }).waitFor();
+});
+
+test("a server that was upgraded while the tab was hidden", async (t) => {
+  const page = await open(t, "#/batches", { lost: true });
+  await isLive(page);
+  await setHidden(page, true);
+  await page.route(home, async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, body: (await answer.text()).replace(/assets\/[\w-]+\.js/, "assets/index-another.js") });
+  });
+  await setHidden(page, false);
+  await seen(page, "Stoker was upgraded.");
 });
 
 test("a server that does not answer is not taken for a live one", async (t) => {

@@ -108,3 +108,32 @@ test("what was about to be submitted is still there after another login", async 
   await page.getByRole("button", { name: "Submit 1 job" }).and(page.locator(":enabled")).waitFor();
   assert.deepEqual(await Promise.all(["Name", "Priority", "Labels"].map((label) => page.getByLabel(label).inputValue())), ["half done", "70", "team=vod"]);
 });
+
+test("a login that ends takes with it what was asked and said", async (t) => {
+  const batch = await submit(t, "asked about", ["long/q.mov"]);
+  const page = await open(t, "#/nowhere", { lost: true });
+  await page.goto(home + `#/batches/${batch.number}`);
+  await page.getByRole("button", { name: "Cancel…", exact: true }).click();
+  await page.getByRole("dialog").waitFor();
+  const refuse = (r) => r.fulfill({ status: 401, contentType: "application/json", body: '{"code":"unauthenticated","message":"who are you?"}' });
+  await page.route("**/stoker.v1.**", refuse);
+  await page.getByRole("button", { name: "Cancel 1 job" }).click();
+  await seen(page, /^Your login has ended\. Paste a token/);
+  await page.unroute("**/stoker.v1.**");
+  await page.route("**/login", (r) => r.fulfill({ status: 200, contentType: "application/json", body: "{}" }));
+  await page.getByLabel("Token").fill("a-known-one");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { level: 1, name: /asked about/ }).waitFor();
+  await page.getByRole("button", { name: "Cancel…", exact: true }).click();
+  // Another call ends the login while the question is asked.
+  await page.route("**/stoker.v1.**", refuse);
+  await page.evaluate(() => {
+    Object.defineProperty(document, "hidden", { value: true, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+    delete document.hidden;
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
+  await page.getByLabel("Token").waitFor();
+  assert.equal(await page.getByRole("dialog").count(), 0, "a question is left");
+  assert.equal(await page.getByRole("alert").getByText(/Not cancelled/).count(), 0, "what was said is left");
+});

@@ -1346,7 +1346,10 @@ type ListJobsRequest struct {
 	// The order of the jobs. Default: SUBMISSION with a batch_id, NEWEST_FIRST without.
 	Order JobOrder `protobuf:"varint,14,opt,name=order,proto3,enum=stoker.v1.JobOrder" json:"order,omitempty"`
 	// Only jobs that have, or had, this encoding: the whole id at the platform.
-	EncodingId    string `protobuf:"bytes,15,opt,name=encoding_id,json=encodingId,proto3" json:"encoding_id,omitempty"`
+	EncodingId string `protobuf:"bytes,15,opt,name=encoding_id,json=encodingId,proto3" json:"encoding_id,omitempty"`
+	// The first page begins after the job of this number, whether it matches or not: in the order SUBMISSION
+	// with higher numbers, in NEWEST_FIRST with lower ones. It needs a batch_id. Default: at the beginning.
+	AfterNumber   int64 `protobuf:"varint,16,opt,name=after_number,json=afterNumber,proto3" json:"after_number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1484,6 +1487,13 @@ func (x *ListJobsRequest) GetEncodingId() string {
 		return x.EncodingId
 	}
 	return ""
+}
+
+func (x *ListJobsRequest) GetAfterNumber() int64 {
+	if x != nil {
+		return x.AfterNumber
+	}
+	return 0
 }
 
 // TimeRange is a range of times.
@@ -3184,7 +3194,7 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\x13omitted_event_count\x18\x05 \x01(\x05R\x11omittedEventCount\x12)\n" +
 	"\x05batch\x18\x06 \x01(\v2\x13.stoker.v1.BatchRefR\x05batch\x12\x1f\n" +
 	"\valike_count\x18\a \x01(\x03R\n" +
-	"alikeCount\"\xf6\x05\n" +
+	"alikeCount\"\xa2\x06\n" +
 	"\x0fListJobsRequest\x12\"\n" +
 	"\bbatch_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\abatchId\x12<\n" +
 	"\x06states\x18\x02 \x03(\x0e2\x13.stoker.v1.JobStateB\x0f\xbaH\f\x92\x01\t\"\a\x82\x01\x04\x10\x01 \x00R\x06states\x12$\n" +
@@ -3206,7 +3216,8 @@ const file_stoker_v1_batch_service_proto_rawDesc = "" +
 	"\bfinished\x18\r \x01(\v2\x14.stoker.v1.TimeRangeR\bfinished\x123\n" +
 	"\x05order\x18\x0e \x01(\x0e2\x13.stoker.v1.JobOrderB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05order\x12(\n" +
 	"\vencoding_id\x18\x0f \x01(\tB\a\xbaH\x04r\x02\x18dR\n" +
-	"encodingId\x1a9\n" +
+	"encodingId\x12*\n" +
+	"\fafter_number\x18\x10 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vafterNumber\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"o\n" +

@@ -10,6 +10,12 @@ class AccountList {
   /** How many encodings of ours ran lately, by account: when, as a share of the time shown, and how many. */
   running = $state.raw<Record<string, [number, number][]>>({});
 
+  /** Forgets what only the one who has signed out may see. */
+  forget() {
+    this.accounts = [];
+    this.running = {};
+  }
+
   async load(signal: AbortSignal) {
     const answer = await accounts.listAccounts({}, { signal });
     this.accounts = answer.accounts;

@@ -58,7 +58,18 @@ class Asking {
 
   #add(note: Note) {
     this.notes = [...this.notes.slice(-3), note];
-    if (!note.bad) setTimeout(() => this.close(note.id), 6000);
+    if (!note.bad) this.#closeLater(note.id);
+  }
+
+  /** A note whose button is about to be pressed stays. */
+  #closeLater(id: number) {
+    setTimeout(() => (document.querySelector(".notes:is(:hover, :focus-within)") ? this.#closeLater(id) : this.close(id)), 6000);
+  }
+
+  /** leave forgets what is asked and was said: somebody else may look now. */
+  leave() {
+    this.answer(undefined);
+    this.notes = [];
   }
 
   close(id: number) {

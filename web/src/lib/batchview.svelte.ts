@@ -25,6 +25,8 @@ export class BatchView {
 
   #id: string;
   #cursor = "";
+  /** The stream brings the jobs, too. */
+  #withJobs = true;
   /** What came while the page was held: the latest of each job, however long that lasts. */
   #held: { snapshot: boolean; batch?: Batch; jobs: Map<number, Job> } | undefined;
   #failed = -1n;
@@ -58,9 +60,9 @@ export class BatchView {
           this.#take(batch!);
           askForCauses();
           this.jobs.begin = ms(batch!.createTime);
-          this.keepsJobs = batch!.jobCount <= mostLive;
+          this.#withJobs = this.keepsJobs = batch!.jobCount <= mostLive;
         }
-        const request = { batchId: this.batch!.id, cursor: this.#cursor, includeJobs: this.keepsJobs, minInterval: durationFromMs(200) };
+        const request = { batchId: this.batch!.id, cursor: this.#cursor, includeJobs: this.#withJobs, minInterval: durationFromMs(200) };
         // Without changes since the cursor, the headers are all that comes for a while.
         const onHeader = () => this.#cursor && alive();
         let messages = 0;
@@ -68,6 +70,8 @@ export class BatchView {
           alive();
           this.#cursor = message.cursor || this.#cursor;
           if (message.heartbeat) continue;
+          const grown = this.#withJobs && (message.batch?.jobCount ?? 0n) > mostLive;
+          if (grown) this.#withJobs = false;
           if (live.held) {
             live.changes += Math.max(1, message.jobs.length);
             this.#keep(message);
@@ -79,7 +83,8 @@ export class BatchView {
           message.jobs = [];
           message.batch = undefined;
           askForCauses();
-          if (++messages === longStream) return 0;
+          if (grown) this.#cursor = ""; // a cursor is one of a stream with jobs, or without
+          if (grown || ++messages === longStream) return 0;
         }
         // The batch has ended. It may go on after a retry.
         alive();
@@ -109,15 +114,21 @@ export class BatchView {
   #keep(message: WatchBatchResponse) {
     if (message.snapshot || !this.#held) this.#held = { snapshot: message.snapshot, jobs: new Map() };
     this.#held.batch = message.batch ?? this.#held.batch;
-    for (const job of message.jobs) this.#held.jobs.set(numberOf(job), job);
+    if (!this.#withJobs) this.#held.jobs.clear();
+    else for (const job of message.jobs) this.#held.jobs.set(numberOf(job), job);
   }
 
   #apply(message: Pick<WatchBatchResponse, "snapshot" | "batch" | "jobs">) {
+    if (message.batch) this.#take(message.batch);
+    if (!this.#withJobs) {
+      // The jobs that it has grown beyond stay until the server's list takes their place.
+      this.keepsJobs = false;
+      return;
+    }
     if (message.snapshot) {
       this.jobs.clear();
       this.complete = false;
     }
-    if (message.batch) this.#take(message.batch);
     this.jobs.take(message.jobs);
     if (this.jobs.rows.length >= Number(this.batch?.jobCount ?? 0n)) this.complete = true;
   }

@@ -24,8 +24,9 @@ addEventListener("keydown", (e) => {
     if (e.key === "Escape") (e.target as HTMLElement).blur();
     return;
   }
-  // A button or link that has the focus is pressed by these.
-  if ((e.key === "Enter" || e.key === " ") && e.target instanceof HTMLElement && e.target.matches("button, a, input, summary")) return;
+  // A button that has the focus is pressed by these, a link by Enter alone.
+  const pressed = { Enter: "button, a, input, summary", " ": "button, input, summary" }[e.key];
+  if (pressed && e.target instanceof HTMLElement && e.target.matches(pressed)) return;
   let name = e.key === " " ? "Space" : e.key;
   if (afterG > performance.now() - 1500) name = "g " + name;
   afterG = -Infinity;

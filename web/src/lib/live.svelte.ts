@@ -66,6 +66,7 @@ class Live {
     let pause = 0;
     let broken = false;
     let hidden = false;
+    let asleep = false;
     let quiet: ReturnType<typeof setTimeout> | undefined;
     this.state = "connecting";
     this.held = false;
@@ -82,7 +83,8 @@ class Live {
     const alive = () => {
       listen();
       pause = 0;
-      if (this.lost) void this.#checkVersion();
+      if (this.lost || asleep) void this.#checkVersion();
+      asleep = false;
       this.state = "live";
     };
     const sleep = (delay: number) =>
@@ -117,6 +119,7 @@ class Live {
         if (stopped) return;
         // What is shown is from before the tab was hidden, until the server is heard again.
         if (hidden && !this.lost) this.state = "connecting";
+        asleep ||= hidden;
         hidden = false;
         call = new AbortController();
         broken = false;

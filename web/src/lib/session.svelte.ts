@@ -3,6 +3,7 @@
 import { Code } from "@connectrpc/connect";
 import { Role } from "../gen/stoker/v1/access_pb";
 import { PrincipalKind } from "../gen/stoker/v1/access_service_pb";
+import { accountList } from "./accountlist.svelte";
 import { access, base, codeOf, explain } from "./api";
 import { asking } from "./ask.svelte";
 
@@ -57,7 +58,9 @@ class Session {
   /** Asks the server who looks at the page. */
   async load(signal?: AbortSignal) {
     const { principal } = await access.whoAmI({}, { signal });
-    this.name = principal?.name ?? "";
+    const name = principal?.name ?? "";
+    if (name !== this.name) accountList.forget();
+    this.name = name;
     this.#role = principal?.role ?? Role.UNSPECIFIED;
     this.#kind = principal?.kind ?? PrincipalKind.UNSPECIFIED;
     this.known = true;
@@ -67,6 +70,7 @@ class Session {
 
   /** Asks for a token. */
   end() {
+    if (!this.needed) asking.leave();
     this.ended = true;
     this.needed = true;
   }
@@ -90,7 +94,10 @@ class Session {
 
   async signOut() {
     const answer = await asking.does("Not signed out", () => post("logout", {}));
-    if (answer?.ok) this.needed = true;
+    if (answer?.ok) {
+      asking.leave();
+      this.needed = true;
+    }
     else if (answer) asking.complain(`Not signed out: the server answered ${answer.status}`);
   }
 }

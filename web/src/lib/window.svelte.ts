@@ -10,6 +10,7 @@ export class ListWindow {
   #count = 0;
   #size = 1;
   #head = 0;
+  #due: number | undefined;
 
   /** Follows a box until the returned function is called. */
   attach(box: HTMLElement): () => void {
@@ -30,6 +31,7 @@ export class ListWindow {
     this.#count = count;
     this.#size = size;
     this.#head = head;
+    this.settle();
     this.#read();
   }
 
@@ -41,6 +43,28 @@ export class ListWindow {
     const room = box.clientHeight - this.#head;
     if (top < box.scrollTop) box.scrollTop = top;
     else if (top + this.#size > box.scrollTop + room) box.scrollTop = top + this.#size - room;
+    this.#read();
+  }
+
+  /** The row at the upper edge, and how much of it is above that. */
+  get edge(): { index: number; hidden: number } {
+    const top = this.#box?.scrollTop ?? 0;
+    return { index: Math.floor(top / this.#size), hidden: top % this.#size };
+  }
+
+  /** Puts a row of the rows to come at the upper edge. These are in the document first: what has the focus keeps it. */
+  put(index: number, hidden: number) {
+    const rows = this.end - this.first;
+    this.first = Math.max(0, index - spare);
+    this.end = this.first + rows;
+    this.#due = index * this.#size + hidden;
+  }
+
+  /** Scrolls to the row that was put, now that the rows are in the document. */
+  settle() {
+    if (this.#due === undefined || !this.#box) return;
+    this.#box.scrollTop = this.#due;
+    this.#due = undefined;
     this.#read();
   }
 
