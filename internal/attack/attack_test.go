@@ -55,6 +55,7 @@ var attacks = []struct {
 	{"metrics that nobody reads", deafScrapes},
 	{"HTTP headers that never end", slowHeaders},
 	{"HTTP requests that stall", stalledRequests},
+	{"large uploads in JSON", jsonUploads},
 }
 
 func TestAttacks(t *testing.T) {
