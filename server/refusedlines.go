@@ -2,10 +2,13 @@ package server
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/stokerd/stoker/internal/access"
 )
 
 const (
@@ -101,4 +104,23 @@ func (s *Server) logRefusedCalls() {
 	if calls, sources := s.refusedLines.take(); calls > 0 {
 		s.log.Info("refused calls that have no line of their own", "calls", calls, "callers", sources)
 	}
+}
+
+// NoteStranger logs and counts a request for a page, made by somebody whom nobody knows, as a call that is refused for
+// that. It reports whether the address has made too many of them.
+func (s *Server) NoteStranger(ctx context.Context, page, address string, err error) (tooMany bool) {
+	return errors.Is(s.gate.noteStranger(ctx, address, err, "page", clip(page, maxName)), errTooManyFailed)
+}
+
+// NoteRefusal logs a request for a page that the role of a principal does not allow, as a call that is refused for that.
+func (s *Server) NoteRefusal(ctx context.Context, page, address string, p *access.Principal) {
+	log, left := s.refusedLines.note(networkName(address), time.Now())
+	if !log {
+		return
+	}
+	attrs := []any{"page", clip(page, maxName), "address", address, "principal", p.Name, "role", p.Role.String()}
+	if left > 0 {
+		attrs = append(attrs, "refused_before", left)
+	}
+	s.log.InfoContext(ctx, "call refused", attrs...)
 }

@@ -53,13 +53,18 @@ func (s *strangers) note(address string, now time.Time) (tooMany bool) {
 // refuseStranger returns the error of a call whose caller is not known. It is the same whatever was wrong with
 // the proof; the log has more.
 func (g *gate) refuseStranger(ctx context.Context, method string, err error) error {
-	address, now := callOf(ctx).address, time.Now()
+	return g.noteStranger(ctx, callOf(ctx).address, err, callIDKey, callID(ctx), "method", clip(methodName(method), maxName))
+}
+
+// noteStranger is refuseStranger for whatever was to be reached, which the attributes of its line name.
+func (g *gate) noteStranger(ctx context.Context, address string, err error, what ...any) error {
+	now := time.Now()
 	if log, left := g.lines.note(strangerLines, now); log {
 		why := err.Error()
 		if r, ok := errors.AsType[*identity.RefusalError](err); ok {
 			why = r.Why
 		}
-		g.log.InfoContext(ctx, "caller refused", callIDKey, callID(ctx), "method", clip(methodName(method), maxName), "address", address, "why", clip(why, maxText), "refused_before", left)
+		g.log.InfoContext(ctx, "caller refused", append(what, "address", address, "why", clip(why, maxText), "refused_before", left)...)
 	}
 	if g.strangers.note(address, now) {
 		return errTooManyFailed

@@ -62,5 +62,5 @@ func New(c Config) (http.Handler, error) {
 		}
 		page.ServeHTTP(w, r)
 	})
-	return withDeadlines(withPolicy(own.require(origins.require(withLogin(calls, route))))), nil
+	return withDeadlines(withPolicy(own.require("set --web-url to the address at which browsers reach it", origins.require(withLogin(calls, route))))), nil
 }

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -232,12 +231,9 @@ func (s *Service) makeHTTPServers(cfg *config.Config) (err error) {
 		case settingHTTP:
 			h.server = s.certificates.NewHTTPServer(s.endpoints(), s.log)
 		case settingAdmin:
-			pages := s.adminEndpoints(s.metrics.Handler())
-			if slices.Contains(cfg.Open(), config.Listener{Setting: settingAdmin, Address: cfg.AdminListen}) && s.identifier.Required() {
-				pages = withProof(s.identifier, pages)
+			if h.server, err = s.newAdminServer(cfg); err != nil {
+				return err
 			}
-			h.server = s.certificates.NewHTTPServer(pages, s.log)
-			h.server.WriteTimeout = 0 // each endpoint has its own
 		case settingWeb:
 			if h.server, err = s.newWebServer(cfg); err != nil {
 				return err
