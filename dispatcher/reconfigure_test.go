@@ -1,6 +1,10 @@
 package dispatcher
 
 import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,4 +88,79 @@ func TestReconfigure(t *testing.T) {
 		}
 		w.halt()
 	})
+}
+
+// A configuration by which a storage, or a template with a secret, is no longer for the account of a batch that is
+// there already: its jobs wait and say why, nothing of it is sent to the platform, and no attempt is lost. Once the
+// account may use it again, they go on.
+func TestReconfigureTakesARightAway(t *testing.T) {
+	const hidden = "s3cr3t-of-drm"
+	secret := func(name string) (string, error) {
+		if name != "drm" {
+			return "", errors.New("there is none")
+		}
+		return hidden, nil
+	}
+	withSecret := func(b *job.Batch) {
+		ladder(t)(b)
+		b.Template.Text = strings.Replace(b.Template.Text, "properties:\n", "properties:\n      description: ${secret:drm}\n", 1)
+	}
+	only := func(storages map[string]Storage, name string) map[string]Storage {
+		s := storages[name]
+		s.Accounts = []string{"other"}
+		storages = maps.Clone(storages)
+		storages[name] = s
+		return storages
+	}
+	for name, tt := range map[string]struct {
+		use  func(*job.Batch)
+		take func(*Sources)
+		text string
+	}{
+		"input":           {nil, func(s *Sources) { s.Inputs = only(s.Inputs, "in") }, `storage "in" is no longer for account "default"`},
+		"output":          {nil, func(s *Sources) { s.Outputs = only(s.Outputs, "out") }, `storage "out" is no longer for account "default"`},
+		"template output": {ladder(t), func(s *Sources) { s.Outputs = only(s.Outputs, "out") }, `storage "out" is no longer for account "default"`},
+		"secret": {
+			withSecret, func(s *Sources) { s.TemplateAccounts = map[string][]string{"ladder": {"other"}} },
+			`template "ladder", and with it the secret "drm", is no longer for account "default"`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, &simulator.Simulator{Seed: 1, Encoders: 3, Duration: time.Minute}, func(w *world) {
+				w.run()
+				given := w.disp.config.Sources
+				given.Secret = secret
+				taken := given
+				tt.take(&taken)
+				account := w.disp.loops["default"].worker.account
+				w.disp.Reconfigure(taken, []Account{account})
+				b := w.submit(3, tt.use)
+				time.Sleep(10 * time.Minute)
+				b = w.batch(b.ID)
+				status, _ := w.store.AccountStatus("default")
+				wait := job.WaitExplainer{Now: time.Now(), Batch: &b, Account: &status}.BatchWait(nil)
+				if wait.Code != job.WaitStorage || !strings.Contains(wait.Text, tt.text) {
+					w.t.Errorf("it waits for %s: %s, want %s", wait.Code, wait, tt.text)
+				}
+				if b.Counts != (job.Counts{Waiting: 3}) || len(w.sim.Encodings()) > 0 {
+					w.t.Errorf("the batch: %+v with %d encodings, want it to wait", b.Counts, len(w.sim.Encodings()))
+				}
+				sent := func() bool {
+					return slices.ContainsFunc(w.sim.Ledger(), func(e simulator.Entry) bool { return strings.Contains(string(e.RequestBody), hidden) })
+				}
+				if sent() {
+					w.t.Error("the platform was sent the secret")
+				}
+				w.disp.Reconfigure(given, []Account{account})
+				if b = w.awaitEnd(b.ID, time.Hour); b.State != job.BatchSucceeded {
+					w.t.Errorf("the batch is %s with %+v", b.State, b.Counts)
+				}
+				if uses := name == "secret"; sent() != uses {
+					w.t.Errorf("the platform was sent the secret: %v, want %v", sent(), uses)
+				}
+				w.usedOneAttemptEach(b)
+				w.audit(b.ID)
+			})
+		})
+	}
 }

@@ -77,8 +77,9 @@ func (l *auditLog) logChange(ctx context.Context, e access.Entry) {
 func (l *auditLog) newEntry(ctx context.Context, method string, req any) access.Entry {
 	call := callOf(ctx)
 	p := call.grant.principal
+	now := time.Now()
 	e := access.Entry{
-		ID: access.NewEntryID(), Time: time.Now(), Principal: p.Name, Kind: p.Kind, Address: call.address,
+		ID: access.NewEntryID(now), Time: now, Principal: p.Name, Kind: p.Kind, Address: call.address,
 		Method: methodName(method), CallID: call.id,
 	}
 	e.Target, e.Detail = describeRequest(req)

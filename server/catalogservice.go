@@ -72,7 +72,7 @@ func (s *catalogService) GetTemplate(ctx context.Context, req *stokerv1.GetTempl
 func (s *catalogService) ListStorages(ctx context.Context, req *stokerv1.ListStoragesRequest) (*stokerv1.ListStoragesResponse, error) {
 	s = s.forCall()
 	var storages []*stokerv1.Storage
-	usable := s.catalog.visibleStorages(ctx)
+	usable := s.catalog.visibleStorages(grantOf(ctx).principal)
 	for _, name := range slices.Sorted(maps.Keys(usable)) {
 		storages = append(storages, storageMessages(name, usable[name])...)
 	}

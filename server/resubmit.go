@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -148,7 +149,7 @@ func (s *submission) checkResubmit(req *stokerv1.ResubmitBatchRequest, old job.B
 	if err := changeLabels(&s.batch, req.GetSetLabels(), nil); err != nil {
 		s.add("set_labels", "the new batch would have more than %d labels", maxLabels)
 	}
-	s.setOtherEncoding(req, len(jobs))
+	s.setOtherEncoding(req, old.AccountID, len(jobs))
 	s.batch.DistinctBy = distinctBy(s.template)
 	s.batch.Input = s.oldStorage("input", "", old.Input)
 	s.batch.Output = s.oldStorage("output", req.GetOutput(), old.Output)
@@ -158,7 +159,7 @@ func (s *submission) checkResubmit(req *stokerv1.ResubmitBatchRequest, old job.B
 
 // setOtherEncoding sets the profile or template that req names. Without one, the batch is encoded as the old
 // one was, by the recipe or template that it was submitted with.
-func (s *submission) setOtherEncoding(req *stokerv1.ResubmitBatchRequest, jobs int) {
+func (s *submission) setOtherEncoding(req *stokerv1.ResubmitBatchRequest, oldAccount string, jobs int) {
 	switch with := req.GetEncodeWith().(type) {
 	case *stokerv1.ResubmitBatchRequest_Profile:
 		s.batch.Template = nil
@@ -172,6 +173,28 @@ func (s *submission) setOtherEncoding(req *stokerv1.ResubmitBatchRequest, jobs i
 			parsed, mistakes := template.ParseStored(*s.batch.Template)
 			s.addTemplateMistakes("batch_id", "its template, ", parsed, mistakes, jobs)
 			s.template = parsed
+			if s.batch.AccountID != oldAccount {
+				s.checkOldSecrets()
+			}
+		}
+	}
+}
+
+// checkOldSecrets checks that the batch's account, which is not that of the old batch, can use the secrets of the old
+// template. The configuration says so by a template of that name which uses them still.
+func (s *submission) checkOldSecrets() {
+	if s.template == nil {
+		return
+	}
+	var known []string
+	if now, _ := template.ParseStored(s.catalog.Templates[s.batch.Template.Name]); now != nil {
+		known = now.Secrets()
+	}
+	for _, secret := range s.template.Secrets() {
+		if !slices.Contains(known, secret) {
+			s.add("account", "template %q, with which the batch was encoded, uses a secret that no template of this name uses any more, which would say whether account %q may use it; set profile or template",
+				s.batch.Template.Name, s.batch.AccountID)
+			return
 		}
 	}
 }
@@ -179,10 +202,10 @@ func (s *submission) setOtherEncoding(req *stokerv1.ResubmitBatchRequest, jobs i
 // checkOldEncoding checks that the batch's account can use the profile or template that the old batch names:
 // the new batch may have another account.
 func (s *submission) checkOldEncoding() {
-	if name := s.batch.Profile; name != "" && !usableBy(s.catalog.profileAccounts(name), s.batch.AccountID) {
+	if name := s.batch.Profile; name != "" && !s.usable(s.catalog.profileAccounts(name)) {
 		s.add("account", "profile %q, with which the batch was encoded, is not for account %q; set profile or template", name, s.batch.AccountID)
 	}
-	if t := s.batch.Template; t != nil && t.Name != "" && !usableBy(s.catalog.templateAccounts(t.Name), s.batch.AccountID) {
+	if t := s.batch.Template; t != nil && t.Name != "" && !s.usable(s.catalog.templateAccounts(t.Name)) {
 		s.add("account", "template %q, with which the batch was encoded, is not for account %q; set profile or template", t.Name, s.batch.AccountID)
 	}
 }

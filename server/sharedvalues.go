@@ -24,7 +24,7 @@ func (s *submission) setShared(req interface {
 },
 ) {
 	const folder, variables = "output_folder", "variables"
-	s.outputBase = s.catalog.Storages[s.batch.Output.Name].OutputBase
+	s.setBases()
 	switch given := req.GetOutputFolder(); {
 	case given == "" || len(given) > job.MaxPath: // the contract refuses longer ones
 	case s.template != nil && !s.template.Uses("output_path"):

@@ -36,6 +36,7 @@ type submission struct {
 	outputPaths *outputPathSet // nil: jobs may share an output path
 	inputBase   string         // the base path of the input storage
 	outputBase  string         // the base path of the output storage
+	unusable    []string       // "input" and "output": those for which the batch names a storage that it cannot use
 	longestFile int            // as of [job.Recipe.LongestFile]
 	shared      sharedValues
 	ownLength   int // of the output path of the current job without the shared folder, in bytes
@@ -156,7 +157,8 @@ func (s *submission) setEncoding(req *stokerv1.SubmitBatchRequest) {
 func (s *submission) setProfile(name string) {
 	r, ok := s.catalog.Profiles[name]
 	s.batch.Profile, s.batch.Recipe = name, &r
-	if !ok || !usableBy(s.catalog.ProfileAccounts[name], s.batch.AccountID) {
+	if !ok || !s.usable(s.catalog.ProfileAccounts[name]) {
+		r = job.Recipe{} // what is said of the jobs must not depend on it
 		s.addUnusable("profile", "profile", name, ok, s.catalog.ProfileAccounts, maps.Keys(s.catalog.Profiles))
 		return
 	}
@@ -167,7 +169,8 @@ func (s *submission) setProfile(name string) {
 func (s *submission) setTemplate(name string, jobs int) {
 	t, ok := s.catalog.Templates[name]
 	s.batch.Template = &t
-	if !ok || !usableBy(s.catalog.TemplateAccounts[name], s.batch.AccountID) {
+	if !ok || !s.usable(s.catalog.TemplateAccounts[name]) {
+		t = job.Template{} // as for a profile
 		s.addUnusable("template", "template", name, ok, s.catalog.TemplateAccounts, maps.Keys(s.catalog.Templates))
 		return
 	}
@@ -241,7 +244,9 @@ func (s *submission) storage(way, name, id string) job.StorageRef {
 		return job.StorageRef{ID: id}
 	}
 	name = cmp.Or(name, job.DefaultName)
-	s.checkStorage(way, name)
+	if !s.checkStorage(way, name) {
+		s.unusable = append(s.unusable, way)
+	}
 	return job.StorageRef{Name: name}
 }
 
@@ -265,8 +270,7 @@ func (s *submission) checkJobs(jobs []*stokerv1.JobSpec) {
 	if s.template == nil || s.template.DistinctByOutputPath() {
 		s.outputPaths = newOutputPathSet(len(jobs))
 	}
-	s.inputBase = s.catalog.Storages[s.batch.Input.Name].InputBase
-	s.outputBase = s.catalog.Storages[s.batch.Output.Name].OutputBase
+	s.setBases()
 	if s.batch.Recipe != nil {
 		s.longestFile = s.batch.Recipe.LongestFile()
 	}

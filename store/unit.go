@@ -38,7 +38,7 @@ type unit struct {
 	wrote      bool            // rows were written
 	pending    map[job.ID]bool // jobs in rows
 	written    map[rowKey]bool
-	records    map[*access.Record]bool // of the members that have run; written with the next rows
+	records    []*access.Record // of the members that have run; written with the next rows
 	readyDelta map[readyBlock]int64
 	causeDelta map[failureCause]int64
 	joined     map[jobEvent]*notification.Delivery // of jobs, since the rows were written last
@@ -77,7 +77,7 @@ func newUnit(outputs *outputIndex, endpoints *endpointCache) *unit {
 	return &unit{
 		outputs: outputs, outputPaths: map[int64]*batchOutputs{}, endpoints: endpoints, joined: map[jobEvent]*notification.Delivery{},
 		headers: map[string]*batchHeader{}, jobs: map[job.ID]*job.Job{}, selected: map[*job.Filter][]job.Job{}, dirty: map[string]bool{},
-		pending: map[job.ID]bool{}, written: map[rowKey]bool{}, records: map[*access.Record]bool{}, readyDelta: map[readyBlock]int64{}, causeDelta: map[failureCause]int64{}, reblocked: map[int64]bool{},
+		pending: map[job.ID]bool{}, written: map[rowKey]bool{}, readyDelta: map[readyBlock]int64{}, causeDelta: map[failureCause]int64{}, reblocked: map[int64]bool{},
 		wakeups: map[string]*job.Change{}, settings: map[string]job.AccountSettings{},
 	}
 }
@@ -91,7 +91,7 @@ func (u *unit) end() {
 	u.joined = emptied(u.joined)
 	u.headers, u.jobs, u.selected, u.dirty = emptied(u.headers), emptied(u.jobs), emptied(u.selected), emptied(u.dirty)
 	u.pending, u.written, u.readyDelta, u.causeDelta = emptied(u.pending), emptied(u.written), emptied(u.readyDelta), emptied(u.causeDelta)
-	clear(u.records)
+	u.forgetRecords()
 	clear(u.outputPaths)
 	u.reblocked, u.wakeups = emptied(u.reblocked), emptied(u.wakeups)
 	clear(u.settings)
@@ -296,6 +296,18 @@ func (u *unit) addOrphan(o job.Orphan) error {
 	return nil
 }
 
+// noteRecord has the entry of a call be written with the next rows. Members of a group may be of one call.
+func (u *unit) noteRecord(r *access.Record) {
+	if !slices.Contains(u.records, r) {
+		u.records = append(u.records, r)
+	}
+}
+
+func (u *unit) forgetRecords() {
+	clear(u.records)
+	u.records = u.records[:0]
+}
+
 // flush writes the rows that have been collected. What is cached stays cached.
 func (u *unit) flush() error {
 	for _, h := range u.headers {
@@ -316,10 +328,10 @@ func (u *unit) flush() error {
 		}
 	}
 	u.readyDelta, u.causeDelta = emptied(u.readyDelta), emptied(u.causeDelta)
-	for r := range u.records {
+	for _, r := range u.records {
 		u.rows.Entries = append(u.rows.Entries, r.ToWrite())
 	}
-	clear(u.records)
+	u.forgetRecords()
 	if err := u.flushJoined(); err != nil {
 		return err
 	}

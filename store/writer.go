@@ -217,7 +217,7 @@ func (o *op) call(u *unit) error {
 	}
 	err := o.run(u)
 	if err == nil && o.record != nil {
-		u.records[o.record] = true
+		u.noteRecord(o.record)
 	}
 	return err
 }

@@ -179,7 +179,7 @@ func hostEntry(method, target, detail string, now time.Time) access.Entry {
 		detail += ", by user " + u.Username
 	}
 	return access.Entry{
-		ID: access.NewEntryID(), Time: now, Principal: access.LocalName, Kind: access.LocalKind, Method: "AccessService/" + method, Target: target,
+		ID: access.NewEntryID(now), Time: now, Principal: access.LocalName, Kind: access.LocalKind, Method: "AccessService/" + method, Target: target,
 		Outcome: access.OutcomeOK, Detail: detail,
 	}
 }

@@ -43,8 +43,8 @@ var (
 )
 
 // NewEntryID returns the id of an entry that is made now. It is greater than all before it in this process.
-func NewEntryID() int64 {
-	id := time.Now().UnixMilli()<<idBits | processID
+func NewEntryID(now time.Time) int64 {
+	id := now.UnixMilli()<<idBits | processID
 	for {
 		last := lastID.Load()
 		if last >= id {
@@ -85,7 +85,8 @@ func (f EntryFilter) IDs() (after, before int64) {
 type Record struct {
 	mu      sync.Mutex
 	entry   Entry
-	written Entry // as it was last read to be written; zero: never
+	written bool // or about to be, together with a change
+	changed bool // since it was read to be written
 }
 
 // NewRecord makes the record of a call. Its outcome is OK until [Record.End] says otherwise.
@@ -102,11 +103,14 @@ func (r *Record) Describe(target, detail string) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if target != "" {
-		r.entry.Target = target
-	}
-	if detail != "" {
-		r.entry.Detail = detail
+	r.set(&r.entry.Target, target)
+	r.set(&r.entry.Detail, detail)
+}
+
+// set changes a text of the entry. An empty text leaves the present one.
+func (r *Record) set(field *string, text string) {
+	if text != "" && text != *field {
+		*field, r.changed = text, true
 	}
 }
 
@@ -114,7 +118,7 @@ func (r *Record) Describe(target, detail string) {
 func (r *Record) ToWrite() Entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.written = r.entry
+	r.written, r.changed = true, false
 	return r.entry
 }
 
@@ -123,16 +127,14 @@ func (r *Record) ToWrite() Entry {
 func (r *Record) End(outcome, why string) (e Entry, write bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.entry.Outcome = outcome
-	if why != "" {
-		r.entry.Detail = why
-	}
-	return r.entry, r.entry != r.written
+	r.set(&r.entry.Outcome, outcome)
+	r.set(&r.entry.Detail, why)
+	return r.entry, r.changed || !r.written
 }
 
 // Written reports whether the entry was written, or is about to be, together with a change.
 func (r *Record) Written() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.written.ID != 0
+	return r.written
 }

@@ -3,6 +3,7 @@ package provision
 import (
 	"cmp"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 
 	"github.com/stokerd/stoker/bitmovin"
@@ -16,6 +17,8 @@ type Storage struct {
 	BasePath string
 	// SkipPermissionCheck leaves out the check whether the platform may write to the output.
 	SkipPermissionCheck bool
+	// Accounts are those that may use the storage; nil: all.
+	Accounts []string
 }
 
 // Sources are the parts of the configuration that the jobs of a batch refer to.
@@ -23,6 +26,9 @@ type Sources struct {
 	// Inputs and Outputs hold the configured storages by the name that batches use. The
 	// input and the output of one name may be different storages.
 	Inputs, Outputs map[string]Storage
+	// TemplateAccounts are the accounts that may use a configured template, and with it the secrets that it names, by
+	// name of the template. All accounts may use one that is not in it.
+	TemplateAccounts map[string][]string
 	// Secret returns the present value of a secret that configured templates may name. Default: there are none.
 	Secret func(name string) (string, error)
 }
@@ -84,6 +90,11 @@ func (p *Provisioner) storage(kind resourceKind, name string) (Storage, bool) {
 	}
 	s, ok := all[name]
 	return s, ok
+}
+
+// mayUse reports whether the account is one of those that may use something; nil stands for all.
+func (p *Provisioner) mayUse(accounts []string) bool {
+	return accounts == nil || slices.Contains(accounts, p.accountID)
 }
 
 // labels are the labels of every encoding of this job table.

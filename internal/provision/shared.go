@@ -116,6 +116,9 @@ func (p *Provisioner) ensureStorage(ctx context.Context, s *Shared, kind resourc
 	if !ok {
 		return "", "", SharedError{fmt.Errorf("storage %q is no longer in the server's configuration", ref.Name)}
 	}
+	if !p.mayUse(storage.Accounts) { // since the submission, the configuration has been changed
+		return "", "", SharedError{fmt.Errorf("storage %q is no longer for account %q in the server's configuration", ref.Name, p.accountID)}
+	}
 	r, err := p.resources.storage(kind, ref.Name, storage.Storage)
 	if err == nil {
 		id, err = p.resources.ensure(ctx, r)

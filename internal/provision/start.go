@@ -38,19 +38,23 @@ func ParseTemplate(t *job.Template) (*template.Template, error) {
 }
 
 // Secrets returns the present values of the secrets that the template of a batch uses, by name. Only templates of
-// the configuration may use any: whoever could choose a template of its own could have the platform show them.
+// the configuration may use any: whoever could choose a template of its own could have the platform show them. And only
+// accounts that may use the template now: the batch was submitted when others could.
 func (p *Provisioner) Secrets(t *template.Template, b *job.Batch) (map[string]string, error) {
 	names := t.Secrets()
 	if len(names) == 0 {
 		return nil, nil
 	}
-	secret := p.sources.Load().Secret
-	if b.Template.Name == "" || secret == nil {
+	sources := p.sources.Load()
+	if b.Template.Name == "" || sources.Secret == nil {
 		return nil, fmt.Errorf("the template uses the secret %q, and only templates of the configuration may use secrets", names[0])
+	}
+	if !p.mayUse(sources.TemplateAccounts[b.Template.Name]) { // as for a storage
+		return nil, fmt.Errorf("template %q, and with it the secret %q, is no longer for account %q in the server's configuration", b.Template.Name, names[0], p.accountID)
 	}
 	values := map[string]string{}
 	for _, name := range names {
-		value, err := secret(name)
+		value, err := sources.Secret(name)
 		if err != nil {
 			return nil, fmt.Errorf("secret %s: %w", name, err)
 		}

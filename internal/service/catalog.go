@@ -16,14 +16,17 @@ import (
 func dispatcherStorages(storages map[string]config.Storage) map[string]dispatcher.Storage {
 	converted := map[string]dispatcher.Storage{}
 	for name, s := range storages {
-		converted[name] = dispatcher.Storage{Storage: s.Storage, BasePath: s.BasePath, SkipPermissionCheck: s.SkipPermissionCheck}
+		converted[name] = dispatcher.Storage{Storage: s.Storage, BasePath: s.BasePath, SkipPermissionCheck: s.SkipPermissionCheck, Accounts: s.Accounts}
 	}
 	return converted
 }
 
 // dispatcherSources are the storages and secrets of a configuration.
 func dispatcherSources(cfg *config.Config) dispatcher.Sources {
-	return dispatcher.Sources{Inputs: dispatcherStorages(cfg.Inputs), Outputs: dispatcherStorages(cfg.Outputs), Secret: cfg.Secret}
+	return dispatcher.Sources{
+		Inputs: dispatcherStorages(cfg.Inputs), Outputs: dispatcherStorages(cfg.Outputs), Secret: cfg.Secret,
+		TemplateAccounts: cfg.TemplateAccounts,
+	}
 }
 
 // serverCatalog lists the profiles, templates and storages that a batch can name, and the default retry

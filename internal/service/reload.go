@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -14,9 +13,7 @@ import (
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/doctor"
 	"github.com/stokerd/stoker/internal/logdedup"
-	"github.com/stokerd/stoker/internal/template"
 	"github.com/stokerd/stoker/internal/transport"
-	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 )
 
@@ -186,128 +183,4 @@ func (r *reloader) keysOf(cfg *config.Config) []config.Account {
 		}
 	}
 	return accounts
-}
-
-// unfinished are the states of batches that may still have jobs to configure.
-var unfinished = []job.BatchState{job.BatchOpen, job.BatchActive, job.BatchPaused}
-
-// batchesRead is how many batches are read at once to see what they need.
-const batchesRead = 500
-
-// maxNamed is how many batches a refusal names.
-const maxNamed = 5
-
-// checkNeeded refuses a configuration without a storage or secret that an unfinished batch needs and has now. Its jobs
-// would wait for it, and nobody might notice. Batches bring their recipes and templates along: profiles and templates
-// can be taken away.
-func (r *reloader) checkNeeded(ctx context.Context, cfg *config.Config) error {
-	needs := newNeeds(r.current.Load(), cfg)
-	if needs.none() {
-		return nil
-	}
-	for before := int64(0); ; {
-		page, err := r.service.store.Batches(ctx, job.BatchFilter{States: unfinished, BeforeSeq: before, Limit: batchesRead})
-		if err != nil {
-			return err
-		}
-		for i := range page {
-			needs.note(&page[i])
-		}
-		if len(page) < batchesRead {
-			return needs.refusal()
-		}
-		before = page[len(page)-1].Seq
-	}
-}
-
-// needs are the things that a configuration takes away, each with the unfinished batches that need it.
-type needs struct {
-	inputs, outputs, secrets map[string][]int64  // by name: numbers of batches
-	templates                map[string][]string // the secrets of a template, by its text
-}
-
-func newNeeds(before, after *config.Config) *needs {
-	n := &needs{inputs: map[string][]int64{}, outputs: map[string][]int64{}, secrets: map[string][]int64{}, templates: map[string][]string{}}
-	for name := range before.Inputs {
-		if _, stays := after.Inputs[name]; !stays {
-			n.inputs[name] = nil
-		}
-	}
-	for name := range before.Outputs {
-		if _, stays := after.Outputs[name]; !stays {
-			n.outputs[name] = nil
-		}
-	}
-	for _, name := range before.SecretNames {
-		if !slices.Contains(after.SecretNames, name) {
-			n.secrets[name] = nil
-		}
-	}
-	return n
-}
-
-// none reports whether nothing is taken away.
-func (n *needs) none() bool { return len(n.inputs)+len(n.outputs)+len(n.secrets) == 0 }
-
-// note notes what a batch needs.
-func (n *needs) note(b *job.Batch) {
-	add := func(to map[string][]int64, name string) {
-		if batches, gone := to[name]; gone {
-			to[name] = append(batches, b.Seq)
-		}
-	}
-	if b.Input.ID == "" {
-		add(n.inputs, b.Input.Name)
-	}
-	if b.Output.ID == "" {
-		add(n.outputs, b.Output.Name)
-	}
-	if b.Template == nil || b.Template.Name == "" || len(n.secrets) == 0 {
-		return
-	}
-	names, known := n.templates[b.Template.Text]
-	if !known {
-		if parsed, _ := template.ParseStored(*b.Template); parsed != nil {
-			names = parsed.Secrets()
-		}
-		n.templates[b.Template.Text] = names
-	}
-	for _, name := range names {
-		add(n.secrets, name)
-	}
-}
-
-// refusal is the error for what is needed; nil if nothing is.
-func (n *needs) refusal() error {
-	var mistakes []config.Mistake
-	for _, kind := range []struct {
-		where string
-		gone  map[string][]int64
-	}{{"input", n.inputs}, {"output", n.outputs}, {"secret", n.secrets}} {
-		for name, batches := range kind.gone {
-			if len(batches) > 0 {
-				mistakes = append(mistakes, config.Mistake{
-					Where: kind.where + " " + name,
-					Text:  "unfinished batches need it (" + numbersOf(batches) + "): leave it in until they have ended, or cancel them",
-				})
-			}
-		}
-	}
-	if len(mistakes) == 0 {
-		return nil
-	}
-	slices.SortFunc(mistakes, func(a, b config.Mistake) int { return strings.Compare(a.Where, b.Where) })
-	return &config.Error{Mistakes: mistakes}
-}
-
-// numbersOf lists the first numbers of batches, and how many others there are.
-func numbersOf(batches []int64) string {
-	var list []string
-	for _, n := range batches[:min(len(batches), maxNamed)] {
-		list = append(list, fmt.Sprint(n))
-	}
-	if more := len(batches) - len(list); more > 0 {
-		list = append(list, fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(list, ", ")
 }

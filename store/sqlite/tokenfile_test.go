@@ -26,7 +26,7 @@ func TestTokenFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := f.Create(t.Context(), token, access.Entry{ID: access.NewEntryID(), Time: time.Now(), Target: token.ID}); err != nil {
+		if err := f.Create(t.Context(), token, access.Entry{ID: access.NewEntryID(time.Now()), Time: time.Now(), Target: token.ID}); err != nil {
 			t.Fatal(err)
 		}
 		if err := f.Close(); err != nil {
@@ -53,10 +53,10 @@ func TestTokenFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Revoke(t.Context(), first.ID, time.Now(), access.Entry{ID: access.NewEntryID()}); err != nil {
+	if _, err := f.Revoke(t.Context(), first.ID, time.Now(), access.Entry{ID: access.NewEntryID(time.Now())}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Revoke(t.Context(), "none", time.Now(), access.Entry{ID: access.NewEntryID()}); !errors.Is(err, job.ErrNotFound) {
+	if _, err := f.Revoke(t.Context(), "none", time.Now(), access.Entry{ID: access.NewEntryID(time.Now())}); !errors.Is(err, job.ErrNotFound) {
 		t.Errorf("a token that does not exist: %v", err)
 	}
 	if list, err := f.Tokens(t.Context()); err != nil || len(list) != 2 {
@@ -95,7 +95,7 @@ func TestTokenFileDamaged(t *testing.T) {
 	must(t, err)
 	token, _, err := access.NewToken("ci", access.Admin, nil, 0, access.LocalName, time.Now())
 	must(t, err)
-	must(t, f.Create(t.Context(), token, access.Entry{ID: access.NewEntryID(), Time: time.Now()}))
+	must(t, f.Create(t.Context(), token, access.Entry{ID: access.NewEntryID(time.Now()), Time: time.Now()}))
 	var page int64
 	must(t, f.w.conn.QueryRowContext(t.Context(), `SELECT rootpage FROM sqlite_schema WHERE name = 'tokens'`).Scan(&page))
 	must(t, f.Close())

@@ -20,7 +20,7 @@ import (
 
 const (
 	// yearJobs is how many jobs a year has in the usual run; STOKER_YEAR says another number.
-	yearJobs = 72_000
+	yearJobs = 36_000
 	// yearPeriods is how often the table is measured, and opened anew.
 	yearPeriods = 24
 )
@@ -31,9 +31,9 @@ const (
 //
 // With STOKER_YEAR=10000000 it is the year of make year.
 func TestYear(t *testing.T) {
-	total, jobsOfBatch := yearJobs, 1000
+	total, jobsOfBatch := yearJobs, 500
 	if testing.Short() {
-		total, jobsOfBatch = yearJobs/8, 250
+		total, jobsOfBatch = yearJobs/4, 250
 	}
 	if text := os.Getenv("STOKER_YEAR"); text != "" {
 		n, err := strconv.Atoi(text)

@@ -109,7 +109,7 @@ func entriesComeWithTheirChange(f *fixture) {
 	table := store.NewAccessTable(f.store)
 	b := f.submit(2, nil)
 	record := func(method string) *access.Record {
-		return access.NewRecord(access.Entry{ID: access.NewEntryID(), Time: now, Principal: "token:ci", Kind: access.TokenKind, Method: method, Target: b.ID, CallID: "c"})
+		return access.NewRecord(access.Entry{ID: access.NewEntryID(now), Time: now, Principal: "token:ci", Kind: access.TokenKind, Method: method, Target: b.ID, CallID: "c"})
 	}
 	entries := func() []access.Entry {
 		f.Helper()
