@@ -47,13 +47,13 @@ func TestRefusedPagesInTheLog(t *testing.T) {
 	var log lockedBuffer
 	w := newWorld(t, func(c *server.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	const requests = 5_000
-	tooMany := 0
+	tooMany, refusals := 0, server.NewRefusals(w.server)
 	for n := range requests {
 		page := fmt.Sprintf("/%d%s", n, strings.Repeat("x", 10_000))
-		if w.server.NoteStranger(t.Context(), page, "192.0.2.1", errors.New("no proof")) {
+		if refusals.NoteStranger(t.Context(), page, "192.0.2.1", errors.New("no proof")) {
 			tooMany++
 		}
-		w.server.NoteRefusal(t.Context(), page, "192.0.2.1", &access.Principal{Name: "token:team", Role: access.Operator})
+		refusals.NoteRefusal(t.Context(), page, "192.0.2.1", &access.Principal{Name: "token:team", Role: access.Operator})
 	}
 	if text := log.String(); len(text) > 20<<10 || !strings.Contains(text, "caller refused") || !strings.Contains(text, "principal=token:team") {
 		t.Errorf("%d requests wrote %d bytes: %.1000s", requests, len(text), text)

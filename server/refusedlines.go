@@ -106,21 +106,28 @@ func (s *Server) logRefusedCalls() {
 	}
 }
 
+// Refusals logs and counts requests to other servers of the process that are refused, as those of a [Server] are and
+// within the same bounds. Use [NewRefusals].
+type Refusals struct{ server *Server }
+
+// NewRefusals returns the refusals of a server.
+func NewRefusals(s *Server) *Refusals { return &Refusals{server: s} }
+
 // NoteStranger logs and counts a request for a page, made by somebody whom nobody knows, as a call that is refused for
 // that. It reports whether the address has made too many of them.
-func (s *Server) NoteStranger(ctx context.Context, page, address string, err error) (tooMany bool) {
-	return errors.Is(s.gate.noteStranger(ctx, address, err, "page", clip(page, maxName)), errTooManyFailed)
+func (r *Refusals) NoteStranger(ctx context.Context, page, address string, err error) (tooMany bool) {
+	return errors.Is(r.server.gate.noteStranger(ctx, address, err, "method", clip(page, maxName)), errTooManyFailed)
 }
 
 // NoteRefusal logs a request for a page that the role of a principal does not allow, as a call that is refused for that.
-func (s *Server) NoteRefusal(ctx context.Context, page, address string, p *access.Principal) {
-	log, left := s.refusedLines.note(networkName(address), time.Now())
+func (r *Refusals) NoteRefusal(ctx context.Context, page, address string, p *access.Principal) {
+	log, left := r.server.refusedLines.note(networkName(address), time.Now())
 	if !log {
 		return
 	}
-	attrs := []any{"page", clip(page, maxName), "address", address, "principal", p.Name, "role", p.Role.String()}
+	attrs := []any{"method", clip(page, maxName), "address", address, "principal", p.Name}
 	if left > 0 {
 		attrs = append(attrs, "refused_before", left)
 	}
-	s.log.InfoContext(ctx, "call refused", attrs...)
+	r.server.log.InfoContext(ctx, "call refused", attrs...)
 }

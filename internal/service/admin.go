@@ -14,6 +14,7 @@ import (
 
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/gateway"
+	"github.com/stokerd/stoker/server"
 )
 
 // newAdminServer makes the server of what is for operators. Where other machines can reach it, they prove who they are.
@@ -25,7 +26,7 @@ func (s *Service) newAdminServer(cfg *config.Config) (_ *http.Server, err error)
 	_, isSocket := config.SocketPath(cfg.AdminListen)
 	switch open := slices.Contains(cfg.Open(), config.Listener{Setting: settingAdmin, Address: cfg.AdminListen}); {
 	case open && s.identifier.Required():
-		pages = withProof(s.identifier, s.server, pages)
+		pages = withProof(s.identifier, server.NewRefusals(s.server), pages)
 	case !open && !isSocket && s.certificates == nil:
 		if pages, err = gateway.RequireOwnName(cfg.AdminListen, "ask for localhost, or for the host of --admin-listen", pages); err != nil {
 			return nil, err

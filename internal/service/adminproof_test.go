@@ -95,8 +95,8 @@ auth:
 		web.CloseIdleConnections()
 	}
 	for _, want := range []string{
-		`msg="caller refused" page=/metrics address=127.0.0.1 why=`, `msg="call refused" page=/metrics address=127.0.0.1 principal=certificate:spiffe://example.com/team role=operator`,
-		`msg="call refused" page=/debug/pprof/ address=127.0.0.1 principal=certificate:spiffe://example.com/prometheus role=viewer`,
+		`msg="caller refused" method=/metrics address=127.0.0.1 why=`, `msg="call refused" method=/metrics address=127.0.0.1 principal=certificate:spiffe://example.com/team`,
+		`msg="call refused" method=/debug/pprof/ address=127.0.0.1 principal=certificate:spiffe://example.com/prometheus`,
 	} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("no %q in\n%s", want, log.String())
