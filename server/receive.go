@@ -108,6 +108,9 @@ func notMessage(m proto.Message) error {
 // receiveBody receives the bytes of one request, without compression. free has to be called when they are not
 // needed any more.
 func (in *incoming) receiveBody(ctx context.Context, stream transportStream) (body []byte, free func(), err error) {
+	if body, free, handed, err := in.receiveHanded(ctx); handed {
+		return body, free, err
+	}
 	r := &requestReader{stream: stream, single: !in.info.IsClientStream}
 	wait := stallTime
 	if in.info.IsClientStream {
@@ -116,26 +119,12 @@ func (in *incoming) receiveBody(ctx context.Context, stream transportStream) (bo
 	if err := within(wait, r.readHead); err != nil {
 		return nil, nil, err
 	}
-	if refusal := callOf(ctx).refusal; refusal != nil && (r.length > smallRequest || r.compressed) {
-		in.s.audit.noteRefused(ctx, in.info.FullMethod, nil, refusal)
-		return nil, nil, refusal
-	}
-	if r.length > in.s.limits.MaxRequestBytes {
-		return nil, nil, &limitError{
-			limit: "request_bytes", text: fmt.Sprintf("the request has %d bytes; want at most %d: send it in parts, such as with AddJobs", r.length, in.s.limits.MaxRequestBytes),
-		}
-	}
 	room := r.length
 	if r.compressed {
-		room = in.s.limits.MaxRequestBytes
+		room = max(room, in.s.limits.MaxRequestBytes)
 	}
-	free = func() {}
-	if room > smallRequest {
-		reserved, err := in.s.receiving.reserve(ctx, callerName(ctx), room)
-		if err != nil {
-			return nil, nil, err
-		}
-		free = reserved.release
+	if free, err = in.admit(ctx, r.length, room); err != nil {
+		return nil, nil, err
 	}
 	for !r.done {
 		if err := within(stallTime, r.readPart); err != nil {
@@ -151,6 +140,28 @@ func (in *incoming) receiveBody(ctx context.Context, stream transportStream) (bo
 		}
 	}
 	return body, free, nil
+}
+
+// admit takes up room for a request of a length, and refuses one that is too large. A large one of a caller who is
+// refused is not received at all. free gives the room back.
+func (in *incoming) admit(ctx context.Context, length, room int) (free func(), err error) {
+	if refusal := callOf(ctx).refusal; refusal != nil && room > smallRequest {
+		in.s.audit.noteRefused(ctx, in.info.FullMethod, nil, refusal)
+		return nil, refusal
+	}
+	if length > in.s.limits.MaxRequestBytes {
+		return nil, &limitError{
+			limit: "request_bytes", text: fmt.Sprintf("the request has %d bytes; want at most %d: send it in parts, such as with AddJobs", length, in.s.limits.MaxRequestBytes),
+		}
+	}
+	if room <= smallRequest {
+		return func() {}, nil
+	}
+	reserved, err := in.s.receiving.reserve(ctx, callerName(ctx), room)
+	if err != nil {
+		return nil, err
+	}
+	return reserved.release, nil
 }
 
 // requestReader reads one request from a call. One goroutine at a time uses it.

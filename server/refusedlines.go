@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/stokerd/stoker/internal/access"
 )
 
 const (
@@ -101,4 +103,30 @@ func (s *Server) logRefusedCalls() {
 	if calls, sources := s.refusedLines.take(); calls > 0 {
 		s.log.Info("refused calls that have no line of their own", "calls", calls, "callers", sources)
 	}
+}
+
+// Refusals logs and counts requests to other servers of the process that are refused, as those of a [Server] are and
+// within the same bounds. Use [NewRefusals].
+type Refusals struct{ server *Server }
+
+// NewRefusals returns the refusals of a server.
+func NewRefusals(s *Server) *Refusals { return &Refusals{server: s} }
+
+// NoteStranger logs and counts a request for a page, made by somebody whom nobody knows, as a call that is refused for
+// that. It reports whether the address has made too many of them.
+func (r *Refusals) NoteStranger(ctx context.Context, page, address string, err error) (tooMany bool) {
+	return r.server.gate.noteStranger(ctx, address, err, "method", clip(page, maxName))
+}
+
+// NoteRefusal logs a request for a page that the role of a principal does not allow, as a call that is refused for that.
+func (r *Refusals) NoteRefusal(ctx context.Context, page, address string, p *access.Principal) {
+	log, left := r.server.refusedLines.note(networkName(address), time.Now())
+	if !log {
+		return
+	}
+	attrs := []any{"method", clip(page, maxName), "address", address, "principal", p.Name}
+	if left > 0 {
+		attrs = append(attrs, "refused_before", left)
+	}
+	r.server.log.InfoContext(ctx, "call refused", attrs...)
 }

@@ -50,29 +50,25 @@ func (s *strangers) note(address string, now time.Time) (tooMany bool) {
 	return s.byAddress[network] > strangersPerMinute
 }
 
-// NoteStranger counts and logs a request whose caller is not known, and that is no call: it came to another listener, for
-// a path. It reports whether there were too many from its address. err says what was wrong with the proof.
-func NoteStranger(ctx context.Context, s *Server, path, address string, err error) (tooMany bool) {
-	return s.gate.noteStranger(ctx, path, address, err)
-}
-
 // refuseStranger returns the error of a call whose caller is not known. It is the same whatever was wrong with
 // the proof; the log has more.
 func (g *gate) refuseStranger(ctx context.Context, method string, err error) error {
-	if g.noteStranger(ctx, methodName(method), callOf(ctx).address, err) {
+	if g.noteStranger(ctx, callOf(ctx).address, err, callIDKey, callID(ctx), "method", clip(methodName(method), maxName)) {
 		return errTooManyFailed
 	}
 	return errUnknownCaller
 }
 
-func (g *gate) noteStranger(ctx context.Context, method, address string, err error) (tooMany bool) {
+// noteStranger logs and counts that somebody whom nobody knows was refused, and reports whether there were too many from
+// the address. what are the attributes of the line that say what was to be reached.
+func (g *gate) noteStranger(ctx context.Context, address string, err error, what ...any) (tooMany bool) {
 	now := time.Now()
 	if log, left := g.lines.note(strangerLines, now); log {
 		why := err.Error()
 		if r, ok := errors.AsType[*identity.RefusalError](err); ok {
 			why = r.Why
 		}
-		g.log.InfoContext(ctx, "caller refused", callIDKey, callID(ctx), "method", clip(method, maxName), "address", address, "why", clip(why, maxText), "refused_before", left)
+		g.log.InfoContext(ctx, "caller refused", append(what, "address", address, "why", clip(why, maxText), "refused_before", left)...)
 	}
 	return g.strangers.note(address, now)
 }

@@ -55,6 +55,7 @@ var attacks = []struct {
 	{"metrics that nobody reads", deafScrapes},
 	{"HTTP headers that never end", slowHeaders},
 	{"HTTP requests that stall", stalledRequests},
+	{"large uploads in JSON", jsonUploads},
 }
 
 func TestAttacks(t *testing.T) {
@@ -334,7 +335,7 @@ func idleConnections(ctx context.Context, _ *testing.T, s *service) {
 
 // deafScrapes asks for the metrics on 300 connections, again and again, and reads nothing.
 func deafScrapes(ctx context.Context, t *testing.T, s *service) {
-	request := strings.Repeat("GET /metrics HTTP/1.1\r\nHost: stoker\r\n\r\n", 100)
+	request := strings.Repeat("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 100)
 	each(300, func(int) {
 		conn := dial(t, s.admin)
 		defer func() { _ = conn.Close() }() // the service may have closed it

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -9,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,6 +16,7 @@ import (
 
 	"connectrpc.com/connect"
 	"golang.org/x/sync/semaphore"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // Every call has one request, and its body is read before the call begins. Behind this, the body would be read while
@@ -28,10 +29,10 @@ const (
 	// manyArriving is how many bodies may be on their way to smallBody of whoever sends them, and again of known callers.
 	manyArriving = 1_500
 	// bodyRoom is what larger bodies may have together, in bytes, and roomTime how long one waits for its turn.
-	bodyRoom, roomTime = 4 * maxMessage, 10 * time.Second
-	// decodingRoom is what requests in JSON may take up together while they are decoded, in bytes, and entryBytes what
-	// one entry takes up.
-	decodingRoom, entryBytes = 128 << 20, 100
+	bodyRoom, roomTime = 2 * (maxMessage + frameSize), 10 * time.Second
+	// decodingRoom is what is decoded of requests in JSON may take up together, in bytes, beside their texts, until the
+	// calls have ended; and entryBytes is what one entry takes up beside its text.
+	decodingRoom, entryBytes = 64 << 20, 100
 	// slowest is how many bytes of a body have to arrive in a second, on average, after the first stallTimeout.
 	slowest = 26 << 10
 )
@@ -66,7 +67,7 @@ func (*refusedCallError) Error() string { return "the caller is refused" }
 // openBody reads the body of a request, and unpacks one in plain JSON: what is wrong with it, in the middle of a call,
 // would be an error of the server. It answers a request that cannot have such a body, and reports false. closeBody has
 // to be called when the body is not needed any more.
-func (h *callHandler) openBody(w http.ResponseWriter, r *http.Request, media string) (closeBody func(), ok bool) {
+func (h *callHandler) openBody(w http.ResponseWriter, r *http.Request, media string, method protoreflect.MethodDescriptor) (closeBody func(), ok bool) {
 	var taken []func()
 	closeBody = sync.OnceFunc(func() {
 		for _, free := range taken {
@@ -86,11 +87,17 @@ func (h *callHandler) openBody(w http.ResponseWriter, r *http.Request, media str
 		taken = append(taken, func() { room.Release(bytes) })
 		return nil
 	})
+	switch {
+	case err != nil:
+	case len(taken) > 0 && !method.IsStreamingServer():
+		err = h.handOver(r, media, method, text)
+	default:
+		setBody(r, text)
+	}
 	if err != nil {
 		h.writeBodyError(w, r, media, err)
 		return closeBody, false
 	}
-	r.Body, r.ContentLength = io.NopCloser(&readOnce{text}), int64(len(text))
 	return closeBody, true
 }
 
@@ -140,14 +147,12 @@ func (h *callHandler) readBody(r *http.Request, media string, take func(room *se
 		if err := take(h.bodies, caller, room); err != nil {
 			return nil, err
 		}
-		whole := bytes.NewBuffer(text)
 		if r.ContentLength >= arriving {
-			whole.Grow(int(max(arriving-smallBody, 0)) + bytes.MinRead)
+			text = slices.Grow(text, int(max(arriving-smallBody, 0))+1)
 		}
-		if _, err := whole.ReadFrom(io.LimitReader(from, max(arriving-smallBody, 0)+1)); err != nil {
+		if text, err = readBounded(text, from, int(max(arriving, smallBody))); err != nil {
 			return nil, err
 		}
-		text = whole.Bytes()
 	}
 	switch n := int64(len(text)); {
 	case framed && n > 0 && n != arriving:
@@ -157,7 +162,7 @@ func (h *callHandler) readBody(r *http.Request, media string, take func(room *se
 	case isJSON && framed && packed:
 		return text, take(h.decoding, "", decodingRoom)
 	case isJSON && n > smallBody:
-		return text, take(h.decoding, "", min(int64(countEntries(text))*entryBytes, decodingRoom))
+		return text, take(h.decoding, "", min(2*n+int64(countEntries(text))*entryBytes, decodingRoom))
 	}
 	return text, nil
 }
@@ -255,6 +260,9 @@ func (h *callHandler) writeBodyError(w http.ResponseWriter, r *http.Request, med
 		w.Header().Set("Retry-After", strconv.Itoa(int(bodyRetry.Seconds())))
 		writeConnectError(w, http.StatusTooManyRequests, failure)
 		return
+	case media == jsonType && isDecodingError(err):
+		r.Header.Set("Content-Type", jsonType) // as for a call
+		r.Header.Set("Connect-Protocol-Version", "1")
 	case media == jsonType:
 		writeFailure(w, err)
 		return

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"io"
 	"net/http"
@@ -28,7 +29,7 @@ func newTokenHandler() *callHandler {
 	return &callHandler{
 		transcoder: http.HandlerFunc(tokenCalls), bodies: semaphore.NewWeighted(bodyRoom), decoding: semaphore.NewWeighted(decodingRoom),
 		methods: map[string]protoreflect.MethodDescriptor{whoAmI: service.Methods().ByName("WhoAmI")}, errors: connect.NewErrorWriter(),
-		shares: shares{most: bodyRoom / 2},
+		shares: shares{most: bodyRoom / 2}, withRequest: func(ctx context.Context, _ func() []byte) context.Context { return ctx },
 	}
 }
 
@@ -47,11 +48,10 @@ func TestLargeBodiesShareRoom(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		h := newTokenHandler()
 		large := func() io.Reader { return bytes.NewReader(append([]byte(`{}`), bytes.Repeat([]byte(" "), 1<<20)...)) }
-		const size = 1<<20 + 2
-		if !h.bodies.TryAcquire(bodyRoom - size + 1) {
+		if !h.bodies.TryAcquire(bodyRoom - (1<<20 + 2) + 1) {
 			t.Fatal("there is no room")
 		}
-		if w := h.post(t, large()); !saysWhenToComeBack(w, bodyLimit) || !strings.Contains(w.Body.String(), "the 128 MiB that there are for large requests over HTTP") {
+		if w := h.post(t, large()); !saysWhenToComeBack(w, bodyLimit) || !strings.Contains(w.Body.String(), "the 64 MiB that there are for large requests over HTTP") {
 			t.Errorf("%d %.200s", w.Code, w.Body)
 		}
 		if w := h.post(t, strings.NewReader("{}")); w.Code != http.StatusOK {
@@ -120,7 +120,7 @@ func TestCallersShareRoom(t *testing.T) {
 		}
 		synctest.Wait()
 		began := time.Now()
-		if w := post("other", bytes.NewReader(make([]byte, 1<<20)), 1<<20); w.Code != http.StatusOK || !time.Now().Equal(began) {
+		if w := post("other", strings.NewReader("{}"+strings.Repeat(" ", 1<<20)), 2+1<<20); w.Code != http.StatusOK || !time.Now().Equal(began) {
 			t.Errorf("another caller, after %v: %d %.200s", time.Since(began), w.Code, w.Body)
 		}
 		for _, rest := range ends {
@@ -149,7 +149,8 @@ func TestBodiesOfOtherProtocols(t *testing.T) {
 		}
 		tokenCalls(w, r)
 	})
-	part := make([]byte, 1<<20)
+	part := bytes.Repeat([]byte(" "), 1<<20)
+	copy(part, "{}")
 	for _, media := range []string{"application/grpc", "application/grpc-web+proto", "application/grpc-web+json", "application/connect+json", "application/proto"} {
 		for name, tt := range map[string]struct {
 			body io.Reader
@@ -267,9 +268,10 @@ func TestEntriesShareRoom(t *testing.T) {
 		h := newTokenHandler()
 		const entries = 10_000
 		body := func() io.Reader {
-			return strings.NewReader("[" + strings.Repeat("{},", entries/2)[:3*entries/2-1] + "]")
+			return strings.NewReader(`{"principal":[` + strings.Repeat("{},", entries/2)[:3*entries/2-1] + "]}")
 		}
-		if !h.decoding.TryAcquire(decodingRoom - entries*entryBytes + 1) {
+		size := int64(len(`{"principal":[]}`) + 3*entries/2 - 1)
+		if !h.decoding.TryAcquire(decodingRoom - 2*size - (entries+1)*entryBytes + 1) {
 			t.Fatal("there is no room")
 		}
 		if w := h.post(t, body()); w.Code != http.StatusTooManyRequests {
@@ -277,7 +279,7 @@ func TestEntriesShareRoom(t *testing.T) {
 		}
 		h.decoding.Release(1)
 		for range 2 { // each gives back what it took up
-			if w := h.post(t, body()); w.Code != http.StatusOK {
+			if w := h.post(t, body()); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "principal: is no field of the request") {
 				t.Errorf("with room: %d %.200s", w.Code, w.Body)
 			}
 		}

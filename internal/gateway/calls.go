@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"mime"
 	"net/http"
@@ -35,17 +36,19 @@ type callHandler struct {
 	shares     shares              // of callers in bodies: one body may take twenty minutes to arrive
 	arriving   atomic.Int64        // how many bodies are on their way to smallBody
 	errors     *connect.ErrorWriter
+	// withRequest has the server take a request that is at hand; see [Config].
+	withRequest func(ctx context.Context, take func() []byte) context.Context
 }
 
-// newCallHandler makes a handler that serves services by grpc, the handler of a gRPC server.
-func newCallHandler(grpc http.Handler, services []string) (*callHandler, error) {
+// newCallHandler makes a handler that serves the services of a configuration.
+func newCallHandler(c Config) (*callHandler, error) {
 	h := &callHandler{
 		methods: map[string]protoreflect.MethodDescriptor{}, errors: connect.NewErrorWriter(),
 		bodies: semaphore.NewWeighted(bodyRoom), decoding: semaphore.NewWeighted(decodingRoom),
-		shares: shares{most: bodyRoom / 2},
+		shares: shares{most: bodyRoom / 2}, withRequest: c.WithRequest,
 	}
 	var served []*vanguard.Service
-	for _, name := range services {
+	for _, name := range c.Services {
 		found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
 		if err != nil {
 			return nil, fmt.Errorf("service %s: %w", name, err)
@@ -61,7 +64,7 @@ func newCallHandler(grpc http.Handler, services []string) (*callHandler, error) 
 			h.methods[path] = method
 			h.paths = append(h.paths, path)
 		}
-		served = append(served, vanguard.NewServiceWithSchema(service, grpc,
+		served = append(served, vanguard.NewServiceWithSchema(service, c.GRPC,
 			vanguard.WithTargetProtocols(vanguard.ProtocolGRPC),
 			vanguard.WithTargetCodecs(vanguard.CodecProto),
 			vanguard.WithMaxMessageBufferBytes(maxMessage),
@@ -97,13 +100,14 @@ func (h *callHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case media == jsonType && isPacked(r) && r.Header.Get("Content-Encoding") != "gzip":
 		writeError(w, http.StatusUnsupportedMediaType, connect.CodeInvalidArgument, fmt.Sprintf("Content-Encoding %s: want gzip, or none", r.Header.Get("Content-Encoding")))
 	default:
-		h.serveCall(w, r, media, method.IsStreamingServer())
+		h.serveCall(w, r, media, method)
 	}
 }
 
 // serveCall serves a call whose method there is.
-func (h *callHandler) serveCall(w http.ResponseWriter, r *http.Request, media string, streams bool) {
-	closeBody, ok := h.openBody(w, r, media)
+func (h *callHandler) serveCall(w http.ResponseWriter, r *http.Request, media string, method protoreflect.MethodDescriptor) {
+	streams := method.IsStreamingServer()
+	closeBody, ok := h.openBody(w, r, media, method)
 	defer closeBody()
 	switch {
 	case !ok: // it has answered

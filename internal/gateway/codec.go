@@ -42,6 +42,9 @@ func (c codec) Unmarshal(text []byte, m proto.Message) error {
 	if n := countEntries(text); n > maxEntries {
 		return newDecodingError("request", fmt.Sprintf("has %d entries and fields: want at most %d; send it in parts, such as with AddJobs", n, maxEntries))
 	}
+	if err := checkShape(text, m.ProtoReflect().Descriptor()); err != nil {
+		return err
+	}
 	text = withPlainMasks(text, m.ProtoReflect().Descriptor())
 	if err := c.JSONCodec.Unmarshal(text, m); err != nil {
 		return decodingError(text, err, m.ProtoReflect().Descriptor())

@@ -23,8 +23,9 @@ import (
 func decodingError(text []byte, err error, m protoreflect.MessageDescriptor) error {
 	field, problem := "request", explainSyntax(text)
 	if problem == "" {
-		at := findField(text, m, errorOffset(text, err))
-		field, problem = at.path, at.explain(err)
+		said := shorten(err.Error())
+		at := findField(text, m, errorOffset(text, said))
+		field, problem = at.path, at.explain(said)
 	}
 	return newDecodingError(field, problem)
 }
@@ -37,10 +38,26 @@ func newDecodingError(field, problem string) error {
 	)
 }
 
+// maxSaid is how much is kept of what the decoder says, in bytes. It repeats the value that it does not take.
+const maxSaid = 300
+
+// shorten returns the beginning of a text, which it does not keep.
+func shorten(text string) string {
+	if len(text) <= maxSaid {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxSaid], "") + "..."
+}
+
+// isDecodingError reports whether err is an error of newDecodingError.
+func isDecodingError(err error) bool {
+	failure, ok := errors.AsType[*connect.Error](err)
+	return ok && len(failure.Details()) > 0
+}
+
 // explainSyntax says why a text is not JSON; empty if it is.
 func explainSyntax(text []byte) string {
-	var value json.RawMessage // anything else would be fifty times as large
-	err := json.Unmarshal(text, &value)
+	err := json.Unmarshal(text, &ignored{})
 	if err == nil {
 		return ""
 	}
@@ -53,12 +70,17 @@ func explainSyntax(text []byte) string {
 	return fmt.Sprintf("is not JSON: line %d, column %d: %s", line, column, syntax.Error())
 }
 
+// ignored is any value in JSON, and keeps nothing of it.
+type ignored struct{}
+
+func (*ignored) UnmarshalJSON([]byte) error { return nil }
+
 // position is where the decoder stopped, as its texts have it.
 var position = regexp.MustCompile(`\(line (\d+):(\d+)\): `)
 
 // errorOffset is where in a text the decoder stopped, in bytes.
-func errorOffset(text []byte, err error) int {
-	found := position.FindStringSubmatch(err.Error())
+func errorOffset(text []byte, said string) int {
+	found := position.FindStringSubmatch(said)
 	if found == nil {
 		return 0
 	}
@@ -124,9 +146,9 @@ func findField(text []byte, m protoreflect.MessageDescriptor, offset int) place 
 	return at
 }
 
-// explain puts the error of the decoder about the field into words.
-func (p place) explain(err error) string {
-	text := strings.TrimLeft(strings.TrimPrefix(err.Error(), "proto:"), " \u00a0") // its name, and a space that varies
+// explain puts what the decoder says about the field into words.
+func (p place) explain(said string) string {
+	text := strings.TrimLeft(strings.TrimPrefix(said, "proto:"), " \u00a0") // its name, and a space that varies
 	if at := position.FindStringIndex(text); at != nil {
 		text = text[at[1]:]
 	}
@@ -191,53 +213,4 @@ func kindText(f protoreflect.FieldDescriptor) string {
 		return "a list, each entry " + one
 	}
 	return one
-}
-
-// pathStep is a step of a path: the name of a field or key, or an index of a list.
-type pathStep struct {
-	name  string // empty: an index
-	index int
-}
-
-// pathTo is the path to what is at an offset of a JSON text.
-func pathTo(text []byte, offset int) []pathStep {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	var open []pathStep // of each object or list that is open, where in it the decoder is
-	var inList []bool
-	named := false // the name of the next value has been read
-	for {
-		token, err := decoder.Token()
-		if err != nil {
-			return open
-		}
-		reached := decoder.InputOffset() > int64(offset)
-		if delimiter, ok := token.(json.Delim); ok && (delimiter == '}' || delimiter == ']') {
-			open, inList = open[:len(open)-1], inList[:len(inList)-1]
-			if reached {
-				return open
-			}
-			named = false
-			continue
-		}
-		depth := len(open) - 1
-		if depth >= 0 && !inList[depth] && !named {
-			name, _ := token.(string) // the name of a member is a string
-			open[depth].name, named = name, true
-			if reached {
-				return open
-			}
-			continue
-		}
-		if depth >= 0 && inList[depth] {
-			open[depth].index++
-		}
-		if reached {
-			return open
-		}
-		named = false
-		if delimiter, ok := token.(json.Delim); ok {
-			open, inList = append(open, pathStep{index: -1}), append(inList, delimiter == '[')
-		}
-	}
 }

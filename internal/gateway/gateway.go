@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	_ "embed"
 	"fmt"
 	"io/fs"
@@ -16,6 +17,9 @@ var openAPI []byte
 type Config struct {
 	// GRPC is the handler of the gRPC server.
 	GRPC http.Handler
+	// WithRequest has the server take the encoded message of a large request from the context of its call, once, and
+	// not from the body.
+	WithRequest func(ctx context.Context, take func() []byte) context.Context
 	// Services are the full names of the services to serve, such as stoker.v1.BatchService. The others of
 	// the gRPC server, for example reflection, cannot be reached.
 	Services []string
@@ -27,11 +31,9 @@ type Config struct {
 	URL string
 }
 
-const webURLRemedy = "set --web-url to the address at which browsers reach it"
-
 // New makes the handler that serves services and page.
 func New(c Config) (http.Handler, error) {
-	calls, err := newCallHandler(c.GRPC, c.Services)
+	calls, err := newCallHandler(c)
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
@@ -60,5 +62,5 @@ func New(c Config) (http.Handler, error) {
 		}
 		page.ServeHTTP(w, r)
 	})
-	return withDeadlines(withPolicy(own.require(webURLRemedy, origins.require(withLogin(calls, route))))), nil
+	return withDeadlines(withPolicy(own.require("set --web-url to the address at which browsers reach it", origins.require(withLogin(calls, route))))), nil
 }

@@ -30,18 +30,22 @@ func newOwnNames(listen, address string) (ownNames, error) {
 	return own, nil
 }
 
-// RequireOwnName lets only requests to next that came by a name of a server that listens at listen, a host:port. remedy
-// is for others.
-func RequireOwnName(listen, remedy string, next http.Handler) http.Handler {
-	own, _ := newOwnNames(listen, "") // without a URL there is no error
-	return own.require(remedy, next)
+// RequireOwnName refuses, with 421, requests that reached a listener by a name that is not its own, as [New] does. The
+// names are those that always mean this machine, the host of listen, and the address to which the request is connected.
+func RequireOwnName(listen, advice string, next http.Handler) (http.Handler, error) {
+	own, err := newOwnNames(listen, "")
+	if err != nil {
+		return nil, err
+	}
+	return own.require(advice, next), nil
 }
 
-// require refuses requests with a foreign Host header, and tells them what to do.
-func (own ownNames) require(remedy string, next http.Handler) http.Handler {
+// require refuses requests with a foreign Host header, with advice on what to do.
+func (own ownNames) require(advice string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !own.has(r) {
-			writeError(w, http.StatusMisdirectedRequest, connect.CodePermissionDenied, fmt.Sprintf("%q is not a name of this server: %s", r.Host, remedy))
+			writeError(w, http.StatusMisdirectedRequest, connect.CodePermissionDenied,
+				fmt.Sprintf("%q is not a name of this server: %s", r.Host, advice))
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -66,7 +66,7 @@ func newFaceFor(t *testing.T, withTLS bool, callers identity.Config) *face {
 	f.server.Register(f.grpc)
 	t.Cleanup(f.grpc.Stop)
 	handler, err := gateway.New(gateway.Config{
-		GRPC: f.grpc, Services: services(f.grpc), Listen: "127.0.0.1:7072", URL: "https://stoker.example.com/encodes",
+		GRPC: f.grpc, WithRequest: server.WithRequest, Services: services(f.grpc), Listen: "127.0.0.1:7072", URL: "https://stoker.example.com/encodes",
 		Page: fstest.MapFS{
 			"index.html":     {Data: []byte("<!doctype html><title>Stoker</title>")},
 			"assets/page.js": {Data: bytes.Repeat([]byte("// the page\n"), 1000)},

@@ -5,12 +5,37 @@ import (
 	"cmp"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/stokerd/stoker/internal/config"
+	"github.com/stokerd/stoker/internal/gateway"
+	"github.com/stokerd/stoker/server"
 )
+
+// newAdminServer makes the server of what is for operators. Where other machines can reach it, they prove who they are.
+// On loopback without a certificate, nobody does, and a page of any origin could have its browser read it by a name that
+// points here; so it is reached by a name of this machine alone. A certificate has the name already, and no browser
+// reaches a Unix socket.
+func (s *Service) newAdminServer(cfg *config.Config) (_ *http.Server, err error) {
+	pages := s.adminEndpoints(s.metrics.Handler())
+	_, isSocket := config.SocketPath(cfg.AdminListen)
+	switch open := slices.Contains(cfg.Open(), config.Listener{Setting: settingAdmin, Address: cfg.AdminListen}); {
+	case open && s.identifier.Required():
+		pages = withProof(s.identifier, server.NewRefusals(s.server), pages)
+	case !open && !isSocket && s.certificates == nil:
+		if pages, err = gateway.RequireOwnName(cfg.AdminListen, "ask for localhost, or for the host of --admin-listen", pages); err != nil {
+			return nil, err
+		}
+	}
+	own := s.certificates.NewHTTPServer(pages, s.log)
+	own.WriteTimeout = 0 // each endpoint has its own
+	return own, nil
+}
 
 // adminEndpoints serves what is for operators: /metrics, and /debug/pprof.
 func (s *Service) adminEndpoints(metrics http.Handler) http.Handler {

@@ -1,49 +1,38 @@
 package service
 
 import (
+	"context"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/stokerd/stoker/internal/access"
-	"github.com/stokerd/stoker/internal/config"
-	"github.com/stokerd/stoker/internal/gateway"
 	"github.com/stokerd/stoker/internal/identity"
-	"github.com/stokerd/stoker/server"
 )
 
-// guardAdmin lets the right callers through to what is for operators. Where other machines can reach it they prove who
-// they are. On this machine nobody is asked, and only names of this machine count: the browser of an operator makes
-// requests for every page that is open in it, and to a page whose name was pointed here it would show the answers.
-func (s *Service) guardAdmin(cfg *config.Config, pages http.Handler) http.Handler {
-	listener := config.Listener{Setting: settingAdmin, Address: cfg.AdminListen}
-	switch {
-	case !slices.Contains(cfg.Open(), listener):
-		return gateway.RequireOwnName(cfg.AdminListen, "ask for localhost, or for the address of --admin-listen", pages)
-	case s.identifier.Required():
-		return s.withProof(pages)
-	}
-	return pages
+// refusals are told of requests that are refused.
+type refusals interface {
+	NoteStranger(ctx context.Context, page, address string, err error) (tooMany bool)
+	NoteRefusal(ctx context.Context, page, address string, p *access.Principal)
 }
 
 // withProof lets only callers in that prove who they are: admins and, where the path is /metrics, whoever may see
-// every account. The answer to others is the same whatever was wrong; they are counted, logged and limited as those of
-// calls are.
-func (s *Service) withProof(handler http.Handler) http.Handler {
+// every account. The answer to others is the same whatever was wrong.
+func withProof(identifier *identity.Identifier, noted refusals, handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller := webCaller(r)
-		p, err := s.identifier.Identify(r.Context(), caller)
+		p, err := identifier.Identify(r.Context(), caller)
 		switch {
-		case err != nil && server.NoteStranger(r.Context(), s.server, r.URL.Path, caller.Address, err):
+		case err != nil && noted.NoteStranger(r.Context(), r.URL.Path, caller.Address, err):
 			w.Header().Set("Retry-After", "60")
-			writeText(w, http.StatusTooManyRequests, "too many calls from this address with no valid proof of who calls")
+			writeText(w, http.StatusTooManyRequests, "too many requests from this address with no valid proof of who makes them")
 		case err != nil:
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			writeText(w, http.StatusUnauthorized, "the caller is not known")
 		case p.Role == access.Admin, r.URL.Path == "/metrics" && !p.Bound():
 			handler.ServeHTTP(w, r)
 		default:
+			noted.NoteRefusal(r.Context(), r.URL.Path, caller.Address, p)
 			writeText(w, http.StatusForbidden, "this needs the role admin")
 		}
 	})

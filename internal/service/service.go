@@ -231,8 +231,9 @@ func (s *Service) makeHTTPServers(cfg *config.Config) (err error) {
 		case settingHTTP:
 			h.server = s.certificates.NewHTTPServer(s.endpoints(), s.log)
 		case settingAdmin:
-			h.server = s.certificates.NewHTTPServer(s.guardAdmin(cfg, s.adminEndpoints(s.metrics.Handler())), s.log)
-			h.server.WriteTimeout = 0 // each endpoint has its own
+			if h.server, err = s.newAdminServer(cfg); err != nil {
+				return err
+			}
 		case settingWeb:
 			if h.server, err = s.newWebServer(cfg); err != nil {
 				return err

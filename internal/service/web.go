@@ -10,6 +10,7 @@ import (
 
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/gateway"
+	"github.com/stokerd/stoker/server"
 	"github.com/stokerd/stoker/web"
 )
 
@@ -19,7 +20,7 @@ import (
 // its time. The gateway has limits for each part of them.
 func (s *Service) newWebServer(cfg *config.Config) (*http.Server, error) {
 	handler, err := gateway.New(gateway.Config{
-		GRPC: s.grpc, Services: ownServices(s.grpc), Page: web.Files(), Listen: cfg.WebListen, URL: cfg.WebURL,
+		GRPC: s.grpc, WithRequest: server.WithRequest, Services: ownServices(s.grpc), Page: web.Files(), Listen: cfg.WebListen, URL: cfg.WebURL,
 	})
 	if err != nil {
 		return nil, err
@@ -28,15 +29,15 @@ func (s *Service) newWebServer(cfg *config.Config) (*http.Server, error) {
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true) // for gRPC
-	server := s.certificates.NewHTTPServer(handler, s.log)
-	server.Protocols = protocols
-	server.ReadTimeout, server.WriteTimeout = 0, 0
-	server.ReadHeaderTimeout, server.IdleTimeout, server.MaxHeaderBytes = 10*time.Second, 2*time.Minute, 64<<10
-	server.HTTP2 = &http.HTTP2Config{
+	own := s.certificates.NewHTTPServer(handler, s.log)
+	own.Protocols = protocols
+	own.ReadTimeout, own.WriteTimeout = 0, 0
+	own.ReadHeaderTimeout, own.IdleTimeout, own.MaxHeaderBytes = 10*time.Second, 2*time.Minute, 64<<10
+	own.HTTP2 = &http.HTTP2Config{
 		MaxConcurrentStreams: 1_000, SendPingTimeout: 30 * time.Second, PingTimeout: 10 * time.Second,
 		MaxReceiveBufferPerConnection: 1 << 20, MaxReceiveBufferPerStream: 256 << 10,
 	}
-	return server, nil
+	return own, nil
 }
 
 // ownServices are the names of the services of g that the contract has.
