@@ -52,7 +52,7 @@ func shorten(text string) string {
 // isDecodingError reports whether err is an error of newDecodingError.
 func isDecodingError(err error) bool {
 	failure, ok := errors.AsType[*connect.Error](err)
-	return ok && len(failure.Details()) > 0
+	return ok && failure.Code() == connect.CodeInvalidArgument && len(failure.Details()) > 0
 }
 
 // explainSyntax says why a text is not JSON; empty if it is.
