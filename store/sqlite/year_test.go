@@ -33,7 +33,7 @@ const (
 func TestYear(t *testing.T) {
 	total, jobsOfBatch := yearJobs, 500
 	if testing.Short() {
-		total, jobsOfBatch = yearJobs/8, 125
+		total, jobsOfBatch = yearJobs/4, 250
 	}
 	if text := os.Getenv("STOKER_YEAR"); text != "" {
 		n, err := strconv.Atoi(text)
