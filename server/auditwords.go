@@ -326,15 +326,19 @@ func (d differences) String() string { return clip(strings.Join(d, "; "), access
 // note notes a value that differs.
 func note[T comparable](d *differences, what string, before, after T) {
 	if before != after {
-		*d = append(*d, what+" "+valueWords(before)+" -> "+valueWords(after))
+		d.add(what, before, after)
 	}
 }
 
 // noteList notes lists of names that differ.
 func noteList[T comparable](d *differences, what string, before, after []T) {
 	if !slices.Equal(before, after) {
-		*d = append(*d, what+" "+valueWords(before)+" -> "+valueWords(after))
+		d.add(what, before, after)
 	}
+}
+
+func (d *differences) add(what string, before, after any) {
+	*d = append(*d, what+" "+valueWords(before)+" -> "+valueWords(after))
 }
 
 // valueWords is a value in words. A text, which somebody has chosen, is in quotes: it could look like another change.

@@ -18,6 +18,7 @@ import (
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	"github.com/stokerd/stoker/client"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/sample"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -40,18 +41,6 @@ type situation struct {
 	since   bool         // the reason has a beginning
 	until   bool         // it has an end, or a next try
 }
-
-// secretTemplate is the file of a template that names a secret.
-const secretTemplate = `
-metadata: {type: VOD}
-configurations: {video: {h264: {v: {properties: {name: v, height: 360, bitrate: 500000, profile: HIGH}}}}}
-encodings:
-  main:
-    properties: {name: drm, description: "${secret:drm}", cloudRegion: AWS_EU_WEST_1}
-    streams: {video: {properties: {codecConfigId: $/configurations/video/h264/v, inputStreams: [{inputId: "${input_id}", inputPath: "${input_path}", selectionMode: AUTO}]}}}
-    muxings: {fmp4: {video: {properties: {segmentLength: 4, streams: [{streamId: $/encodings/main/streams/video}], outputs: [{outputId: "${output_id}", outputPath: "${output_path}/video"}]}}}}
-    start: {}
-`
 
 // refused is a simulator that answers all calls, or those to a path, with a fault.
 func refused(fault simulator.Fault, path string) *simulator.Simulator {
@@ -229,7 +218,7 @@ func (tt *situation) run(t *testing.T) {
 
 func (tt *situation) start(t *testing.T, env map[string]string, config string) serving {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(filepath.Dir(env["STOKER_CONFIG"]), "drm.yaml"), []byte(secretTemplate), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(filepath.Dir(env["STOKER_CONFIG"]), "drm.yaml"), []byte(sample.SecretTemplate), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(env["STOKER_CONFIG"], []byte(strings.TrimSpace(config)+"\n"), 0o600); err != nil {

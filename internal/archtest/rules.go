@@ -60,6 +60,10 @@ var rules = []rule{
 		is: "The words of notifications: events, endpoints, deliveries, secrets, and which addresses are sent to.",
 	},
 	{
+		pkg: "internal/dburl",
+		is:  "Recognises the URLs of databases that hold a job table.",
+	},
+	{
 		pkg: "internal/spelling",
 		is:  "Finds the known word that an unknown one was probably meant to be.",
 	},
@@ -93,7 +97,7 @@ var rules = []rule{
 		is: "The job table in SQLite: all SQL, migrations, file lock, backup.",
 	},
 	{
-		pkg: "store/postgres", imports: []string{"job", "internal/access", "internal/notification", "store"}, uses: []string{pgx, "github.com/pressly/goose/v3"},
+		pkg: "store/postgres", imports: []string{"job", "internal/access", "internal/dburl", "internal/notification", "store"}, uses: []string{pgx, "github.com/pressly/goose/v3"},
 		is: "The job table in PostgreSQL: all SQL, migrations, connections, leases, wakeups between replicas.",
 	},
 
@@ -176,7 +180,7 @@ var rules = []rule{
 		is: "Keeps the servers that a user has named.",
 	},
 	{
-		pkg: "internal/config", imports: []string{"job", "bitmovin", "internal/access", "internal/capability", "internal/identity", "internal/notification", "internal/spelling", "internal/template"}, uses: []string{yaml, "golang.org/x/net"},
+		pkg: "internal/config", imports: []string{"job", "bitmovin", "internal/access", "internal/capability", "internal/dburl", "internal/identity", "internal/notification", "internal/spelling", "internal/template"}, uses: []string{yaml, "golang.org/x/net"},
 		is: "Reads the configuration of the service.",
 	},
 	{
@@ -307,7 +311,7 @@ var rules = []rule{
 	},
 	{
 		pkg: "internal/testkit/sample", imports: []string{"gen/stoker/v1"}, uses: []string{protobuf}, testSupport: true,
-		is: "A batch and its jobs as the API has them.",
+		is: "A batch and its jobs as the API has them, and a template with a secret.",
 	},
 	{
 		pkg: "internal/testkit/spans", uses: []string{grpc, "go.opentelemetry.io/proto/otlp"}, testSupport: true,

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stokerd/stoker/bitmovin"
+	"github.com/stokerd/stoker/internal/dburl"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -66,11 +67,7 @@ func isTable(text string) bool {
 }
 
 // isDatabaseURL reports whether a text is the URL of a database.
-func isDatabaseURL(text string) bool {
-	scheme, _, isURL := strings.Cut(text, "://")
-	u, err := url.Parse(text)
-	return isURL && (scheme == "postgres" || scheme == "postgresql") && (err != nil || !hasBrokenPassword(u))
-}
+func isDatabaseURL(text string) bool { return dburl.Is(text) && !dburl.HasBrokenPassword(text) }
 
 // Settings returns all settings in the order of the help text.
 func Settings() []Setting {

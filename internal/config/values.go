@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/stokerd/stoker/internal/dburl"
 	"github.com/stokerd/stoker/internal/notification"
 	"github.com/stokerd/stoker/job"
 )
@@ -144,13 +145,6 @@ func (l *loader) apiKeySource(i int) string {
 	return fromDefault
 }
 
-// hasBrokenPassword reports whether a password with a /, ? or # in it seems to have been cut in two: what is before the
-// character looks like a host and a port, and what is behind it like a path.
-func hasBrokenPassword(u *url.URL) bool {
-	named, _, _ := strings.Cut(u.RawQuery, "=")
-	return u.User == nil && (strings.Contains(u.Path, "@") || strings.Contains(u.Fragment, "@") || strings.Contains(named, "@"))
-}
-
 // WithoutPassword is the value of the setting db, or db_listen, as people may see it: the URL of a database without the password.
 func WithoutPassword(db string) string {
 	scheme, _, isURL := strings.Cut(db, "://")
@@ -158,7 +152,7 @@ func WithoutPassword(db string) string {
 		return db
 	}
 	u, err := url.Parse(db)
-	if err != nil || hasBrokenPassword(u) { // nobody can tell where the password is
+	if err != nil || dburl.HasBrokenPassword(db) { // nobody can tell where the password is
 		return scheme + "://..."
 	}
 	if u.User != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	"github.com/stokerd/stoker/internal/testkit/platform"
+	"github.com/stokerd/stoker/internal/testkit/sample"
 )
 
 // TestCompletionWithinAccounts completes every kind of name that a service knows, as a principal of one account: by
@@ -29,7 +30,7 @@ func TestCompletionWithinAccounts(t *testing.T) {
 	}
 	// What is of the other account has the word in its name.
 	const foreign = "vault"
-	write("vault.yaml", strings.ReplaceAll(drmTemplate, "${secret:drm}", "${vault_owner}"))
+	write("vault.yaml", strings.ReplaceAll(sample.SecretTemplate, "${secret:drm}", "${vault_owner}"))
 	write("list.csv", "key,input_path,output_path\nvault-a,a.mov,a\n")
 	write("own.csv", "key,input_path,output_path\nnews-a,a.mov,a\n")
 	db := filepath.Join(home, "stoker.db")

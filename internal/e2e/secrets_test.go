@@ -27,6 +27,7 @@ import (
 	"github.com/stokerd/stoker/client"
 	"github.com/stokerd/stoker/internal/testkit/certs"
 	"github.com/stokerd/stoker/internal/testkit/platform"
+	"github.com/stokerd/stoker/internal/testkit/sample"
 	"github.com/stokerd/stoker/internal/testkit/spans"
 )
 
@@ -96,7 +97,7 @@ storages:
 `, pair.Cert, pair.Key, platformURL, write("webhook", secrets["webhook key"]), filepath.Join(home, "stoker.db"),
 		write("apikey", secrets["API key"]), write("drm", secrets["secret of a template"]),
 		write("notify", "whsec_"+secrets["configured secret of notifications"]), write("secretkey", secrets["secret key"])))
-	write("drm.yaml", drmTemplate)
+	write("drm.yaml", sample.SecretTemplate)
 	env := []string{"PASSWORD=" + secrets["password"], "ACCESS=" + secrets["access key"], "STOKER_TOKEN=" + secrets["wrong token"]}
 	collector := spans.Serve(t)
 	env = append(env, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_EXPORTER_OTLP_HEADERS=x-key="+secrets["key of the collector"], "OTEL_BSP_SCHEDULE_DELAY=100")
@@ -234,18 +235,6 @@ func read(t *testing.T, path string) string {
 	}
 	return string(text)
 }
-
-// drmTemplate names a secret of the service.
-const drmTemplate = `
-metadata: {type: VOD}
-configurations: {video: {h264: {v: {properties: {name: v, height: 360, bitrate: 500000, profile: HIGH}}}}}
-encodings:
-  main:
-    properties: {name: drm, description: "${secret:drm}", cloudRegion: AWS_EU_WEST_1}
-    streams: {video: {properties: {codecConfigId: $/configurations/video/h264/v, inputStreams: [{inputId: "${input_id}", inputPath: "${input_path}", selectionMode: AUTO}]}}}
-    muxings: {fmp4: {video: {properties: {segmentLength: 4, streams: [{streamId: $/encodings/main/streams/video}], outputs: [{outputId: "${output_id}", outputPath: "${output_path}/video"}]}}}}
-    start: {}
-`
 
 // output is everything that came out, by where.
 type output []struct{ where, text string }

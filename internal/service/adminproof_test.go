@@ -128,57 +128,42 @@ func (l *lockedLog) String() string {
 
 // On loopback nobody proves who they are, and no page of another origin may have its browser read there.
 func TestAdminPagesByForeignNames(t *testing.T) {
-	env := platform.Env(platform.Serve(t, &simulator.Simulator{}))
-	env["STOKER_DB"] = filepath.Join(t.TempDir(), "stoker.db")
-	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"], env["STOKER_WEB_LISTEN"], env["STOKER_ADMIN_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	for _, open := range []bool{false, true} {
-		if open { // whoever trusts the network says so, and others come by any name
-			env["STOKER_ADMIN_LISTEN"], env["STOKER_INSECURE_LISTEN"] = "0.0.0.0:0", "true"
+		t.Run(fmt.Sprintf("open %t", open), func(t *testing.T) {
+			env := platform.Env(platform.Serve(t, &simulator.Simulator{}))
 			env["STOKER_DB"] = filepath.Join(t.TempDir(), "stoker.db")
-		}
-		cfg, err := config.Load(config.Sources{Getenv: func(name string) string { return env[name] }})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := service.New(t.Context(), cfg, slog.New(slog.DiscardHandler), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancelCause(t.Context())
-		stopped := make(chan error, 1)
-		go func() { stopped <- s.Run(ctx) }()
-		_, port, err := net.SplitHostPort(s.Address("--admin-listen"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		web := &http.Client{Transport: &http.Transport{}}
-		for host, want := range map[string]int{
-			"127.0.0.1:" + port: 200, "localhost:" + port: 200, "[::1]:9": 200, "stoker.localhost": 200,
-			"rebound.example.com:" + port: 421, "192.0.2.1": 421, "localhost.example.com": 421,
-		} {
-			if open {
-				want = http.StatusOK
+			if open { // whoever trusts the network says so, and others come by any name
+				env["STOKER_ADMIN_LISTEN"], env["STOKER_INSECURE_LISTEN"] = "0.0.0.0:0", "true"
 			}
-			for _, path := range []string{"/metrics", "/debug/pprof/"} {
-				request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:"+port+path, nil)
-				if err != nil {
-					t.Fatal(err)
+			_, port, err := net.SplitHostPort(mustServe(t, env).Address("--admin-listen"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			web := &http.Client{Transport: &http.Transport{}}
+			defer web.CloseIdleConnections()
+			for host, want := range map[string]int{
+				"127.0.0.1:" + port: 200, "localhost:" + port: 200, "[::1]:9": 200, "stoker.localhost": 200,
+				"rebound.example.com:" + port: 421, "192.0.2.1": 421, "localhost.example.com": 421,
+			} {
+				if open {
+					want = http.StatusOK
 				}
-				request.Host = host
-				response, err := web.Do(request)
-				if err != nil {
-					t.Fatal(err)
-				}
-				_ = response.Body.Close() // nothing is read from it
-				if response.StatusCode != want {
-					t.Errorf("%s at %s, open %t: %s, want %d", path, host, open, response.Status, want)
+				for _, path := range []string{"/metrics", "/debug/pprof/"} {
+					request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:"+port+path, nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					request.Host = host
+					response, err := web.Do(request)
+					if err != nil {
+						t.Fatal(err)
+					}
+					_ = response.Body.Close() // nothing is read from it
+					if response.StatusCode != want {
+						t.Errorf("%s at %s: %s, want %d", path, host, response.Status, want)
+					}
 				}
 			}
-		}
-		web.CloseIdleConnections()
-		cancel(errStop)
-		if err := <-stopped; err != nil {
-			t.Error(err)
-		}
+		})
 	}
 }

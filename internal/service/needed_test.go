@@ -8,26 +8,15 @@ import (
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/sample"
 )
-
-// secretTemplate is the file of a template that names a secret.
-const secretTemplate = `
-metadata: {type: VOD}
-configurations: {video: {h264: {v: {properties: {name: v, height: 360, bitrate: 500000, profile: HIGH}}}}}
-encodings:
-  main:
-    properties: {name: drm, description: "${secret:drm}", cloudRegion: AWS_EU_WEST_1}
-    streams: {video: {properties: {codecConfigId: $/configurations/video/h264/v, inputStreams: [{inputId: "${input_id}", inputPath: "${input_path}", selectionMode: AUTO}]}}}
-    muxings: {fmp4: {video: {properties: {segmentLength: 4, streams: [{streamId: $/encodings/main/streams/video}], outputs: [{outputId: "${output_id}", outputPath: "${output_path}/video"}]}}}}
-    start: {}
-`
 
 // A configuration cannot take a storage, or the secrets of a template, away from an account alone while unfinished
 // batches of that account need them. It can take them away from others, and once the batches have ended.
 func TestReloadTakesNothingNeededFromAnAccount(t *testing.T) {
 	sim := &simulator.Simulator{Unlimited: true, Encoders: 1, Duration: time.Hour}
 	r := startReloading(t, servePlatform(t, sim, anyKey), "accounts: [{id: default, api_key_file: key}, {id: other, api_key_file: key}, {id: third, api_key_file: key}]\n")
-	r.write("drm.yaml", secretTemplate)
+	r.write("drm.yaml", sample.SecretTemplate)
 	file := func(storages, template string) string {
 		bind := func(accounts string) string {
 			if accounts == "" {

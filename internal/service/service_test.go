@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -28,10 +29,13 @@ func mustNew(t *testing.T) *service.Service {
 
 var errStop = errors.New("stop")
 
-// newService makes a service with the settings of an environment. Its ports are those that the system chooses.
+// newService makes a service with the settings of an environment. It listens on loopback where they say nothing else, at
+// ports that the system chooses.
 func newService(t *testing.T, env map[string]string) *service.Service {
 	t.Helper()
-	env["STOKER_LISTEN"], env["STOKER_HTTP_LISTEN"], env["STOKER_ADMIN_LISTEN"], env["STOKER_WEB_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	for _, setting := range []string{"STOKER_LISTEN", "STOKER_HTTP_LISTEN", "STOKER_ADMIN_LISTEN", "STOKER_WEB_LISTEN"} {
+		env[setting] = cmp.Or(env[setting], "127.0.0.1:0")
+	}
 	cfg, err := config.Load(config.Sources{Getenv: func(name string) string { return env[name] }})
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/stokerd/stoker/internal/dburl"
 	"github.com/stokerd/stoker/job"
 )
 
@@ -29,7 +30,7 @@ const (
 
 // IsURL reports whether text names a database of PostgreSQL, and no file.
 func IsURL(text string) bool {
-	return strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://")
+	return dburl.Is(text)
 }
 
 // errURL does not say what is wrong with a URL: a part of it, which may be part of the password, would be in that.
@@ -62,7 +63,7 @@ func nameOf(c *pgx.ConnConfig) string {
 
 // parse reads a URL, and the variables and files that PostgreSQL's own clients read.
 func parse(text string) (*pgxpool.Config, error) {
-	if !IsURL(text) || hasBrokenPassword(text) {
+	if !IsURL(text) || dburl.HasBrokenPassword(text) {
 		return nil, errURL
 	}
 	config, err := pgxpool.ParseConfig(text)
@@ -89,17 +90,6 @@ func parse(text string) (*pgxpool.Config, error) {
 		c.Database = c.User
 	}
 	return config, nil
-}
-
-// hasBrokenPassword reports whether a password with a /, ? or # in it seems to have been cut in two: what is before the
-// character looks like a host and a port, and what is behind it like a path, which would be shown.
-func hasBrokenPassword(text string) bool {
-	u, err := url.Parse(text)
-	if err != nil || u.User != nil {
-		return false
-	}
-	named, _, _ := strings.Cut(u.RawQuery, "=")
-	return strings.Contains(u.Path, "@") || strings.Contains(u.Fragment, "@") || strings.Contains(named, "@")
 }
 
 // explainURL says which parameter of a URL is wrong, if that can be said without a part of the password.

@@ -1,4 +1,4 @@
-// Package sample makes API messages of one batch and its jobs, for tests of output.
+// Package sample makes API messages of one batch and its jobs, for tests of output, and has a template with a secret.
 package sample
 
 import (
