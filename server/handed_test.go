@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/stokerd/stoker/internal/access"
+	"github.com/stokerd/stoker/internal/testkit/lockedbuffer"
 	"github.com/stokerd/stoker/server"
 )
 
@@ -44,7 +45,7 @@ func TestRequestsThatAreHandedOver(t *testing.T) {
 
 // Nobody fills the log by asking for a page of operators.
 func TestRefusedPagesInTheLog(t *testing.T) {
-	var log lockedBuffer
+	var log lockedbuffer.Buffer
 	w := newWorld(t, func(c *server.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	const requests = 5_000
 	tooMany, refusals := 0, server.NewRefusals(w.server)

@@ -9,12 +9,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/lockedbuffer"
 	"github.com/stokerd/stoker/server"
 )
 
 // A URL is refused, and what may be secret in it is neither answered, logged nor stored.
 func TestAddressesAreNoPaths(t *testing.T) {
-	var log lockedBuffer
+	var log lockedbuffer.Buffer
 	w := newWorld(t, func(c *server.Config) {
 		basePaths(c)
 		c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))

@@ -21,6 +21,7 @@ import (
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/internal/testkit/bubble"
+	"github.com/stokerd/stoker/internal/testkit/lockedbuffer"
 	"github.com/stokerd/stoker/server"
 )
 
@@ -310,7 +311,7 @@ encodings:
 
 // TestRefusedCallsInTheLog makes many calls that are refused, of methods with long names.
 func TestRefusedCallsInTheLog(t *testing.T) {
-	var log lockedBuffer
+	var log lockedbuffer.Buffer
 	w := newWorld(t, func(c *server.Config) {
 		c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})

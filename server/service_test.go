@@ -1,12 +1,10 @@
 package server_test
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +23,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
+	"github.com/stokerd/stoker/internal/testkit/lockedbuffer"
 	"github.com/stokerd/stoker/job"
 	"github.com/stokerd/stoker/server"
 )
@@ -212,7 +211,7 @@ type broken struct{ server.Store }
 func (broken) AccountStatuses() []job.AccountStatus { panic("index out of range") }
 
 func TestPanic(t *testing.T) {
-	var log lockedBuffer
+	var log lockedbuffer.Buffer
 	w := newWorld(t, func(c *server.Config) {
 		c.Store, c.Logger = broken{c.Store}, slog.New(slog.NewTextHandler(&log, nil))
 	})
@@ -248,24 +247,6 @@ func TestStreamHasACallID(t *testing.T) {
 	if ids := stream.Trailer().Get("call-id"); len(ids) != 1 || len(ids[0]) != 12 {
 		t.Errorf("the trailer has the ids %q, want one", ids)
 	}
-}
-
-// lockedBuffer is a buffer that several goroutines may write to.
-type lockedBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 func TestUnknownMethod(t *testing.T) {

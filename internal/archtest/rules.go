@@ -294,6 +294,10 @@ var rules = []rule{
 		is: "Relays TCP connections to a server, and cuts or freezes them.",
 	},
 	{
+		pkg: "internal/testkit/lockedbuffer", testSupport: true,
+		is: "A buffer for logs that are read while they are written.",
+	},
+	{
 		pkg: "internal/testkit/pgserver", imports: []string{"internal/testkit/loopback"}, uses: []string{pgx}, testSupport: true,
 		is: "Runs PostgreSQL servers, with a database for each test, and standbys.",
 	},

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stokerd/stoker/bitmovin/simulator"
@@ -18,6 +17,7 @@ import (
 	"github.com/stokerd/stoker/internal/config"
 	"github.com/stokerd/stoker/internal/service"
 	"github.com/stokerd/stoker/internal/testkit/certs"
+	"github.com/stokerd/stoker/internal/testkit/lockedbuffer"
 	"github.com/stokerd/stoker/internal/testkit/platform"
 )
 
@@ -45,7 +45,7 @@ auth:
 	if err != nil {
 		t.Fatal(err)
 	}
-	var log lockedLog
+	var log lockedbuffer.Buffer
 	s, err := service.New(t.Context(), cfg, slog.New(slog.NewTextHandler(&log, nil)), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -106,24 +106,6 @@ auth:
 	if err := <-stopped; err != nil {
 		t.Error(err)
 	}
-}
-
-// lockedLog is a log that is written while it is read.
-type lockedLog struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lockedLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lockedLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // On loopback nobody proves who they are, and no page of another origin may have its browser read there.
