@@ -69,8 +69,8 @@ const maxLoggedDetail = 200
 
 // logChange logs a call that may have changed something.
 func (l *auditLog) logChange(ctx context.Context, e access.Entry) {
-	l.log.InfoContext(ctx, "call carried out", callIDKey, e.CallID, "method", e.Method, "principal", e.Principal,
-		"target", e.Target, "detail", clip(e.Detail, maxLoggedDetail))
+	l.log.LogAttrs(ctx, slog.LevelInfo, "call carried out", slog.String(callIDKey, e.CallID), slog.String("method", e.Method),
+		slog.String("principal", e.Principal), slog.String("target", e.Target), slog.String("detail", clip(e.Detail, maxLoggedDetail)))
 }
 
 // newEntry makes the entry of a call that begins.

@@ -17,7 +17,7 @@ import (
 
 // logMethods are the methods of a logger, with how many arguments come before the attributes.
 var logMethods = map[string]int{
-	"Debug": 1, "Info": 1, "Warn": 1, "Error": 1, "DebugContext": 2, "InfoContext": 2, "WarnContext": 2, "ErrorContext": 2, "Log": 3, "With": 0,
+	"Debug": 1, "Info": 1, "Warn": 1, "Error": 1, "DebugContext": 2, "InfoContext": 2, "WarnContext": 2, "ErrorContext": 2, "Log": 3, "LogAttrs": 3, "With": 0,
 }
 
 // logUse is one attribute, or one message, of a line that the source logs.
@@ -33,12 +33,18 @@ func logUses(t *testing.T, root fs.FS, name string, constants map[string]string)
 	}
 	place := func(n ast.Node) string { return positions.Position(n.Pos()).String() }
 	pairs := func(list []ast.Expr) {
-		for i := 0; i < len(list); i += 2 {
-			if text, ok := constantText(list[i], constants); ok {
-				attrs = append(attrs, logUse{place(list[i]), text})
-			} else if inner, ok := list[i].(*ast.CallExpr); !ok || !isSelector(inner.Fun, "slog") {
-				attrs = append(attrs, logUse{place(list[i]), "(not a constant)"})
+		for i := 0; i < len(list); i++ {
+			key := list[i]
+			if attr, ok := key.(*ast.CallExpr); ok && isSelector(attr.Fun, "slog") && len(attr.Args) > 0 {
+				key = attr.Args[0]
+			} else {
+				i++ // its value
 			}
+			text, ok := constantText(key, constants)
+			if !ok {
+				text = "(not a constant)"
+			}
+			attrs = append(attrs, logUse{place(key), text})
 		}
 	}
 	ast.Inspect(syntax, func(n ast.Node) bool {
