@@ -34,9 +34,9 @@ func describeRequest(req any) (target, detail string) {
 	}
 	var words []byte
 	if r, ok := req.(fieldsUpdater); ok {
-		words = appendUpdate(make([]byte, 0, 256), m.ProtoReflect(), r.GetUpdateMask().GetPaths())
+		words = appendUpdate(make([]byte, 0, 64), m.ProtoReflect(), r.GetUpdateMask().GetPaths())
 	} else {
-		words = appendFields(make([]byte, 0, 256), m.ProtoReflect(), "; ", math.MaxInt, 0)
+		words = appendFields(make([]byte, 0, 64), m.ProtoReflect(), "; ", math.MaxInt, 0)
 	}
 	return clip(targetOf(m), access.MaxTarget), clip(string(words), access.MaxDetail)
 }

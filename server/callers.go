@@ -49,6 +49,9 @@ func addressOf(ctx context.Context) string {
 	if !ok {
 		return ""
 	}
+	if a, ok := p.Addr.(*net.TCPAddr); ok { // of all but those that the gateway hands over
+		return a.AddrPort().Addr().Unmap().String()
+	}
 	if host, _, err := net.SplitHostPort(p.Addr.String()); err == nil {
 		return host
 	}

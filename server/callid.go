@@ -2,8 +2,7 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
+	"math/rand/v2"
 	"strings"
 
 	middleware "github.com/grpc-ecosystem/go-grpc-middleware/v2"
@@ -48,11 +47,18 @@ func withCallID(ctx context.Context) (_ context.Context, id string) {
 	if chosen := metadata.ValueFromIncomingContext(ctx, callIDHeader); len(chosen) == 1 && isCallID(chosen[0]) {
 		id = chosen[0]
 	} else {
-		var random [6]byte
-		_, _ = rand.Read(random[:]) // never fails
-		id = hex.EncodeToString(random[:])
+		id = newCallID()
 	}
 	return context.WithValue(ctx, callKey{}, &call{id: id}), id
+}
+
+// newCallID makes an id of 12 random hexadecimal digits, which has to be unlikely to come twice, and may be guessed.
+func newCallID() string {
+	var digits [12]byte
+	for i, random := 0, rand.Uint64(); i < len(digits); i, random = i+1, random>>4 {
+		digits[i] = "0123456789abcdef"[random&0xf]
+	}
+	return string(digits[:])
 }
 
 // isCallID reports whether a text can be the id of a call: letters, digits, and some marks between them.
