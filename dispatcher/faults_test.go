@@ -15,6 +15,10 @@ import (
 
 // An outage of 60 hours costs no job an attempt, and few calls are made meanwhile.
 func TestOutage(t *testing.T) {
+	outage := 60 * time.Hour
+	if testing.Short() {
+		outage = 12 * time.Hour // under the race detector
+	}
 	for _, tt := range []struct {
 		name  string
 		fault simulator.Fault
@@ -33,7 +37,7 @@ func TestOutage(t *testing.T) {
 			}
 			inWorld(t, sim, func(w *world) {
 				begin = time.Now().Add(90 * time.Second)
-				end = begin.Add(60 * time.Hour)
+				end = begin.Add(outage)
 				w.run()
 				b := w.submit(20, nil)
 				time.Sleep(time.Hour)
@@ -45,7 +49,7 @@ func TestOutage(t *testing.T) {
 				if n := w.sim.ReadStats().Calls - before; n > 150 {
 					w.t.Errorf("%d calls in an hour of outage", n)
 				}
-				b = w.awaitEnd(b.ID, 70*time.Hour)
+				b = w.awaitEnd(b.ID, outage+10*time.Hour)
 				if b.State != job.BatchSucceeded {
 					w.t.Errorf("batch is %s with %+v", b.State, b.Counts)
 				}
@@ -169,6 +173,10 @@ func (w *world) deleteConfiguration(id string) {
 
 // A refusal of the account costs no job an attempt, with whichever status and code.
 func TestRefusedAccount(t *testing.T) {
+	refused := 12 * time.Hour
+	if testing.Short() {
+		refused = 3 * time.Hour // under the race detector
+	}
 	for _, tt := range []struct {
 		name         string
 		status, code int
@@ -190,14 +198,14 @@ func TestRefusedAccount(t *testing.T) {
 			}
 			inWorld(t, sim, func(w *world) {
 				begin = time.Now().Add(100 * time.Second)
-				end = begin.Add(12 * time.Hour)
+				end = begin.Add(refused)
 				w.run()
 				b := w.submit(12, nil)
 				time.Sleep(time.Hour)
 				if s, _ := w.store.AccountStatus("default"); s.Breaker == job.BreakerClosed {
 					w.t.Error("the breaker is closed")
 				}
-				b = w.awaitEnd(b.ID, 20*time.Hour)
+				b = w.awaitEnd(b.ID, refused+8*time.Hour)
 				for _, j := range w.jobs(b.ID) {
 					if j.State != job.Succeeded || j.Attempt != 1 {
 						w.t.Errorf("job %s is %s after attempt %d: %v", j.ID, j.State, j.Attempt, j.Failure)

@@ -66,6 +66,9 @@ func TestTargetAdvice(t *testing.T) {
 			load{workload{encoders: 3000, duration: 3 * time.Minute, target: 20}, 100 * ms, ""}, // the platform's limit bounds the starts
 		)
 	}
+	if testing.Short() {
+		loads = loads[:1] // under the race detector
+	}
 	for _, tt := range loads {
 		const span = 6 * time.Minute
 		tt.l.rounds, tt.l.edit = 2+int(2*span/tt.l.duration), ladder(t)

@@ -186,7 +186,7 @@ func TestNotifications(t *testing.T) {
 	if r, body = in.await(t); r.Header.Get("webhook-id") != failed || !strings.Contains(body, `"batch_number":`+second+",") {
 		t.Errorf("redelivered: %s %s", r.Header.Get("webhook-id"), body)
 	}
-	if got := scrape(t, s); !strings.Contains(got, `stoker_notification_endpoints{state="working"} 1`) || !strings.Contains(got, `stoker_notification_deliveries_total{event="batch.finished",outcome="failed"} 1`) {
+	if got := fetch(t, "http://"+s.admin+"/metrics"); !strings.Contains(got, `stoker_notification_endpoints{state="working"} 1`) || !strings.Contains(got, `stoker_notification_deliveries_total{event="batch.finished",outcome="failed"} 1`) {
 		t.Errorf("metrics: %s", got)
 	}
 	var removal result // the message has arrived, and that it has is recorded afterwards
@@ -219,25 +219,6 @@ func TestNotifications(t *testing.T) {
 			t.Errorf("%s: exit code %d and %q, want %q", tt.args, got.code, got.stderr, tt.want)
 		}
 	}
-}
-
-// scrape reads the metrics of a service.
-func scrape(t *testing.T, s serving) string {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.admin+"/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }
 
 // A service does not start with a configured endpoint of a name that somebody has given to another one.
