@@ -89,7 +89,7 @@ webhook-id. A receiver that remembers ids takes a message only once. A message i
 of what it tells of: one that has failed after all attempts is more than a day old.`,
 		Example: `  stoker notifications redeliver ops msg_4XTLK2Q3ZP5VJ7W6HGRYCDBNMA
   stoker notifications redeliver ops --failed-since 3d`,
-		Args: cobra.MinimumNArgs(1),
+		Args: atLeastOneArg,
 	}
 	cmd.Flags().StringVar(&since, "failed-since", "", "all messages from this `TIME` or later that have failed: a time, or how long ago it was")
 	cmd.ValidArgsFunction = completions{c}.oneEndpoint

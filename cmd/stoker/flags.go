@@ -28,6 +28,14 @@ func oneArg(cmd *cobra.Command, args []string) error {
 	return usagef("want one argument, and got %d: %s", len(args), strings.TrimSuffix(cmd.UseLine(), " [flags]"))
 }
 
+// atLeastOneArg requires an argument.
+func atLeastOneArg(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return nil
+	}
+	return usagef("want one argument at least, and got none: %s", strings.TrimSuffix(cmd.UseLine(), " [flags]"))
+}
+
 // completeFlag lets the shell complete the values of a flag.
 func completeFlag(cmd *cobra.Command, flag string, values []string) {
 	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {

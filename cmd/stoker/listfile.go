@@ -95,6 +95,9 @@ func (c *cli) readList(ctx context.Context, flags listFlags, args []string) (*jo
 			return nil, usageError(err)
 		}
 		defer func() { _ = file.Close() }()
+		if info, err := file.Stat(); err == nil && info.IsDir() {
+			return nil, usagef("%s is a directory: name the list in it, or pipe one and say -", args[0])
+		}
 		options.Name, in = filepath.Base(args[0]), file
 	}
 	list, err := readUntil(ctx, in, options)
@@ -106,7 +109,7 @@ func (c *cli) readList(ctx context.Context, flags listFlags, args []string) (*jo
 		return nil, c.explainMistakes(wrong, flags)
 	}
 	if err != nil && args[0] != "-" {
-		return nil, usageError(err) // the file cannot be read: it is a directory, for example
+		return nil, usageError(err)
 	}
 	if err != nil {
 		return nil, err

@@ -243,7 +243,7 @@ func tokenRevokeCommand(c *cli) *cobra.Command {
 		Long: `The ids are those that stoker token list shows. It takes a second at most, and watches
 that were opened with a token end. Revoking a revoked token changes nothing.`,
 		Example: `  stoker token revoke 5fJ2kQx9Za`,
-		Args:    cobra.MinimumNArgs(1),
+		Args:    atLeastOneArg,
 	}
 	cmd.Flags().StringVar(&db, "db", "", dbUsage)
 	return tokenFileCommand(c, cmd, &db, func(ctx context.Context, conn *client.Client, file tokenTable, ids []string) error {

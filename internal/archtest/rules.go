@@ -130,7 +130,7 @@ var rules = []rule{
 
 	// The contract and the two ends of it.
 	{
-		pkg: "internal/identity", imports: []string{"internal/access"}, uses: []string{"github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4", xsync},
+		pkg: "internal/identity", imports: []string{"internal/access"}, uses: []string{"github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4", xsync, "golang.org/x/time"},
 		is: "Finds out who calls, by tokens, certificates, OpenID Connect and named proxies.",
 	},
 	{

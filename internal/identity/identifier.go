@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/stokerd/stoker/internal/access"
 )
 
@@ -67,13 +69,14 @@ type Identifier struct {
 	config Config
 	log    *slog.Logger
 	tokens *tokenTable
-	issuer *issuer // nil: none is trusted
+	looks  *rate.Limiter // at the tokens, for secrets that are about to be refused
+	issuer *issuer       // nil: none is trusted
 	holds  holds
 }
 
 // New makes an Identifier, and reads the tokens. [Identifier.Run] keeps it up to date.
 func New(ctx context.Context, c Config, tokens Tokens, log *slog.Logger) (*Identifier, error) {
-	i := &Identifier{config: c, log: log, tokens: newTokenTable(tokens)}
+	i := &Identifier{config: c, log: log, tokens: newTokenTable(tokens), looks: rate.NewLimiter(looksPerSecond, looksPerSecond)}
 	i.holds.all = map[string]map[*hold]struct{}{}
 	if c.OIDC != nil {
 		var err error
@@ -148,7 +151,30 @@ func (i *Identifier) identifyBearer(ctx context.Context, headers []string, now t
 	case i.issuer != nil && !strings.HasPrefix(credentials, access.SecretPrefix):
 		return i.issuer.identify(ctx, credentials, now)
 	}
-	return i.tokens.identify(credentials, now)
+	return i.identifyToken(ctx, credentials, now)
+}
+
+const (
+	// looksPerSecond is how often in a second the tokens are read for secrets that are about to be refused, so that
+	// strangers do not have the job table read for each of theirs.
+	looksPerSecond = 10
+	// lookTimeout is how long a caller waits for that at most.
+	lookTimeout = time.Second
+)
+
+// identifyToken returns the principal of a secret. It may be that of a token that another process has made a moment ago.
+// So the tokens are read once more before a secret is refused, whatever is wrong with it.
+func (i *Identifier) identifyToken(ctx context.Context, secret string, now time.Time) (*access.Principal, error) {
+	p, err := i.tokens.identify(secret, now)
+	if err == nil || !i.looks.Allow() {
+		return p, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	if i.Refresh(ctx) != nil { // Run says it in the log
+		return nil, err
+	}
+	return i.tokens.identify(secret, now)
 }
 
 // isRevoked reports whether what is named by a [access.Principal.CredentialID] counts no more, as far as is known.

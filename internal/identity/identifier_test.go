@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/stokerd/stoker/internal/access"
 	"github.com/stokerd/stoker/internal/identity"
+	"github.com/stokerd/stoker/internal/testkit/bubble"
 )
 
 func TestMatch(t *testing.T) {
@@ -276,16 +278,71 @@ func (s someTokens) Tokens(context.Context, int64) ([]access.Token, error) { ret
 // tokenRows are the tokens of a job table, by their changes.
 type tokenRows struct {
 	noTokens
-	rows []access.Token
+	rows  []access.Token
+	reads int
+	err   error
 }
 
 func (r *tokenRows) Tokens(_ context.Context, after int64) (list []access.Token, err error) {
+	if r.reads++; r.err != nil {
+		return nil, r.err
+	}
 	for _, token := range r.rows {
 		if token.Change > after {
 			list = append(list, token)
 		}
 	}
 	return list, nil
+}
+
+// A token counts as soon as another process has made it, without a wait for the next look at all tokens. Secrets that are
+// refused have them read ten times a second and not more often, and are refused all the same while they cannot be read.
+func TestTokenCountsAtOnce(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
+		table := &tokenRows{}
+		id, err := identity.New(t.Context(), identity.Config{Required: true}, table, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		identify := func(secret string) error {
+			_, err := id.Identify(t.Context(), identity.Caller{Authorization: []string{"Bearer " + secret}})
+			return err
+		}
+		token, secret, err := access.NewToken("new", access.Operator, nil, 0, "local", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := identify(secret); err == nil {
+			t.Fatal("a token counts before it is in the table")
+		}
+		token.Change = 1
+		table.rows = append(table.rows, token)
+		if err := identify(secret); err != nil {
+			t.Errorf("a token that was just made: %s", why(err))
+		}
+		_, unknown, err := access.NewToken("elsewhere", access.Operator, nil, 0, "local", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		table.reads = 0
+		for n := range 100 {
+			if identify([]string{unknown, "stk_mistyped"}[n%2]) == nil {
+				t.Fatal("a wrong secret counts")
+			}
+		}
+		if table.reads != 10 {
+			t.Errorf("the tokens were read %d times for 100 wrong secrets, want 10", table.reads)
+		}
+		time.Sleep(time.Second)
+		table.err = errors.New("the disk is gone")
+		if got := why(identify(unknown)); got != "token is not known" {
+			t.Errorf("while tokens cannot be read: %s", got)
+		}
+		if err := identify(secret); err != nil {
+			t.Errorf("a known token while tokens cannot be read: %s", why(err))
+		}
+	})
 }
 
 // A database may fail over to a standby that lacks the latest changes of tokens, and number others alike. What is made and

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"maps"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,8 +17,8 @@ type tokenTable struct {
 	byHash  atomic.Pointer[map[[sha256.Size]byte]*knownToken] // never written to
 	revoked atomic.Pointer[map[string]bool]                   // ids; never written to
 
-	mu     sync.Mutex   // held while the table is read anew
-	latest access.Token // of those that were read, the one that was changed last
+	reading chan struct{} // taken while the table is read anew
+	latest  access.Token  // of those that were read, the one that was changed last
 }
 
 type knownToken struct {
@@ -30,7 +29,7 @@ type knownToken struct {
 }
 
 func newTokenTable(source Tokens) *tokenTable {
-	t := &tokenTable{source: source}
+	t := &tokenTable{source: source, reading: make(chan struct{}, 1)}
 	t.byHash.Store(&map[[sha256.Size]byte]*knownToken{})
 	t.revoked.Store(&map[string]bool{})
 	return t
@@ -66,8 +65,12 @@ var noToken knownToken
 
 // refresh reads what has changed, and returns the ids of the tokens that were revoked.
 func (t *tokenTable) refresh(ctx context.Context) (revoked []string, err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	select {
+	case t.reading <- struct{}{}:
+		defer func() { <-t.reading }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	list, whole, err := t.readChanges(ctx)
 	if err != nil || len(list) == 0 && !whole {
 		return nil, err
