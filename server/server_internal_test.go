@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
 
 	stokerv1 "github.com/stokerd/stoker/gen/stoker/v1"
 	"github.com/stokerd/stoker/job"
@@ -170,6 +172,27 @@ func TestEstimate(t *testing.T) {
 		got, ok := estimate(b, slices.Clone(tt.runs), now)
 		if want := tt.want != 0; ok != want || got.Likely.Round(30*time.Minute) != tt.want {
 			t.Errorf("%s: %+v, %v; want %v", name, got, ok, tt.want)
+		}
+	}
+}
+
+// textAddr is an address as handlers of HTTP have it.
+type textAddr string
+
+func (textAddr) Network() string  { return "tcp" }
+func (a textAddr) String() string { return string(a) }
+
+func TestAddressOf(t *testing.T) {
+	for addr, want := range map[net.Addr]string{
+		&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 7070}:               "192.0.2.1", // an IPv4 address in 16 bytes
+		&net.TCPAddr{IP: net.ParseIP("2001:db8::1"), Port: 7070}:           "2001:db8::1",
+		&net.TCPAddr{IP: net.ParseIP("fe80::1"), Zone: "eth0", Port: 7070}: "fe80::1%eth0",
+		textAddr("192.0.2.1:7070"):                                         "192.0.2.1",
+		textAddr("[2001:db8::1]:7070"):                                     "2001:db8::1",
+		&net.UnixAddr{Name: "/run/stoker.sock", Net: "unix"}:               "/run/stoker.sock",
+	} {
+		if got := addressOf(peer.NewContext(t.Context(), &peer.Peer{Addr: addr})); got != want {
+			t.Errorf("%v: %q, want %q", addr, got, want)
 		}
 	}
 }

@@ -21,7 +21,7 @@ import (
 )
 
 // longEnough is a timeout for what takes a moment, on a busy machine too.
-const longEnough = time.Minute
+const longEnough = 3 * time.Minute
 
 // serviceEnv serves a simulator and returns the environment of a service on it.
 func serviceEnv(t *testing.T, sim *simulator.Simulator) map[string]string {

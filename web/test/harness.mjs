@@ -111,7 +111,7 @@ async function newContext(more = {}) {
 export async function visit(t, url, hash, heard = () => {}) {
   const context = await newContext();
   const page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(60_000);
   page.on("console", (m) => m.type() === "error" && heard(m.text()));
   page.on("pageerror", (err) => heard(err.stack));
   opened.set(t, [...(opened.get(t) ?? []), () => context.close()]);
@@ -131,7 +131,7 @@ export async function open(t, hash = "", { size = "wide", dark = false, lost = f
     permissions: ["clipboard-read", "clipboard-write"],
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(60_000);
   const complaints = [];
   page.on("console", (m) => {
     if (blocked && /has been blocked/.test(m.text())) return;
