@@ -105,7 +105,8 @@ secrets: {drm: {file: no-such-file}}
 			code: job.WaitQueueFull, account: job.WaitQueueFull, words: "waiting for a free place (1 of 1 queued)", row: "1 of 1 queued at Bitmovin", change: "when an encoder takes one",
 		},
 		{
-			name: "the platform's queue is full", sim: hour(func(s *simulator.Simulator) { s.Encoders, s.QueueLimit = 1, 1 }), submit: one,
+			// By encodings of others: were they its own, the service would soon try less, and wait for one of them to end.
+			name: "the platform's queue is full", sim: refused(simulator.Fault{Kind: simulator.JSONFault, Status: http.StatusForbidden, Code: simulator.CodeQueueFull}, "/start"), submit: one,
 			code: job.WaitPlatformFull, account: job.WaitPlatformFull, words: "the platform says that its queue is full", change: "when Bitmovin takes more encodings",
 		},
 		{
