@@ -11,10 +11,8 @@ import (
 // A profile with four renditions costs at most 12.9 calls a job where encoders take queued
 // encodings almost at once: ten to configure and start it, the rest to see it run and end.
 func TestProfileCalls(t *testing.T) {
+	takesFigures(t)
 	l := workload{encoders: 100, duration: time.Minute, rounds: 8, target: 3}
-	if testing.Short() {
-		l.encoders = 40 // under the race detector
-	}
 	f := l.stoker(t)
 	t.Logf("%v: %.2f calls a job, makespan %.3f of the bound", l, f.calls, f.makespan)
 	if f.calls > 12.9 || f.makespan > 1.15 || f.throttled > 0 {
@@ -61,11 +59,10 @@ func TestManyChangesCostFewCalls(t *testing.T) {
 // API key share, and an encoding is polled only when a change is expected. `make bench` does it
 // with five thousand.
 func TestManyRunningCostFewCalls(t *testing.T) {
+	takesFigures(t)
 	encoders := 200
 	if os.Getenv("STOKER_FIGURES") != "" {
 		encoders = 5000
-	} else if testing.Short() {
-		encoders = 40 // under the race detector
 	}
 	l := workload{encoders: encoders, duration: time.Hour}
 	inWorld(t, l.simulated(), func(w *world) {

@@ -16,11 +16,9 @@ import (
 // is the memory that is allocated. `make bench` runs all of it: an account whose encoders take every start
 // at once, and one whose queue is full.
 func TestCostPerJob(t *testing.T) {
+	takesFigures(t)
 	targets, rounds, most := []int{DefaultQueueTarget, 200}, 1, 1.3
 	accounts := []large{{encoders: 50, duration: 20 * time.Second, steady: time.Minute}}
-	if testing.Short() { // under the race detector
-		targets[1], accounts[0].steady = 100, 20*time.Second
-	}
 	if os.Getenv("STOKER_FIGURES") != "" {
 		targets, rounds = []int{DefaultQueueTarget, 100, 1000}, 3
 		accounts = []large{{encoders: 3000, steady: steady}, {encoders: 100, duration: time.Minute, steady: 10 * time.Minute}}
@@ -54,11 +52,9 @@ func TestCostPerJob(t *testing.T) {
 // TestSubmitWhileBusy measures what it costs to submit small batches while an account works on a large
 // one: its loop reads each of them. `make bench` runs all of it.
 func TestSubmitWhileBusy(t *testing.T) {
+	takesFigures(t)
 	const batches, pause = 200, 100 * time.Millisecond
-	targets, priorities := []int{DefaultQueueTarget}, []int{30, 50, 80}
-	if testing.Short() {
-		priorities = priorities[sampleStart%len(priorities):][:1] // under the race detector
-	}
+	targets := []int{DefaultQueueTarget}
 	if os.Getenv("STOKER_FIGURES") != "" {
 		targets = []int{DefaultQueueTarget, 100, 1000}
 	}
@@ -66,7 +62,7 @@ func TestSubmitWhileBusy(t *testing.T) {
 	fmt.Fprintln(&table, "| target | priority of the small batches | processor time a batch |")
 	fmt.Fprintln(&table, "|---|---|---|")
 	for _, target := range targets {
-		for _, priority := range priorities {
+		for _, priority := range []int{30, 50, 80} {
 			sim := &simulator.Simulator{Seed: 1, Encoders: 100, QueueLimit: -1, Duration: time.Minute, Latency: 50 * time.Millisecond, LedgerLimit: 1}
 			inWorld(t, sim, func(w *world) {
 				w.target, w.unchecked = target, true

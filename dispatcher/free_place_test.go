@@ -122,6 +122,7 @@ var estimates = map[string]func(*http.Response){
 // of the places take less than three calls, and 99 of 100 less than a second, by polling alone. The second holds
 // even if the platform estimates badly or not at all. `make bench` runs all of it.
 func TestFreePlace(t *testing.T) {
+	takesFigures(t)
 	const ms = time.Millisecond
 	few := workload{encoders: 5, duration: 10 * time.Second, rounds: 50, target: 3}
 	ways := []time.Duration{100 * ms}

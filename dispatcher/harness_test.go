@@ -31,6 +31,15 @@ var exhaustive = os.Getenv("STOKER_EXHAUSTIVE") != ""
 // as slow, one case of so many is tried, and each run of the tests begins with another one.
 func inSample(n, every int) bool { return !testing.Short() || n%every == sampleStart%every }
 
+// takesFigures skips a test under the race detector that measures: it takes long there, its figures say nothing, and it
+// does nothing side by side that other tests do not.
+func takesFigures(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it takes figures")
+	}
+}
+
 // sampleStart is the first case of a sample.
 var sampleStart = rand.Int()
 

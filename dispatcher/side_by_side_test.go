@@ -103,11 +103,11 @@ func (w *world) startTimes() (list []time.Time) {
 
 // TestSideBySideCrashPoints kills the process while several starts are under way.
 func TestSideBySideCrashPoints(t *testing.T) {
-	everyPoint(t, func(t *testing.T, dieAt int) int {
+	eachPoint(t, func(t *testing.T, dieAt int) int {
 		sim := &simulator.Simulator{
 			Seed: 1, Encoders: 5, Duration: 20 * time.Second, Outcome: crashOutcomes,
 			Latency: 300 * time.Millisecond, StopDelay: time.Second, TakeAnyStart: true,
 		}
 		return liveTwice(t, sim, 7, dieAt, inTwoRegions)
-	}, 200)
+	}, 200, 2)
 }

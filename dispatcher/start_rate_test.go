@@ -100,12 +100,10 @@ func cpuTime() time.Duration {
 // TestStartRate measures how near one API key comes to the platform's ceiling of ten starts a
 // second, at several distances from it. `make bench` runs all of it.
 func TestStartRate(t *testing.T) {
+	takesFigures(t)
 	const ms = time.Millisecond
 	want := 9.7 // in a few seconds
 	runs := []large{{target: 50, way: 250 * ms, steady: 15 * time.Second}}
-	if testing.Short() {
-		runs[0].steady = 5 * time.Second // under the race detector
-	}
 	if os.Getenv("STOKER_FIGURES") != "" {
 		runs, want = nil, 9.8
 		for _, target := range []int{50, DefaultQueueTarget} {
@@ -122,9 +120,6 @@ func TestStartRate(t *testing.T) {
 		name string
 		edit func(*job.Batch)
 	}{{"profile", nil}, {"template", ladder(t)}} {
-		if testing.Short() && recipe.edit == nil {
-			continue // under the race detector; other tests configure side by side
-		}
 		for _, l := range runs {
 			l.edit = recipe.edit
 			r := l.measure(t)

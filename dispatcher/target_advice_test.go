@@ -48,6 +48,7 @@ func (l workload) advice(t *testing.T, way, span time.Duration) (given []string,
 // A target that is too small for how fast the queue drains is said to be, once and with numbers that stay,
 // and auto chooses what was said. A target that is large enough, or is not what bounds the starts, is not.
 func TestTargetAdvice(t *testing.T) {
+	takesFigures(t)
 	const ms = time.Millisecond
 	type load struct {
 		l    workload
@@ -65,9 +66,6 @@ func TestTargetAdvice(t *testing.T) {
 			load{workload{encoders: 20, duration: 10 * time.Minute, target: 3}, 250 * ms, ""},
 			load{workload{encoders: 3000, duration: 3 * time.Minute, target: 20}, 100 * ms, ""}, // the platform's limit bounds the starts
 		)
-	}
-	if testing.Short() {
-		loads = loads[:1] // under the race detector
 	}
 	for _, tt := range loads {
 		const span = 6 * time.Minute

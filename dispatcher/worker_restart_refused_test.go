@@ -185,7 +185,7 @@ func TestRestartDelayed(t *testing.T) {
 // TestRefusedRestartCrashPoints kills the process at every crash point of a scenario in which
 // restarts are refused.
 func TestRefusedRestartCrashPoints(t *testing.T) {
-	everyPoint(t, func(t *testing.T, dieAt int) (points int) {
+	eachPoint(t, func(t *testing.T, dieAt int) (points int) {
 		var refused atomic.Int64
 		sim := refusedRestart(2, http.StatusConflict, &refused)
 		sim.TakeAnyStart = true
@@ -209,5 +209,5 @@ func TestRefusedRestartCrashPoints(t *testing.T) {
 			w.checkNothingLeft()
 		})
 		return points
-	}, 80)
+	}, 80, 2)
 }
