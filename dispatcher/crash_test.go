@@ -211,7 +211,7 @@ func TestCrashPoints(t *testing.T) {
 	eachPoint(t, crashScenario, 200, 1)
 }
 
-// TestTemplateCrashPoints does the same with a template, whose start creates the encoding.
+// TestTemplateCrashPoints does the same with a template, whose start creates the encoding, at every second point.
 func TestTemplateCrashPoints(t *testing.T) {
 	eachPoint(t, templateCrashScenario, 100, 2)
 }

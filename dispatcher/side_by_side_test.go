@@ -101,7 +101,7 @@ func (w *world) startTimes() (list []time.Time) {
 	return list
 }
 
-// TestSideBySideCrashPoints kills the process while several starts are under way.
+// TestSideBySideCrashPoints kills the process while several starts are under way, at every second crash point.
 func TestSideBySideCrashPoints(t *testing.T) {
 	eachPoint(t, func(t *testing.T, dieAt int) int {
 		sim := &simulator.Simulator{

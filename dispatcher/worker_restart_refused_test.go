@@ -182,7 +182,7 @@ func TestRestartDelayed(t *testing.T) {
 	}
 }
 
-// TestRefusedRestartCrashPoints kills the process at every crash point of a scenario in which
+// TestRefusedRestartCrashPoints kills the process at every second crash point of a scenario in which
 // restarts are refused.
 func TestRefusedRestartCrashPoints(t *testing.T) {
 	eachPoint(t, func(t *testing.T, dieAt int) (points int) {
