@@ -68,7 +68,7 @@ test: ## Run all tests; tests that need Node.js are skipped where it is missing
 	@go test -timeout=20m -shuffle=on $(or $(ARGS),./...)
 
 .PHONY: race
-race: ## Run all tests under the race detector, long ones shortened
+race: ## Run tests under the race detector: long ones shortened, half of the dispatcher's
 	@go test $(RACE) -timeout=20m -short -shuffle=on $(or $(ARGS),./...)
 
 .PHONY: test/exhaustive
