@@ -17,6 +17,7 @@ import (
 	"github.com/stokerd/stoker/internal/housekeeping"
 	"github.com/stokerd/stoker/internal/testkit/bubble"
 	"github.com/stokerd/stoker/internal/testkit/jobtable"
+	"github.com/stokerd/stoker/internal/testkit/lockedbuffer"
 	"github.com/stokerd/stoker/store"
 )
 
@@ -27,12 +28,12 @@ const suffix, companion = ".partial", ".key"
 type world struct {
 	t      *testing.T
 	dir    string
-	free   int64 // of the disk of backups
-	fail   error // of the next copies
-	copies int   // that were begun
-	keys   bool  // a copy has a companion
-	log    strings.Builder
+	free   int64      // of the disk of backups
+	fail   error      // of the next copies
+	copies int        // that were begun
+	keys   bool       // a copy has a companion
 	mu     sync.Mutex // guards what the housekeeper reads and writes, which is the above
+	log    lockedbuffer.Buffer
 	*housekeeping.Housekeeper
 }
 
@@ -46,7 +47,7 @@ func run(t *testing.T, prepare func(w *world), f func(w *world)) {
 			prepare(w)
 		}
 		w.Housekeeper = housekeeping.New(housekeeping.Config{
-			Keeper: store.NewKeeper(table), Logger: slog.New(slog.NewTextHandler(w, nil)),
+			Keeper: store.NewKeeper(table), Logger: slog.New(slog.NewTextHandler(&w.log, nil)),
 			Backups: housekeeping.Plan{
 				Every: 6 * time.Hour, Keep: 3, Dir: w.dir, Instance: "abc", Copy: w.copy, PartialSuffix: suffix,
 				CompanionSuffix: companion, Room: w.room,
@@ -91,19 +92,8 @@ func (w *world) room(string) (free, total int64, err error) {
 	return w.free, 1 << 40, nil
 }
 
-// Write takes what is logged.
-func (w *world) Write(line []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.log.Write(line)
-}
-
 // said is what was logged.
-func (w *world) said() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.log.String()
-}
+func (w *world) said() string { return w.log.String() }
 
 // begun is how many copies were begun.
 func (w *world) begun() int {
