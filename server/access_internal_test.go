@@ -178,7 +178,7 @@ func (s *Server) withAccess(info *grpc.UnaryServerInfo, handle grpc.UnaryHandler
 	}
 }
 
-// tenth is the value that a tenth of the list is below.
+// tenth is the value that a tenth of the list is below: the first decile.
 func tenth(list []time.Duration) time.Duration {
 	slices.Sort(list)
 	return list[len(list)/10]

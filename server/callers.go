@@ -49,7 +49,7 @@ func addressOf(ctx context.Context) string {
 	if !ok {
 		return ""
 	}
-	if a, ok := p.Addr.(*net.TCPAddr); ok { // of all but those that the gateway hands over
+	if a, ok := p.Addr.(*net.TCPAddr); ok { // that of every connection but the gateway's
 		return a.AddrPort().Addr().Unmap().String()
 	}
 	if host, _, err := net.SplitHostPort(p.Addr.String()); err == nil {

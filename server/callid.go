@@ -52,7 +52,7 @@ func withCallID(ctx context.Context) (_ context.Context, id string) {
 	return context.WithValue(ctx, callKey{}, &call{id: id}), id
 }
 
-// newCallID makes an id of 12 random hexadecimal digits, which has to be unlikely to come twice, and may be guessed.
+// newCallID makes an id of 12 random hexadecimal digits. It need not be secret.
 func newCallID() string {
 	var digits [12]byte
 	for i, random := 0, rand.Uint64(); i < len(digits); i, random = i+1, random>>4 {

@@ -66,17 +66,17 @@ var ErrEnded = errors.New("the proof of who called has ended")
 
 // Identifier finds out who calls. Its methods may be called concurrently.
 type Identifier struct {
-	config Config
-	log    *slog.Logger
-	tokens *tokenTable
-	looks  *rate.Limiter // at the tokens, for secrets that are about to be refused
-	issuer *issuer       // nil: none is trusted
-	holds  holds
+	config  Config
+	log     *slog.Logger
+	tokens  *tokenTable
+	rereads *rate.Limiter // of the tokens, for secrets that are about to be refused
+	issuer  *issuer       // nil: none is trusted
+	holds   holds
 }
 
 // New makes an Identifier, and reads the tokens. [Identifier.Run] keeps it up to date.
 func New(ctx context.Context, c Config, tokens Tokens, log *slog.Logger) (*Identifier, error) {
-	i := &Identifier{config: c, log: log, tokens: newTokenTable(tokens), looks: rate.NewLimiter(looksPerSecond, looksPerSecond)}
+	i := &Identifier{config: c, log: log, tokens: newTokenTable(tokens), rereads: rate.NewLimiter(rereadsPerSecond, rereadsPerSecond)}
 	i.holds.all = map[string]map[*hold]struct{}{}
 	if c.OIDC != nil {
 		var err error
@@ -155,21 +155,21 @@ func (i *Identifier) identifyBearer(ctx context.Context, headers []string, now t
 }
 
 const (
-	// looksPerSecond is how often in a second the tokens are read for secrets that are about to be refused, so that
+	// rereadsPerSecond is how often in a second the tokens are read for secrets that are about to be refused, so that
 	// strangers do not have the job table read for each of theirs.
-	looksPerSecond = 10
-	// lookTimeout is how long a caller waits for that at most.
-	lookTimeout = time.Second
+	rereadsPerSecond = 10
+	// rereadTimeout is how long a caller waits for that at most.
+	rereadTimeout = time.Second
 )
 
 // identifyToken returns the principal of a secret. It may be that of a token that another process has made a moment ago.
 // So the tokens are read once more before a secret is refused, whatever is wrong with it.
 func (i *Identifier) identifyToken(ctx context.Context, secret string, now time.Time) (*access.Principal, error) {
 	p, err := i.tokens.identify(secret, now)
-	if err == nil || !i.looks.Allow() {
+	if err == nil || !i.rereads.Allow() {
 		return p, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	ctx, cancel := context.WithTimeout(ctx, rereadTimeout)
 	defer cancel()
 	if i.Refresh(ctx) != nil { // Run says it in the log
 		return nil, err
